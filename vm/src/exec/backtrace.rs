@@ -1,0 +1,81 @@
+//! The frames of a run that ended early, read off the value stack.
+//!
+//! After a fault the registers are those of the faulting handler, which may
+//! have moved on from the start of its instruction, or be between two frames.
+//! So nothing is taken for granted: every address is looked up before it is
+//! followed, and the walk ends at the first that leads nowhere.
+
+use std::sync::Arc;
+
+use super::context::Cx;
+use super::dispatch::Handler;
+use super::{control, stubs};
+use crate::ir::code::CodeSet;
+use crate::runtime::store::StoreInner;
+use crate::trap::FrameInfo;
+
+/// Frames recorded at most; those further out are left out.
+const MAX_FRAMES: usize = 100;
+
+/// The frames of the run whose entry frame is at `entry`, innermost first.
+///
+/// # Safety
+/// `inner` is a store whose run has just ended and whose value stack is as the
+/// run left it; the caller has it borrowed exclusively.
+pub(crate) unsafe fn capture(inner: *mut StoreInner, entry: *mut u64) -> Vec<FrameInfo> {
+    // SAFETY: the caller's promise.
+    let inner = unsafe { &*inner };
+    let rt = inner.machine.rt().as_ptr();
+    // SAFETY: the block lives as long as the store.
+    let (mut ip, mut fp, cx, end) = unsafe { ((*rt).trap_ip as usize, (*rt).trap_fp, (*rt).trap_cx, (*rt).stack_end) };
+    let mut frames = Vec::new();
+    let Some(mut code) = code_of(inner, cx) else {
+        return frames;
+    };
+    while frames.len() < MAX_FRAMES {
+        let Some((func, origin)) = code.find(ip) else { break };
+        frames.push(FrameInfo::new(Arc::clone(code.module()), func, origin));
+        let slots = code.module().func_type(func).slots() as usize;
+        let header = fp.wrapping_add(slots);
+        if fp < entry || header.wrapping_add(1) >= end {
+            break;
+        }
+        // SAFETY: inside the usable part of the value stack.
+        let ret = unsafe { header.read() } as usize;
+        if ret == stubs::exit_ip() as usize {
+            break;
+        }
+        let mut caller = Arc::clone(&code);
+        if caller.find(ret.wrapping_sub(8)).is_none() || is_landing(&caller, ret) {
+            // SAFETY: inside the usable part of the value stack.
+            let cx = unsafe { header.add(1).read() } as *mut Cx;
+            let Some(code) = code_of(inner, cx) else { break };
+            caller = code;
+        }
+        if caller.find(ret.wrapping_sub(8)).is_none() {
+            break;
+        }
+        // SAFETY: the word before a return address in known code is the call's
+        // last.
+        let delta = unsafe { (ret as *const u32).sub(2).read() };
+        fp = fp.wrapping_byte_sub(delta as usize);
+        ip = ret - 8;
+        code = caller;
+    }
+    frames
+}
+
+/// The code of the instance whose context is `cx`, if there is one.
+fn code_of(inner: &StoreInner, cx: *mut Cx) -> Option<Arc<CodeSet>> {
+    inner
+        .instances
+        .iter()
+        .find(|instance| instance.cx.as_ptr() == cx)
+        .map(|instance| Arc::clone(instance.cx.code()))
+}
+
+/// Whether a landing stands at the return address `ret`.
+fn is_landing(code: &CodeSet, ret: usize) -> bool {
+    // SAFETY: `find` vouches for the address to be inside known code.
+    code.find(ret).is_some() && unsafe { (ret as *const usize).read() } == control::landing as Handler as usize
+}

@@ -1,0 +1,566 @@
+//! What the interpreter reaches through its `cx` register: the instance
+//! context, function records, and the per-store runtime block.
+//!
+//! A [`Cx`] is one heap block per instance, a fixed head followed by arrays
+//! whose offsets ([`CxLayout`]) depend on the module alone, so that an
+//! instruction finds an import record or a global at `cx + constant`.
+//!
+//! Invariants:
+//! 1. Blocks, records and cells are made by a store and live as long as it;
+//!    nothing in here outlives its store. The runtime keeps them that way.
+//! 2. Only the thread that has the store (`&mut`) reads or writes them.
+
+use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::cell::Cell;
+use std::mem::size_of;
+use std::ptr::{self, NonNull};
+use std::sync::Arc;
+
+use crate::error::Error;
+use crate::exec::memory::MemoryRef;
+use crate::exec::table::TableRef;
+use crate::ir::code::CodeSet;
+use crate::module::{FuncIdx, GlobalIdx, ModuleData, TypeId};
+use crate::sys;
+
+use super::dispatch::Regs;
+use super::stubs;
+
+/// The fixed head of an instance context (and of a host function's).
+#[repr(C)]
+pub(crate) struct Cx {
+    /// Base address of memory 0, loaded into the `mb` register; null if none.
+    pub(crate) mem0_base: *mut u8,
+    /// The store's runtime block.
+    pub(crate) rt: *mut Rt,
+    /// Translated code of the module; null in a host function's head.
+    pub(crate) code: *const CodeSet,
+    /// Index of the instance in its store.
+    pub(crate) instance: u32,
+    /// Index of the first function that is not imported.
+    pub(crate) num_imported_funcs: u32,
+    /// This instance's records of its own escaped functions.
+    pub(crate) own_recs: *const FuncRec,
+}
+
+/// A function as seen by its callers: the entry of a PLT-like import table and
+/// what a function reference points to.
+///
+/// `ip` starts at a stub that translates the function and then writes the real
+/// entry here, so only the first call through a record pays for it.
+#[repr(C)]
+pub(crate) struct FuncRec {
+    /// Where execution starts.
+    pub(crate) ip: Cell<*const u8>,
+    /// Context of the callee: an instance's, or the head of a [`super::host::HostFunc`].
+    pub(crate) cx: *mut Cx,
+    /// Engine-wide identity of the function's type.
+    pub(crate) ty: TypeId,
+    /// Index in the callee's function index space (unused for host functions).
+    pub(crate) func: u32,
+    /// Slots before the frame's header: the larger of parameters and results.
+    pub(crate) slots: u32,
+    /// The record that stands for the function's identity.
+    pub(crate) canonical: Cell<*const FuncRec>,
+}
+
+/// State of a store that running code needs.
+#[repr(C)]
+pub(crate) struct Rt {
+    /// Fuel left, in units of one operator.
+    pub(crate) fuel: u64,
+    /// Guest frames entered; counted only where a call depth limit is set.
+    pub(crate) depth: u32,
+    /// The limit of `depth`.
+    pub(crate) max_depth: u32,
+    /// First slot that the next entry from the host may use.
+    pub(crate) next_frame: *mut u64,
+    /// The end of the usable part of the value stack.
+    pub(crate) stack_end: *mut u64,
+    /// The running activation, null outside guest calls.
+    pub(crate) act: *const sys::Activation,
+    /// `*mut StoreData<T>` of the running call.
+    pub(crate) store: *mut (),
+    /// The type-independent part of the same store.
+    pub(crate) inner: *mut crate::runtime::store::StoreInner,
+    /// How other threads ask for an interruption.
+    pub(crate) control: *const sys::StackControl,
+    /// Set by another thread to ask for an interruption; polled where faults
+    /// do not deliver it.
+    pub(crate) interrupt: *const std::sync::atomic::AtomicBool,
+    /// Where a trapping handler stood: instruction, frame and context.
+    pub(crate) trap_ip: *const u8,
+    /// See `trap_ip`.
+    pub(crate) trap_fp: *mut u64,
+    /// See `trap_ip`.
+    pub(crate) trap_cx: *mut Cx,
+    /// Registers between two handlers where calls do not become jumps.
+    pub(crate) scratch: Regs,
+}
+
+impl Rt {
+    /// A runtime block for a store whose value stack is `stack`.
+    fn new(stack: &sys::ValueStack, control: &sys::StackControl, max_depth: u32) -> Self {
+        let slots = stack.usable_bytes() / size_of::<u64>();
+        Self {
+            fuel: 0,
+            depth: 0,
+            max_depth,
+            next_frame: stack.base(),
+            stack_end: stack.base().wrapping_add(slots),
+            act: ptr::null(),
+            store: ptr::null_mut(),
+            inner: ptr::null_mut(),
+            control,
+            interrupt: control.pending_flag(),
+            trap_ip: ptr::null(),
+            trap_fp: ptr::null_mut(),
+            trap_cx: ptr::null_mut(),
+            scratch: Regs::zero(),
+        }
+    }
+}
+
+/// What a store owns so that code can run in it: a value stack and the runtime
+/// block that leads to it.
+#[derive(Debug)]
+pub(crate) struct Machine {
+    rt: NonNull<Rt>,
+    stack: sys::ValueStack,
+    control: Arc<sys::StackControl>,
+    /// What a host function left for the entry that is being unwound.
+    pub(crate) pending: Option<Pending>,
+}
+
+/// The outcome of a host function that does not return to its caller.
+pub(crate) enum Pending {
+    /// It returned an error.
+    Error(Error),
+    /// It panicked; the panic goes on in the host function's outer caller.
+    Panic(Box<dyn std::any::Any + Send>),
+}
+
+impl std::fmt::Debug for Pending {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Error(e) => f.debug_tuple("Error").field(e).finish(),
+            Self::Panic(_) => f.write_str("Panic"),
+        }
+    }
+}
+
+impl Machine {
+    /// A value stack of `stack_bytes` and, if given, a limit of guest frames.
+    ///
+    /// # Errors
+    /// If the stack cannot be reserved.
+    pub(crate) fn new(stack_bytes: usize, max_depth: Option<u32>) -> std::io::Result<Self> {
+        let stack = sys::ValueStack::new(stack_bytes)?;
+        let control = stack.control();
+        let rt = Box::new(Rt::new(&stack, &control, max_depth.unwrap_or(u32::MAX)));
+        Ok(Self {
+            rt: NonNull::from(Box::leak(rt)),
+            stack,
+            control,
+            pending: None,
+        })
+    }
+
+    /// The runtime block's address, valid as long as the machine.
+    pub(crate) fn rt(&self) -> NonNull<Rt> {
+        self.rt
+    }
+
+    /// The value stack.
+    pub(crate) fn stack(&self) -> &sys::ValueStack {
+        &self.stack
+    }
+
+    /// How other threads interrupt what runs here.
+    pub(crate) fn control(&self) -> &Arc<sys::StackControl> {
+        &self.control
+    }
+
+    /// Fuel left.
+    pub(crate) fn fuel(&self) -> u64 {
+        // SAFETY: the block lives as long as `self`; no code runs while the
+        // store is borrowed here.
+        unsafe { (*self.rt.as_ptr()).fuel }
+    }
+
+    /// Sets the fuel left.
+    pub(crate) fn set_fuel(&mut self, fuel: u64) {
+        // SAFETY: as in `fuel`.
+        unsafe { (*self.rt.as_ptr()).fuel = fuel };
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        // SAFETY: leaked by `new`, freed once, and nothing runs any more.
+        drop(unsafe { Box::from_raw(self.rt.as_ptr()) });
+    }
+}
+
+// SAFETY: as for `InstanceCx` below: the block belongs to this store alone.
+unsafe impl Send for Machine {}
+// SAFETY: shared references only read what no running code changes.
+unsafe impl Sync for Machine {}
+
+/// Offsets, in bytes from the start of a [`Cx`], of its trailing arrays.
+#[derive(Clone, Debug)]
+pub(crate) struct CxLayout {
+    imports: usize,
+    globals: usize,
+    imported_globals: usize,
+    memories: usize,
+    tables: usize,
+    func_refs: usize,
+    size: usize,
+    num_imported_globals: usize,
+}
+
+/// Bytes of a global's cell (a v128 needs them all).
+const GLOBAL_CELL: usize = 16;
+
+impl CxLayout {
+    /// The layout of contexts for instances of `module`.
+    pub(crate) fn new(module: &ModuleData) -> Self {
+        let word = size_of::<usize>();
+        let imports = size_of::<Cx>().next_multiple_of(16);
+        let globals = (imports + module.num_imported_funcs * size_of::<FuncRec>()).next_multiple_of(16);
+        let own_globals = module.globals.len() - module.num_imported_globals;
+        let imported_globals = globals + own_globals * GLOBAL_CELL;
+        let memories = imported_globals + module.num_imported_globals * word;
+        let tables = memories + module.memories.len() * word;
+        let func_refs = tables + module.tables.len() * word;
+        let size = func_refs + module.num_escaped * word;
+        Self {
+            imports,
+            globals,
+            imported_globals,
+            memories,
+            tables,
+            func_refs,
+            size,
+            num_imported_globals: module.num_imported_globals,
+        }
+    }
+
+    /// Offset of the record of imported function `i`.
+    pub(crate) fn import(&self, i: usize) -> usize {
+        self.imports + i * size_of::<FuncRec>()
+    }
+
+    /// Offset of the cell of a global the module defines, or of the pointer to
+    /// an imported one's.
+    pub(crate) fn global(&self, i: GlobalIdx) -> GlobalPlace {
+        let i = i.index();
+        match i.checked_sub(self.num_imported_globals) {
+            Some(own) => GlobalPlace::Own(self.globals + own * GLOBAL_CELL),
+            None => GlobalPlace::Imported(self.imported_globals + i * size_of::<usize>()),
+        }
+    }
+
+    /// Offset of the pointer to memory `i`.
+    pub(crate) fn memory(&self, i: usize) -> usize {
+        self.memories + i * size_of::<usize>()
+    }
+
+    /// Offset of the pointer to table `i`.
+    pub(crate) fn table(&self, i: usize) -> usize {
+        self.tables + i * size_of::<usize>()
+    }
+
+    /// Offset of the function reference with dense index `i`.
+    pub(crate) fn func_ref(&self, i: usize) -> usize {
+        self.func_refs + i * size_of::<usize>()
+    }
+}
+
+/// Where a global stands relative to a [`Cx`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum GlobalPlace {
+    /// Its cell is at this offset.
+    Own(usize),
+    /// The pointer to its cell is at this offset.
+    Imported(usize),
+}
+
+/// A function reference: a record that lives as long as its store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FuncRef(NonNull<FuncRec>);
+
+impl FuncRef {
+    /// A reference to `rec`, which the store keeps alive.
+    pub(crate) fn new(rec: &FuncRec) -> Self {
+        Self(NonNull::from(rec))
+    }
+
+    /// The record.
+    pub(crate) fn rec(&self) -> &FuncRec {
+        // SAFETY: invariant 1: the record lives as long as the store that hands
+        // out and takes back these references.
+        unsafe { self.0.as_ref() }
+    }
+
+    /// The record's address.
+    pub(crate) fn as_ptr(self) -> *const FuncRec {
+        self.0.as_ptr()
+    }
+
+    /// The engine-wide identity of the function's type.
+    pub(crate) fn ty(self) -> TypeId {
+        self.rec().ty
+    }
+
+    /// The slot value of the reference.
+    pub(crate) fn to_slot(self) -> u64 {
+        self.0.as_ptr() as u64
+    }
+
+    /// The reference in a slot of function reference type; `None` for null.
+    ///
+    /// The slot must come from running code or a table of the same store.
+    pub(crate) fn from_slot(slot: u64) -> Option<Self> {
+        NonNull::new(slot as *mut FuncRec).map(Self)
+    }
+
+    /// Whether the function is a host function.
+    pub(crate) fn is_host(self) -> bool {
+        // SAFETY: invariant 1; `cx` points to a context or a host function's head.
+        unsafe { (*self.rec().cx).code.is_null() }
+    }
+}
+
+/// A global's cell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct GlobalRef(NonNull<u64>);
+
+impl GlobalRef {
+    /// The slot value in the cell.
+    pub(crate) fn get(self) -> u64 {
+        // SAFETY: invariants 1 and 2.
+        unsafe { self.0.read() }
+    }
+
+    /// Writes the cell.
+    pub(crate) fn set(self, slot: u64) {
+        // SAFETY: invariants 1 and 2.
+        unsafe { self.0.write(slot) }
+    }
+}
+
+/// A global that belongs to no instance: the embedder made it.
+#[derive(Debug)]
+pub(crate) struct HostGlobal(Box<[Cell<u64>; 2]>);
+
+impl HostGlobal {
+    /// A cell that holds `slot`.
+    pub(crate) fn new(slot: u64) -> Self {
+        Self(Box::new([Cell::new(slot), Cell::new(0)]))
+    }
+
+    /// The cell, for instances to import.
+    pub(crate) fn cell(&self) -> GlobalRef {
+        GlobalRef(NonNull::from(&self.0[0]).cast())
+    }
+}
+
+/// The owner of an instance's context block and function records.
+#[derive(Debug)]
+pub(crate) struct InstanceCx {
+    block: NonNull<Cx>,
+    layout: Layout,
+    offsets: Arc<CxLayout>,
+    /// Records of escaped functions that the module defines; never resized.
+    records: Box<[FuncRec]>,
+    /// Kept alive: instructions of running frames stand in it.
+    code: Arc<CodeSet>,
+}
+
+impl std::fmt::Debug for FuncRec {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FuncRec")
+            .field("ty", &self.ty)
+            .field("func", &self.func)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What an instance imports, and the memories and tables of its index spaces.
+pub(crate) struct Wiring<'a> {
+    /// Imported functions.
+    pub(crate) funcs: &'a [FuncRef],
+    /// Imported globals.
+    pub(crate) globals: &'a [GlobalRef],
+    /// All memories: imported, then defined.
+    pub(crate) memories: &'a [MemoryRef],
+    /// All tables: imported, then defined.
+    pub(crate) tables: &'a [TableRef],
+}
+
+impl InstanceCx {
+    /// A context for instance `instance` of the module `code` belongs to.
+    pub(crate) fn new(code: Arc<CodeSet>, rt: NonNull<Rt>, instance: u32, wiring: &Wiring<'_>) -> Self {
+        let module = Arc::clone(code.module());
+        let offsets = code.cx_layout();
+        let layout =
+            Layout::from_size_align(offsets.size, 16).expect("a module's index spaces are bounded by validation");
+        // SAFETY: the size is at least that of `Cx`, not zero.
+        let block = unsafe { alloc_zeroed(layout) };
+        let Some(block) = NonNull::new(block.cast::<Cx>()) else {
+            handle_alloc_error(layout)
+        };
+
+        let imported = module.num_imported_funcs;
+        let stub = stubs::bind_entry();
+        let escaped: Vec<(usize, FuncIdx)> = module.escaped_funcs().collect();
+        let records: Box<[FuncRec]> = escaped
+            .iter()
+            .filter(|(_, func)| func.index() >= imported)
+            .map(|(_, func)| FuncRec {
+                ip: Cell::new(stub),
+                cx: block.as_ptr(),
+                ty: module.func_type_id(*func),
+                func: func.as_u32(),
+                slots: module.func_type(*func).slots(),
+                canonical: Cell::new(ptr::null()),
+            })
+            .collect();
+        for rec in &records {
+            rec.canonical.set(rec);
+        }
+
+        let this = Self {
+            block,
+            layout,
+            offsets,
+            records,
+            code,
+        };
+        let head = Cx {
+            mem0_base: wiring.memories.first().map_or(ptr::null_mut(), |m| m.base()),
+            rt: rt.as_ptr(),
+            code: Arc::as_ptr(&this.code),
+            instance,
+            num_imported_funcs: u32::try_from(imported).expect("validation bounds the number of imports"),
+            own_recs: this.records.as_ptr(),
+        };
+        // SAFETY: the block is large enough for a head and nobody else has it.
+        unsafe { block.write(head) };
+        for (i, func) in wiring.funcs.iter().enumerate() {
+            let callee = func.rec();
+            let rec = FuncRec {
+                ip: Cell::new(callee.ip.get()),
+                cx: callee.cx,
+                ty: callee.ty,
+                func: callee.func,
+                slots: callee.slots,
+                canonical: Cell::new(func.as_ptr()),
+            };
+            // SAFETY: the layout has room for each import's record.
+            unsafe { this.at::<FuncRec>(this.offsets.import(i)).write(rec) };
+        }
+        for (i, global) in wiring.globals.iter().enumerate() {
+            let at = this.offsets.imported_globals + i * size_of::<usize>();
+            // SAFETY: the layout has room for each imported global's pointer.
+            unsafe { this.at::<*mut u64>(at).write(global.0.as_ptr()) };
+        }
+        for (i, memory) in wiring.memories.iter().enumerate() {
+            // SAFETY: the layout has room for each memory's pointer.
+            unsafe {
+                this.at::<*mut super::memory::MemoryInst>(this.offsets.memory(i))
+                    .write(memory.as_ptr())
+            };
+        }
+        for (i, table) in wiring.tables.iter().enumerate() {
+            // SAFETY: the layout has room for each table's pointer.
+            unsafe {
+                this.at::<*mut super::table::TableInst>(this.offsets.table(i))
+                    .write(table.as_ptr())
+            };
+        }
+        let mut own = this.records.iter();
+        for (dense, func) in escaped {
+            let rec: *const FuncRec = match wiring.funcs.get(func.index()) {
+                Some(imported) => imported.as_ptr(),
+                None => own.next().expect("one record per escaped defined function"),
+            };
+            // SAFETY: the layout has room for each escaped function's pointer.
+            unsafe { this.at::<*const FuncRec>(this.offsets.func_ref(dense)).write(rec) };
+        }
+        this
+    }
+
+    /// A pointer into the block.
+    fn at<V>(&self, offset: usize) -> *mut V {
+        debug_assert!(offset < self.offsets.size);
+        self.block.as_ptr().wrapping_byte_add(offset).cast()
+    }
+
+    /// The context's address.
+    pub(crate) fn as_ptr(&self) -> *mut Cx {
+        self.block.as_ptr()
+    }
+
+    /// The code its functions run.
+    pub(crate) fn code(&self) -> &Arc<CodeSet> {
+        &self.code
+    }
+
+    /// A reference to a function that can escape (exports, elements, `ref.func`).
+    ///
+    /// # Panics
+    /// If validation did not declare the function as one that escapes.
+    pub(crate) fn func_ref(&self, func: FuncIdx) -> FuncRef {
+        let dense = self
+            .code
+            .module()
+            .escaped_index(func)
+            .expect("validation declares every referenced function");
+        // SAFETY: written by `new` for each dense index, never null.
+        let rec = unsafe { self.at::<*mut FuncRec>(self.offsets.func_ref(dense)).read() };
+        FuncRef(NonNull::new(rec).expect("written by `new`"))
+    }
+
+    /// The cell of a global.
+    pub(crate) fn global(&self, global: GlobalIdx) -> GlobalRef {
+        let cell = match self.offsets.global(global) {
+            GlobalPlace::Own(offset) => self.at(offset),
+            // SAFETY: written by `new` for each imported global.
+            GlobalPlace::Imported(offset) => unsafe { self.at::<*mut u64>(offset).read() },
+        };
+        GlobalRef(NonNull::new(cell).expect("inside the block, or a live cell"))
+    }
+}
+
+impl Drop for InstanceCx {
+    fn drop(&mut self) {
+        // SAFETY: allocated with this layout by `new`; records and cells in it
+        // need no drop.
+        unsafe { dealloc(self.block.as_ptr().cast(), self.layout) };
+    }
+}
+
+// SAFETY: the pointers lead to parts of the same store, which moves between
+// threads as a whole (invariant 2).
+unsafe impl Send for InstanceCx {}
+// SAFETY: shared references only read what no running code changes.
+unsafe impl Sync for InstanceCx {}
+// SAFETY: as for `InstanceCx`.
+unsafe impl Send for FuncRef {}
+// SAFETY: as for `InstanceCx`.
+unsafe impl Sync for FuncRef {}
+// SAFETY: as for `InstanceCx`.
+unsafe impl Send for GlobalRef {}
+// SAFETY: as for `InstanceCx`.
+unsafe impl Sync for GlobalRef {}
+// SAFETY: as for `InstanceCx`.
+unsafe impl Send for HostGlobal {}
+// SAFETY: as for `InstanceCx`.
+unsafe impl Sync for HostGlobal {}
+// SAFETY: as for `InstanceCx`.
+unsafe impl Send for Rt {}
+// SAFETY: as for `InstanceCx`.
+unsafe impl Sync for Rt {}

@@ -1,0 +1,341 @@
+//! Control: branches, calls, returns, traps, and the accounting of fuel and
+//! call depth.
+//!
+//! A call's last word holds the distance to the callee's frame and the place
+//! of the callee's header, both in bytes; the return address follows it, so a
+//! return finds the caller's frame from the return address alone. A frame is
+//! `[parameters and results | return address | caller's context | locals |
+//! temporaries]`; the context is written only by calls that may leave the
+//! instance. Those are followed by a [`landing`], which restores `cx` and `mb`
+//! and to which only calls that left the instance return.
+
+use std::sync::atomic::Ordering;
+
+use super::access::{StoreAs, touch_frame};
+use super::context::{Cx, FuncRec};
+use super::dispatch::{Handler, Regs, goto, handler, next, next_taken};
+use super::exit;
+use super::operand::{A, DST, K, Prim, S, SRC, Src};
+use super::table::TableInst;
+use crate::ir::code::Cell;
+use crate::sys;
+use crate::trap::Trap;
+
+handler! {
+    /// Ends the run with the exit code in `a0`, noting where it happened.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn raise(s) {
+        let rt = (*s.cx).rt;
+        (*rt).trap_ip = s.ip;
+        (*rt).trap_fp = s.fp;
+        (*rt).trap_cx = s.cx;
+        opaque(s.a0)
+    }
+
+    /// `unreachable`.
+    #[cold]
+    pub(crate) fn unreachable(s) {
+        trap(s, Trap::UnreachableCodeReached)
+    }
+}
+
+/// The value itself, by a way that LLVM cannot see. It would otherwise turn
+/// the jumps to [`raise`] into calls, knowing what they return.
+#[inline(always)]
+fn opaque(value: u64) -> u64 {
+    #[cfg(target_arch = "x86_64")]
+    {
+        let mut value = value;
+        // SAFETY: no instruction at all.
+        unsafe { std::arch::asm!("/* {0} */", inout(reg) value, options(nomem, nostack, preserves_flags)) };
+        value
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    std::hint::black_box(value)
+}
+
+/// Raises `trap` at the running instruction.
+///
+/// # Safety
+/// Called in tail position of a handler, with its registers.
+#[inline(always)]
+pub(crate) unsafe fn trap(mut s: Regs, trap: Trap) -> u64 {
+    s.a0 = exit::trap(trap);
+    // SAFETY: `raise` works with any instruction's registers.
+    unsafe { goto(s, raise) }
+}
+
+/// Whether another thread asks for an interruption; polled where faults do
+/// not deliver it.
+///
+/// # Safety
+/// `s` are the registers of a running handler.
+#[inline(always)]
+unsafe fn interrupted(s: &Regs) -> bool {
+    // SAFETY: the caller's promise; the flag lives as long as the store.
+    !sys::FAULT_TRAPS && unsafe { (*(*(*s.cx).rt).interrupt).load(Ordering::Relaxed) }
+}
+
+/// Goes `offset` bytes on from the start of the running instruction.
+///
+/// # Safety
+/// An instruction starts there.
+#[inline(always)]
+pub(crate) unsafe fn branch(mut s: Regs, offset: i32) -> u64 {
+    // SAFETY: the caller's promise.
+    if offset < 0 && unsafe { interrupted(&s) } {
+        // SAFETY: in tail position of a handler.
+        return unsafe { poll(s) };
+    }
+    s.ip = s.ip.wrapping_offset(offset as isize);
+    // SAFETY: the caller's promise.
+    unsafe { next_taken(s) }
+}
+
+/// Consumes the request for an interruption and raises it.
+#[cold]
+#[inline(never)]
+unsafe fn poll(s: Regs) -> u64 {
+    // SAFETY: the control block lives as long as the store.
+    unsafe { (*(*(*s.cx).rt).control).take_pending() };
+    // SAFETY: in tail position of a handler.
+    unsafe { trap(s, Trap::Interrupt) }
+}
+
+/// Bytes of a [`landing`] and the copy of the call's last word after it.
+pub(crate) const LANDING_BYTES: usize = 16;
+
+/// Byte of a branch's offset.
+const OFFSET: usize = 8;
+
+handler! {
+    /// `br`.
+    pub(crate) fn br(s) {
+        touch_frame(&s);
+        branch(s, s.field::<i32>(OFFSET))
+    }
+
+    /// `br_if`: taken if the i32 in the slot at byte 12 is not zero.
+    pub(crate) fn br_if<I: Src>(s) {
+        if I::get::<u32>(&s, 12, 0) != 0 {
+            if I::SLOTS == 0 {
+                touch_frame(&s);
+            }
+            branch(s, s.field::<i32>(OFFSET))
+        } else {
+            s.ip = s.ip.add(16);
+            next(s)
+        }
+    }
+
+    /// The inverse of [`br_if`].
+    pub(crate) fn br_if_zero<I: Src>(s) {
+        if I::get::<u32>(&s, 12, 0) == 0 {
+            if I::SLOTS == 0 {
+                touch_frame(&s);
+            }
+            branch(s, s.field::<i32>(OFFSET))
+        } else {
+            s.ip = s.ip.add(16);
+            next(s)
+        }
+    }
+
+    /// `br_table`: the index is in the slot at byte 8, at byte 12 stands the
+    /// number of offsets that follow, the last of them the default's.
+    pub(crate) fn br_table<I: Src>(s) {
+        let index = I::get::<u32>(&s, 8, 0);
+        let last = s.field::<u32>(12) - 1;
+        let index = if index < last { index } else { last };
+        touch_frame(&s);
+        branch(s, s.ip.add(16).cast::<i32>().add(index as usize).read())
+    }
+
+    /// Sets the locals of a function, `n` slots from the one at byte 8, to zero.
+    pub(crate) fn enter(s) {
+        let n = s.field::<u16>(10);
+        let locals = s.slot_at(8);
+        let mut i = 0;
+        while i < usize::from(n) {
+            locals.add(i).write(0);
+            i += 1;
+        }
+        s.ip = s.ip.add(16);
+        next(s)
+    }
+
+    /// A call of function of the same module, whose entry cell's address
+    /// stands at byte 8.
+    pub(crate) fn call(s) {
+        let cell = s.field::<*const Cell>(8);
+        let callee = s.fp.byte_add(s.field::<u32>(16) as usize);
+        let header = callee.byte_add(s.field::<u32>(20) as usize);
+        if out_of_stack(&s, callee) {
+            return trap(s, Trap::StackOverflow);
+        }
+        if interrupted(&s) {
+            return poll(s);
+        }
+        <u64 as StoreAs<u64>>::store(&s, header.cast(), s.ip as u64 + 24);
+        s.fp = callee;
+        s.a0 = cell as u64;
+        s.ip = (*cell).get();
+        next(s)
+    }
+
+    /// A call of an imported function, whose record stands at `cx` plus the
+    /// number at byte 8.
+    pub(crate) fn call_import(s) {
+        let callee = s.fp.byte_add(s.field::<u32>(16) as usize);
+        let header = callee.byte_add(s.field::<u32>(20) as usize);
+        if out_of_stack(&s, callee) {
+            return trap(s, Trap::StackOverflow);
+        }
+        <u64 as StoreAs<u64>>::store(&s, header.cast(), s.ip as u64 + 24);
+        header.add(1).write(s.cx as u64);
+        let rec = s.cx.byte_add(s.field::<u32>(8) as usize).cast::<FuncRec>();
+        s.fp = callee;
+        s.a0 = rec as u64;
+        s.ip = (*rec).ip.get();
+        s.cx = (*rec).cx;
+        s.mb = (*s.cx).mem0_base;
+        next(s)
+    }
+
+    /// Follows a call that may leave the instance, and is followed by a copy
+    /// of that call's last word.
+    pub(crate) fn landing(s) {
+        let call = s.ip.sub(8).cast::<u32>();
+        let header = s.fp.byte_add(call.read() as usize).byte_add(call.add(1).read() as usize);
+        s.cx = header.add(1).cast::<*mut Cx>().read();
+        s.mb = (*s.cx).mem0_base;
+        s.ip = s.ip.add(LANDING_BYTES);
+        next(s)
+    }
+
+    /// `call_indirect`: the index is in the slot at byte 8; the pointer to the
+    /// table stands at `cx` plus the number at byte 12; at byte 16 stands the
+    /// type's identity.
+    pub(crate) fn call_indirect<I: Src>(s) {
+        let index = I::get::<u32>(&s, 8, 0);
+        let table = s.cx.byte_add(s.field::<u32>(12) as usize).cast::<*const TableInst>().read();
+        if u64::from(index) >= (*table).len {
+            return trap(s, Trap::UndefinedElement);
+        }
+        let rec = (*table).base.add(index as usize).cast::<*const FuncRec>().read();
+        if rec.is_null() {
+            return trap(s, Trap::IndirectCallToNull);
+        }
+        if (*rec).ty.as_u32() != s.field::<u32>(16) {
+            return trap(s, Trap::BadSignature);
+        }
+        let callee = s.fp.byte_add(s.field::<u32>(24) as usize);
+        let header = callee.byte_add(s.field::<u32>(28) as usize);
+        if out_of_stack(&s, callee) {
+            return trap(s, Trap::StackOverflow);
+        }
+        if interrupted(&s) {
+            return poll(s);
+        }
+        s.a0 = rec as u64;
+        if (*rec).cx == s.cx {
+            <u64 as StoreAs<u64>>::store(&s, header.cast(), s.ip as u64 + 48);
+            s.fp = callee;
+            s.ip = (*rec).ip.get();
+            next(s)
+        } else {
+            <u64 as StoreAs<u64>>::store(&s, header.cast(), s.ip as u64 + 32);
+            header.add(1).write(s.cx as u64);
+            s.fp = callee;
+            s.ip = (*rec).ip.get();
+            s.cx = (*rec).cx;
+            s.mb = (*s.cx).mem0_base;
+            next(s)
+        }
+    }
+
+    /// A return whose results are in place; the slot of the frame's header
+    /// stands at byte 8.
+    pub(crate) fn ret(s) {
+        leave(s)
+    }
+
+    /// A return of one value.
+    pub(crate) fn ret_one<T: Prim, I: Src>(s) {
+        let value = I::get::<T>(&s, SRC, 16);
+        s.fp.write(value.to_slot());
+        leave(s)
+    }
+
+    /// Takes the fuel of the code that follows, the number at byte 8.
+    pub(crate) fn fuel(s) {
+        let rt = (*s.cx).rt;
+        let cost = u64::from(s.field::<u32>(8));
+        if (*rt).fuel < cost {
+            return trap(s, Trap::OutOfFuel);
+        }
+        (*rt).fuel -= cost;
+        s.ip = s.ip.add(16);
+        next(s)
+    }
+
+    /// Counts a frame entered.
+    pub(crate) fn count_enter(s) {
+        let rt = (*s.cx).rt;
+        if (*rt).depth >= (*rt).max_depth {
+            return trap(s, Trap::StackOverflow);
+        }
+        (*rt).depth += 1;
+        s.ip = s.ip.add(8);
+        next(s)
+    }
+
+    /// Counts a frame left.
+    pub(crate) fn count_leave(s) {
+        (*(*s.cx).rt).depth -= 1;
+        s.ip = s.ip.add(8);
+        next(s)
+    }
+}
+
+/// Whether a callee's frame at `callee` would pass the end of the value stack;
+/// checked where faults do not tell. `stack_end` leaves room for any frame.
+///
+/// # Safety
+/// `s` are the registers of a running handler.
+#[inline(always)]
+unsafe fn out_of_stack(s: &Regs, callee: *mut u64) -> bool {
+    // SAFETY: the caller's promise.
+    !sys::FAULT_TRAPS && callee >= unsafe { (*(*s.cx).rt).stack_end }
+}
+
+/// Returns to the caller; the slot of the frame's header stands at [`DST`].
+///
+/// # Safety
+/// In tail position of a return handler.
+#[inline(always)]
+unsafe fn leave(mut s: Regs) -> u64 {
+    // SAFETY: the header holds the return address the call wrote.
+    let ip = unsafe { s.slot_at(DST).cast::<*const u8>().read() };
+    // SAFETY: the call's last word precedes the return address.
+    let delta = unsafe { ip.sub(8).cast::<u32>().read() };
+    s.fp = s.fp.wrapping_byte_sub(delta as usize);
+    s.ip = ip;
+    // SAFETY: the instruction after the call, in the caller's frame.
+    unsafe { next(s) }
+}
+
+/// `br_if` by operand: slot, accumulator.
+pub(crate) static BR_IF: [Handler; 2] = [br_if::<S>, br_if::<A>];
+/// The inverse of [`BR_IF`].
+pub(crate) static BR_IF_ZERO: [Handler; 2] = [br_if_zero::<S>, br_if_zero::<A>];
+/// `br_table` by operand: slot, accumulator.
+pub(crate) static BR_TABLE: [Handler; 2] = [br_table::<S>, br_table::<A>];
+/// `call_indirect` by operand: slot, accumulator.
+pub(crate) static CALL_INDIRECT: [Handler; 2] = [call_indirect::<S>, call_indirect::<A>];
+/// Return of one value by [integer or float][slot, accumulator, constant].
+pub(crate) static RET_ONE: [[Handler; 3]; 2] = [
+    [ret_one::<u64, S>, ret_one::<u64, A>, ret_one::<u64, K>],
+    [ret_one::<f64, S>, ret_one::<f64, A>, ret_one::<f64, K>],
+];

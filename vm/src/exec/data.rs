@@ -1,0 +1,525 @@
+//! Loads, stores, copies, globals, `select`, and the operators that work on
+//! memories and tables as a whole.
+
+use super::access::{LoadAs, StoreAs};
+use super::context::{Cx, Pending};
+use super::control::{raise, trap};
+use super::dispatch::{Handler, Regs, goto, handler, next};
+use super::memory::{MemoryInst, MemoryRef};
+use super::operand::{A, Dst, IMM64, K, Prim, S, SHORT, SRC, Src, Z};
+use super::table::TableRef;
+use super::{exit, slow};
+use crate::error::Error;
+use crate::ir::stack::Ty;
+use crate::ir::table::for_each_plain_op;
+use crate::runtime::store::StoreInner;
+use crate::trap::Trap;
+
+/// How a handler reaches a memory.
+trait Mode {
+    /// Bytes of an instruction that name the memory.
+    const EXTRA: usize;
+    /// The address of `width` bytes at `index + offset`, or `None` out of
+    /// bounds.
+    ///
+    /// # Safety
+    /// `s` are the registers of a load or store of this mode.
+    unsafe fn address(s: &Regs, index: u32, offset: u32, width: usize) -> Option<*mut u8>;
+}
+
+/// Memory 0, whose accesses are checked by the MMU.
+enum Guarded {}
+/// The memory whose pointer stands at `cx` plus the number at byte 16, checked
+/// by its length.
+enum Checked {}
+
+impl Mode for Guarded {
+    const EXTRA: usize = 0;
+    #[inline(always)]
+    unsafe fn address(s: &Regs, index: u32, offset: u32, _: usize) -> Option<*mut u8> {
+        Some(s.mb.wrapping_add(index as usize).wrapping_add(offset as usize))
+    }
+}
+
+impl Mode for Checked {
+    const EXTRA: usize = 8;
+    #[inline(always)]
+    unsafe fn address(s: &Regs, index: u32, offset: u32, width: usize) -> Option<*mut u8> {
+        let at = index as usize + offset as usize;
+        // SAFETY: the caller's promise; the context leads to live memories.
+        let memory = unsafe { &**s.cx.byte_add(s.field::<u32>(16) as usize).cast::<*const MemoryInst>() };
+        (at + width <= memory.len()).then(|| memory.base().wrapping_add(at))
+    }
+}
+
+/// A load operator.
+trait Load {
+    /// Type of its result.
+    type Out: Prim;
+    /// Memory representation.
+    type Mem: LoadAs<Self::Out>;
+}
+
+/// A store operator.
+trait Store {
+    /// Type of its operand.
+    type In: Prim;
+    /// Memory representation.
+    type Mem: StoreAs<Self::In>;
+}
+
+/// What the translator knows of a load.
+#[derive(Debug)]
+pub(crate) struct LoadInfo {
+    /// Mnemonic.
+    pub(crate) name: &'static str,
+    /// Handlers by [memory 0 guarded, any checked][address in slot,
+    /// accumulator, offset alone][destination].
+    pub(crate) handlers: [[[Handler; 2]; 3]; 2],
+    /// Type of the result.
+    pub(crate) out: Ty,
+}
+
+/// What the translator knows of a store.
+#[derive(Debug)]
+pub(crate) struct StoreInfo {
+    /// Mnemonic.
+    pub(crate) name: &'static str,
+    /// Handlers by [memory 0 guarded, any checked][address in slot,
+    /// accumulator, offset alone][value in slot, accumulator, constant].
+    pub(crate) handlers: [[[Handler; 3]; 3]; 2],
+    /// Whether a constant value takes all 8 bytes of its word.
+    pub(crate) wide: bool,
+}
+
+/// Byte of the static offset of loads and stores.
+const MEM_OFFSET: usize = 12;
+
+handler! {
+    /// A load: the address operand's slot is at byte 10, the offset at 12.
+    fn load<L: Load, M: Mode, I: Src, D: Dst>(s) {
+        let index = I::get::<u32>(&s, SRC, 0);
+        let offset = s.field::<u32>(MEM_OFFSET);
+        match M::address(&s, index, offset, <L::Mem as LoadAs<L::Out>>::BYTES) {
+            Some(at) => {
+                let value = <L::Mem as LoadAs<L::Out>>::load(&s, at);
+                D::put(&mut s, value);
+                s.ip = s.ip.add(const { SHORT + M::EXTRA });
+                next(s)
+            }
+            None => trap(s, Trap::MemoryOutOfBounds),
+        }
+    }
+
+    /// A store: the operands' slots are at bytes 8 (address) and 10, the
+    /// offset at 12, a constant last.
+    fn store<O: Store, M: Mode, I: Src, V: Src>(s) {
+        let index = I::get::<u32>(&s, 8, 0);
+        let value = V::get::<O::In>(&s, 10, const { SHORT + M::EXTRA });
+        let offset = s.field::<u32>(MEM_OFFSET);
+        match M::address(&s, index, offset, <O::Mem as StoreAs<O::In>>::BYTES) {
+            Some(at) => {
+                <O::Mem as StoreAs<O::In>>::store(&s, at, value);
+                s.ip = s.ip.add(const { SHORT + M::EXTRA + if V::CONST { 8 } else { 0 } });
+                next(s)
+            }
+            None => trap(s, Trap::MemoryOutOfBounds),
+        }
+    }
+
+    /// Copies a slot, an accumulator or a constant.
+    fn copy<T: Prim, I: Src, D: Dst>(s) {
+        let value = I::get::<T>(&s, SRC, IMM64);
+        D::put(&mut s, value);
+        s.ip = s.ip.add(const { if I::CONST { SHORT + 8 } else { SHORT } });
+        next(s)
+    }
+
+    /// `select`: slots from byte 10 on, constants from byte 16 on, the
+    /// condition last.
+    fn select<T: Prim, X: Src, Y: Src, C: Src, D: Dst>(s) {
+        let x = X::get::<T>(&s, SRC, IMM64);
+        let y = Y::get::<T>(&s, SRC + 2 * X::SLOTS, const { IMM64 + if X::CONST { 8 } else { 0 } });
+        let condition = C::get::<u32>(&s, SRC + 2 * X::SLOTS + 2 * Y::SLOTS, 0);
+        let value = if condition != 0 { x } else { y };
+        D::put(&mut s, value);
+        s.ip = s.ip.add(const { SHORT + if X::CONST { 8 } else { 0 } + if Y::CONST { 8 } else { 0 } });
+        next(s)
+    }
+
+    /// `global.get`: the place relative to `cx` stands at byte 12.
+    fn global_get<T: Prim, G: Place, D: Dst>(s) {
+        let value = T::from_slot(G::cell(&s).read());
+        D::put(&mut s, value);
+        s.ip = s.ip.add(SHORT);
+        next(s)
+    }
+
+    /// `global.set`: the place relative to `cx` stands at byte 12.
+    fn global_set<T: Prim, G: Place, I: Src>(s) {
+        let value = I::get::<T>(&s, SRC, IMM64);
+        G::cell(&s).write(value.to_slot());
+        s.ip = s.ip.add(const { if I::CONST { SHORT + 8 } else { SHORT } });
+        next(s)
+    }
+
+    /// An operator whose operands stand in consecutive slots from the one at
+    /// byte 8 on, and whose result replaces the first.
+    fn bulk<O: Bulk>(s) {
+        let args = s.slot_at(8);
+        let code = O::run(s.cx, args, s.field::<u32>(12), s.field::<u32>(16));
+        if code != exit::DONE {
+            s.a0 = code;
+            return goto(s, raise);
+        }
+        s.ip = s.ip.add(24);
+        next(s)
+    }
+}
+
+/// Where a global stands.
+trait Place {
+    /// The address of its cell.
+    ///
+    /// # Safety
+    /// `s` are the registers of a global's instruction of this kind.
+    unsafe fn cell(s: &Regs) -> *mut u64;
+}
+
+/// In the context.
+enum Own {}
+/// Behind a pointer in the context.
+enum Imported {}
+
+impl Place for Own {
+    #[inline(always)]
+    unsafe fn cell(s: &Regs) -> *mut u64 {
+        // SAFETY: the caller's promise.
+        s.cx.wrapping_byte_add(unsafe { s.field::<u32>(12) } as usize).cast()
+    }
+}
+
+impl Place for Imported {
+    #[inline(always)]
+    unsafe fn cell(s: &Regs) -> *mut u64 {
+        // SAFETY: the caller's promise; the context holds the cell's address.
+        unsafe { Own::cell(s).cast::<*mut u64>().read() }
+    }
+}
+
+/// Copies by [integer or float][slot, accumulator, constant][destination].
+pub(crate) static COPY: [[[Handler; 2]; 3]; 2] = [
+    [
+        [copy::<u64, S, S>, copy::<u64, S, A>],
+        [copy::<u64, A, S>, copy::<u64, A, A>],
+        [copy::<u64, K, S>, copy::<u64, K, A>],
+    ],
+    [
+        [copy::<f64, S, S>, copy::<f64, S, A>],
+        [copy::<f64, A, S>, copy::<f64, A, A>],
+        [copy::<f64, K, S>, copy::<f64, K, A>],
+    ],
+];
+
+/// `global.get` by [integer or float][own or imported][destination].
+pub(crate) static GLOBAL_GET: [[[Handler; 2]; 2]; 2] = [
+    [
+        [global_get::<u64, Own, S>, global_get::<u64, Own, A>],
+        [global_get::<u64, Imported, S>, global_get::<u64, Imported, A>],
+    ],
+    [
+        [global_get::<f64, Own, S>, global_get::<f64, Own, A>],
+        [global_get::<f64, Imported, S>, global_get::<f64, Imported, A>],
+    ],
+];
+
+/// `global.set` by [integer or float][own or imported][slot, accumulator,
+/// constant].
+pub(crate) static GLOBAL_SET: [[[Handler; 3]; 2]; 2] = [
+    [
+        [
+            global_set::<u64, Own, S>,
+            global_set::<u64, Own, A>,
+            global_set::<u64, Own, K>,
+        ],
+        [
+            global_set::<u64, Imported, S>,
+            global_set::<u64, Imported, A>,
+            global_set::<u64, Imported, K>,
+        ],
+    ],
+    [
+        [
+            global_set::<f64, Own, S>,
+            global_set::<f64, Own, A>,
+            global_set::<f64, Own, K>,
+        ],
+        [
+            global_set::<f64, Imported, S>,
+            global_set::<f64, Imported, A>,
+            global_set::<f64, Imported, K>,
+        ],
+    ],
+];
+
+/// `select` by [integer or float][first in slot or constant][second in slot or
+/// constant][condition in slot or accumulator][destination].
+pub(crate) static SELECT: [[[[[Handler; 2]; 2]; 2]; 2]; 2] = [select_handlers::<u64>(), select_handlers::<f64>()];
+
+const fn select_handlers<T: Prim>() -> [[[[Handler; 2]; 2]; 2]; 2] {
+    [
+        [
+            [
+                [select::<T, S, S, S, S>, select::<T, S, S, S, A>],
+                [select::<T, S, S, A, S>, select::<T, S, S, A, A>],
+            ],
+            [
+                [select::<T, S, K, S, S>, select::<T, S, K, S, A>],
+                [select::<T, S, K, A, S>, select::<T, S, K, A, A>],
+            ],
+        ],
+        [
+            [
+                [select::<T, K, S, S, S>, select::<T, K, S, S, A>],
+                [select::<T, K, S, A, S>, select::<T, K, S, A, A>],
+            ],
+            [
+                [select::<T, K, K, S, S>, select::<T, K, K, S, A>],
+                [select::<T, K, K, A, S>, select::<T, K, K, A, A>],
+            ],
+        ],
+    ]
+}
+
+const fn load_handlers<L: Load, M: Mode>() -> [[Handler; 2]; 3] {
+    [
+        [load::<L, M, S, S>, load::<L, M, S, A>],
+        [load::<L, M, A, S>, load::<L, M, A, A>],
+        [load::<L, M, Z, S>, load::<L, M, Z, A>],
+    ]
+}
+
+const fn store_handlers<O: Store, M: Mode>() -> [[Handler; 3]; 3] {
+    [
+        [store::<O, M, S, S>, store::<O, M, S, A>, store::<O, M, S, K>],
+        [store::<O, M, A, S>, store::<O, M, A, S>, store::<O, M, A, K>],
+        [store::<O, M, Z, S>, store::<O, M, Z, A>, store::<O, M, Z, K>],
+    ]
+}
+
+macro_rules! define_memory_ops {
+    (
+        binary { $($a:tt)* } binary_trapping { $($b:tt)* } compare { $($c:tt)* } unary { $($d:tt)* } unary_trapping { $($e:tt)* }
+        load { $($load:ident $load_text:literal $load_mem:ident -> $out:ident;)* }
+        store { $($store:ident $store_text:literal $in:ident -> $store_mem:ident;)* }
+    ) => {
+        $(
+            #[doc = $load_text]
+            pub(crate) enum $load {}
+            impl Load for $load {
+                type Out = $out;
+                type Mem = $load_mem;
+            }
+            impl $load {
+                /// What the translator knows of it.
+                pub(crate) fn info() -> &'static LoadInfo {
+                    static INFO: LoadInfo = LoadInfo {
+                        name: $load_text,
+                        handlers: [load_handlers::<$load, Guarded>(), load_handlers::<$load, Checked>()],
+                        out: <$out as Prim>::TY,
+                    };
+                    &INFO
+                }
+            }
+        )*
+        $(
+            #[doc = $store_text]
+            pub(crate) enum $store {}
+            impl Store for $store {
+                type In = $in;
+                type Mem = $store_mem;
+            }
+            impl $store {
+                /// What the translator knows of it.
+                pub(crate) fn info() -> &'static StoreInfo {
+                    static INFO: StoreInfo = StoreInfo {
+                        name: $store_text,
+                        handlers: [store_handlers::<$store, Guarded>(), store_handlers::<$store, Checked>()],
+                        wide: <$in as Prim>::WIDE,
+                    };
+                    &INFO
+                }
+            }
+        )*
+    };
+}
+
+for_each_plain_op!(define_memory_ops);
+
+/// An operator on whole memories, tables or segments.
+pub(crate) trait Bulk {
+    /// Executes it; `args` are its operands' slots, `x` and `y` its indices.
+    ///
+    /// # Safety
+    /// `cx` is the running context, `args` its operands' slots, and the
+    /// indices are valid in its module.
+    unsafe fn run(cx: *mut Cx, args: *mut u64, x: u32, y: u32) -> u64;
+}
+
+/// The store and its pointer as a whole, of a running context.
+///
+/// # Safety
+/// `cx` is the running context; the result is used for one operator only.
+unsafe fn store_of<'s>(cx: *mut Cx) -> (&'s mut StoreInner, *mut ()) {
+    // SAFETY: a live context leads to the block of the running store.
+    let rt = unsafe { (*cx).rt };
+    // SAFETY: the entry's borrow of the store is not in use while code runs.
+    let inner = unsafe { &mut *(*rt).inner };
+    // SAFETY: as above.
+    (inner, unsafe { (*rt).store })
+}
+
+/// The memory `i` of a running context.
+unsafe fn memory(cx: *mut Cx, i: u32) -> MemoryRef {
+    // SAFETY: the index is valid in the context's module.
+    unsafe { store_of(cx).0.instances[(*cx).instance as usize].memories[i as usize] }
+}
+
+/// The table `i` of a running context.
+unsafe fn table(cx: *mut Cx, i: u32) -> TableRef {
+    // SAFETY: the index is valid in the context's module.
+    unsafe { store_of(cx).0.instances[(*cx).instance as usize].tables[i as usize] }
+}
+
+/// The exit code of an operator's outcome.
+fn done(result: Result<(), Trap>) -> u64 {
+    result.map_or_else(exit::trap, |()| exit::DONE)
+}
+
+/// The exit code of a growth, whose result replaces `arg`.
+unsafe fn grown(cx: *mut Cx, arg: *mut u64, result: Result<Option<u64>, Error>) -> u64 {
+    match result {
+        Ok(old) => {
+            let old = old.map_or(u32::MAX, |old| old as u32);
+            // SAFETY: the operator's result slot.
+            unsafe { arg.write(u64::from(old)) };
+            exit::DONE
+        }
+        Err(error) => {
+            // SAFETY: `cx` is the running context.
+            unsafe { store_of(cx) }.0.machine.pending = Some(Pending::Error(error));
+            exit::HOST
+        }
+    }
+}
+
+macro_rules! bulk_ops {
+    ($($(#[$doc:meta])* $name:ident |$cx:ident, $args:ident, $x:ident, $y:ident| $body:expr;)*) => {$(
+        $(#[$doc])*
+        pub(crate) enum $name {}
+        impl Bulk for $name {
+            #[allow(clippy::multiple_unsafe_ops_per_block, unused_variables)]
+            unsafe fn run($cx: *mut Cx, $args: *mut u64, $x: u32, $y: u32) -> u64 {
+                // SAFETY: the caller's promise: operands are in their slots,
+                // and validation has checked the indices.
+                unsafe { $body }
+            }
+        }
+    )*};
+}
+
+bulk_ops! {
+    /// `memory.size`
+    MemorySize |cx, args, x, y| {
+        args.write(memory(cx, x).get().pages());
+        exit::DONE
+    };
+    /// `memory.grow`
+    MemoryGrow |cx, args, x, y| {
+        let (inner, store) = store_of(cx);
+        let result = slow::memory_grow(inner, store, memory(cx, x), args.read());
+        grown(cx, args, result)
+    };
+    /// `memory.fill`
+    MemoryFill |cx, args, x, y| {
+        done(slow::memory_fill(memory(cx, x), args.read(), args.add(1).read() as u8, args.add(2).read()))
+    };
+    /// `memory.copy`
+    MemoryCopy |cx, args, x, y| {
+        done(slow::memory_copy(memory(cx, x), memory(cx, y), args.read(), args.add(1).read(), args.add(2).read()))
+    };
+    /// `memory.init`
+    MemoryInit |cx, args, x, y| {
+        let data = store_of(cx).0.instances[(*cx).instance as usize].data(y);
+        done(slow::memory_init(memory(cx, x), data, args.read(), args.add(1).read(), args.add(2).read()))
+    };
+    /// `data.drop`
+    DataDrop |cx, args, x, y| {
+        store_of(cx).0.instances[(*cx).instance as usize].drop_data(x);
+        exit::DONE
+    };
+    /// `table.get`
+    TableGet |cx, args, x, y| {
+        match table_slot(table(cx, x), args.read()) {
+            Some(slot) => {
+                args.write(*slot);
+                exit::DONE
+            }
+            None => exit::trap(Trap::TableOutOfBounds),
+        }
+    };
+    /// `table.set`
+    TableSet |cx, args, x, y| {
+        match table_slot(table(cx, x), args.read()) {
+            Some(slot) => {
+                *slot = args.add(1).read();
+                exit::DONE
+            }
+            None => exit::trap(Trap::TableOutOfBounds),
+        }
+    };
+    /// `table.size`
+    TableSize |cx, args, x, y| {
+        args.write(table(cx, x).get().len);
+        exit::DONE
+    };
+    /// `table.grow`
+    TableGrow |cx, args, x, y| {
+        let (inner, store) = store_of(cx);
+        let result = slow::table_grow(inner, store, table(cx, x), args.add(1).read(), args.read());
+        grown(cx, args, result)
+    };
+    /// `table.fill`
+    TableFill |cx, args, x, y| {
+        done(slow::table_fill(table(cx, x), args.read(), args.add(1).read(), args.add(2).read()))
+    };
+    /// `table.copy`
+    TableCopy |cx, args, x, y| {
+        done(slow::table_copy(table(cx, x), table(cx, y), args.read(), args.add(1).read(), args.add(2).read()))
+    };
+    /// `table.init`
+    TableInit |cx, args, x, y| {
+        let elems = store_of(cx).0.instances[(*cx).instance as usize].elem(y);
+        done(slow::table_init(table(cx, x), elems, args.read(), args.add(1).read(), args.add(2).read()))
+    };
+    /// `elem.drop`
+    ElemDrop |cx, args, x, y| {
+        store_of(cx).0.instances[(*cx).instance as usize].drop_elem(x);
+        exit::DONE
+    };
+    /// `ref.func`; the reference stands at `cx` plus `x`.
+    RefFunc |cx, args, x, y| {
+        args.write(cx.byte_add(x as usize).cast::<u64>().read());
+        exit::DONE
+    };
+}
+
+/// The element `i` of a table.
+fn table_slot<'s>(table: TableRef, i: u64) -> Option<&'s mut u64> {
+    table.get_mut().elems_mut().get_mut(usize::try_from(i).ok()?)
+}
+
+/// The handler of a bulk operator.
+pub(crate) fn bulk_handler<O: Bulk>() -> Handler {
+    bulk::<O>
+}

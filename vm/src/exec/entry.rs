@@ -1,0 +1,163 @@
+//! Calls from the host into functions of a store.
+
+use std::panic::resume_unwind;
+use std::ptr;
+
+use super::context::{FuncRef, Machine, Pending};
+use super::{backtrace, dispatch, exit, host, stubs};
+use crate::error::{Error, HostError, TrapError};
+use crate::runtime::store::{StoreData, StoreInner};
+use crate::sys;
+use crate::trap::Trap;
+
+/// Host stack that must be left for a guest call to begin: handlers use little,
+/// host functions and their callees the rest.
+const HOST_STACK_RESERVE: usize = 256 << 10;
+
+/// Calls `func`: `write` fills its slots with the parameters, `read` takes the
+/// results from there. Both see the larger of the two numbers of slots.
+///
+/// # Errors
+/// The trap or host error that ended the call, with a backtrace.
+pub(crate) fn call<T, R>(
+    store: &mut StoreData<T>,
+    func: FuncRef,
+    write: impl FnOnce(&mut [u64]),
+    read: impl FnOnce(&[u64]) -> R,
+) -> Result<R, Error> {
+    let whole: *mut StoreData<T> = store;
+    // SAFETY: `whole` is a live exclusive borrow; the field's address is taken
+    // without making a reference.
+    let inner: *mut StoreInner = unsafe { &raw mut (*whole).inner };
+    // SAFETY: as above; only the runtime block's address is read.
+    let rt = unsafe { (*inner).machine.rt() }.as_ptr();
+    let slots = func.rec().slots as usize;
+    // SAFETY: the block is live and owned by this thread.
+    let (fp, end) = unsafe { ((*rt).next_frame, (*rt).stack_end) };
+    let room = (end as usize).saturating_sub(fp as usize) / size_of::<u64>();
+    if room < slots + 2 || sys::remaining_host_stack() < HOST_STACK_RESERVE {
+        return Err(Trap::StackOverflow.into());
+    }
+    // SAFETY: `slots` fit below the end of the value stack, and everything from
+    // `next_frame` on is free for this entry.
+    let frame = unsafe { std::slice::from_raw_parts_mut(fp, slots) };
+    write(frame);
+    // SAFETY: as above.
+    unsafe { run(whole.cast(), inner, func, fp, slots) }?;
+    // SAFETY: as above; the run has ended and left the results here.
+    Ok(read(unsafe { std::slice::from_raw_parts(fp, slots) }))
+}
+
+/// Runs `func` on the frame at `fp`.
+///
+/// # Safety
+/// 1. `store` and `inner` are the whole and the inner part of a store that the
+///    caller has borrowed exclusively and does not use during the call.
+/// 2. `fp` is the store's `next_frame`, with `slots + 2` usable slots.
+unsafe fn run(store: *mut (), inner: *mut StoreInner, func: FuncRef, fp: *mut u64, slots: usize) -> Result<(), Error> {
+    // SAFETY: 1.
+    let rt = unsafe { (*inner).machine.rt() }.as_ptr();
+    // SAFETY: 1; plain values.
+    let (act, outer_store, outer_inner, depth) = unsafe { ((*rt).act, (*rt).store, (*rt).inner, (*rt).depth) };
+    // SAFETY: 1. Calls from inside this one begin above this frame.
+    unsafe { (*rt).next_frame = fp.add(slots + 2) };
+    // SAFETY: 1.
+    let restore = |rt: *mut super::context::Rt| unsafe {
+        (*rt).next_frame = fp;
+        (*rt).act = act;
+        (*rt).store = outer_store;
+        (*rt).inner = outer_inner;
+        (*rt).depth = depth;
+    };
+    if func.is_host() {
+        // SAFETY: 2; the slots are this call's alone.
+        let frame = unsafe { std::slice::from_raw_parts_mut(fp, slots) };
+        let result = host::call_direct(func, store, frame);
+        restore(rt);
+        return result;
+    }
+    let ip = match stubs::resolve(func.rec()) {
+        Ok(ip) => ip,
+        Err(error) => {
+            restore(rt);
+            return Err(error);
+        }
+    };
+    let cx = func.rec().cx;
+    // SAFETY: 2; the header of the entry's frame.
+    unsafe { fp.add(slots).write(stubs::exit_ip() as u64) };
+    // SAFETY: 2; no context to return to.
+    unsafe { fp.add(slots + 1).write(0) };
+    let code = {
+        // SAFETY: 1.
+        let machine: &Machine = unsafe { &(*inner).machine };
+        let activation = sys::Activation::new(machine.stack());
+        // SAFETY: 1.
+        unsafe {
+            (*rt).act = &raw const activation;
+            (*rt).store = store;
+            (*rt).inner = inner;
+            (*rt).trap_ip = ptr::null();
+            (*rt).trap_fp = ptr::null_mut();
+            (*rt).trap_cx = ptr::null_mut();
+        }
+        if machine.control().take_pending() {
+            exit::INTERRUPT
+        } else {
+            // SAFETY: `ip` starts a translated function of the instance `cx`.
+            let first = unsafe { dispatch::first_handler(ip) };
+            // SAFETY: a live context.
+            let mb = unsafe { (*cx).mem0_base };
+            // SAFETY: the registers are what the function's first instruction
+            // expects, and the frame's header leads back to the exit stub.
+            let code = unsafe { sys::enter(&activation, first, ip, fp, mb, cx.cast()) };
+            if let Some(fault) = activation.fault(code) {
+                // SAFETY: 1.
+                unsafe {
+                    (*rt).trap_ip = fault.ip as *const u8;
+                    (*rt).trap_fp = fault.fp as *mut u64;
+                    (*rt).trap_cx = fault.cx as *mut super::context::Cx;
+                }
+            }
+            code
+        }
+    };
+    let result = match code {
+        exit::DONE => Ok(()),
+        exit::HOST => {
+            // SAFETY: 1; nothing runs any more.
+            match unsafe { (*inner).machine.pending.take() } {
+                Some(Pending::Panic(payload)) => {
+                    restore(rt);
+                    resume_unwind(payload)
+                }
+                // SAFETY: as for the trap below.
+                Some(Pending::Error(error)) => Err(with_frames(error, unsafe { backtrace::capture(inner, fp) })),
+                None => Err(Trap::UnreachableCodeReached.into()),
+            }
+        }
+        code => {
+            let trap = exit::to_trap(code).expect("handlers return the codes of `exit` only");
+            // SAFETY: 1; the frames above `fp` are as the run left them.
+            let frames = unsafe { backtrace::capture(inner, fp) };
+            Err(Error::Trap(Box::new(TrapError::new(trap, frames))))
+        }
+    };
+    restore(rt);
+    result
+}
+
+/// Adds the frames of this run to what an inner one recorded.
+fn with_frames(error: Error, frames: Vec<crate::trap::FrameInfo>) -> Error {
+    match error {
+        Error::Trap(mut trap) => {
+            trap.extend_backtrace(frames);
+            Error::Trap(trap)
+        }
+        Error::Host(mut host) => {
+            host.extend_backtrace(frames);
+            Error::Host(host)
+        }
+        other => Error::Host(Box::new(HostError::with_frames(other, frames))),
+    }
+}

@@ -1,0 +1,199 @@
+//! Host functions: the record guests call, and the way back to typed Rust.
+
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr;
+use std::sync::Arc;
+
+use super::context::{Cx, FuncRec, FuncRef, Pending, Rt};
+use super::{exit, stubs};
+use crate::error::Error;
+use crate::module::TypeId;
+use crate::runtime::limits::ResourceLimiter;
+use crate::runtime::store::{Caller, InstanceId, StoreData};
+use crate::types::FuncType;
+
+/// The closure of a host function, shared by all stores it is linked into.
+pub struct HostDef {
+    /// Its type.
+    pub(crate) ty: FuncType,
+    /// Reads its parameters from the call's slots and writes its results there.
+    pub(crate) call: Box<dyn Fn(HostCall<'_>) -> Result<(), Error> + Send + Sync>,
+}
+
+impl std::fmt::Debug for HostDef {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "HostDef({})", self.ty)
+    }
+}
+
+/// One call of a host function.
+pub(crate) struct HostCall<'a> {
+    /// `*mut StoreData<T>` of the running store.
+    store: *mut (),
+    caller: Option<InstanceId>,
+    slots: &'a mut [u64],
+}
+
+impl<'a> HostCall<'a> {
+    /// The caller, and the slots: parameters on entry, results on return.
+    ///
+    /// The closure must have been made for stores of `T`; `Func::wrap` and
+    /// `Linker<T>` see to that by their types.
+    pub(crate) fn parts<T>(self) -> (Caller<'a, T>, &'a mut [u64]) {
+        // SAFETY: the pointer comes from the `&mut StoreData<T>` of the entry
+        // that is running; that borrow is not used until this call returns, and
+        // the closure is called by stores of its own `T` only.
+        let store = unsafe { &mut *self.store.cast::<StoreData<T>>() };
+        (Caller::new(store, self.caller), self.slots)
+    }
+}
+
+/// A host function in a store.
+#[repr(C)]
+pub(crate) struct HostFunc {
+    /// Lets the function stand where callers expect a context.
+    head: Cx,
+    rec: FuncRec,
+    code: [u64; 2],
+    def: Arc<HostDef>,
+}
+
+impl std::fmt::Debug for HostFunc {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("HostFunc")
+            .field("def", &self.def)
+            .finish_non_exhaustive()
+    }
+}
+
+impl HostFunc {
+    /// The function `def` in the store with runtime block `rt`; `ty` is its
+    /// type's identity.
+    pub(crate) fn new(def: Arc<HostDef>, ty: TypeId, rt: ptr::NonNull<Rt>) -> Box<Self> {
+        let slots = def.ty.slots();
+        let head = Cx {
+            mem0_base: ptr::null_mut(),
+            rt: rt.as_ptr(),
+            code: ptr::null(),
+            instance: u32::MAX,
+            num_imported_funcs: 0,
+            own_recs: ptr::null(),
+        };
+        let rec = FuncRec {
+            ip: Cell::new(ptr::null()),
+            cx: ptr::null_mut(),
+            ty,
+            func: 0,
+            slots,
+            canonical: Cell::new(ptr::null()),
+        };
+        let code = stubs::host_call_code(slots);
+        let mut this = Box::new(Self { head, rec, code, def });
+        this.rec.cx = &raw mut this.head;
+        this.rec.ip.set(this.code.as_ptr().cast());
+        this.rec.canonical.set(&raw const this.rec);
+        this
+    }
+
+    /// A reference to it.
+    pub(crate) fn func_ref(&self) -> FuncRef {
+        FuncRef::new(&self.rec)
+    }
+}
+
+/// Calls host function `func` from the host itself.
+pub(crate) fn call_direct(func: FuncRef, store: *mut (), slots: &mut [u64]) -> Result<(), Error> {
+    debug_assert!(func.is_host());
+    // SAFETY: a host function's record leads to its head, the first field of
+    // the function.
+    let host = unsafe { &*func.rec().cx.cast::<HostFunc>() };
+    (host.def.call)(HostCall {
+        store,
+        caller: None,
+        slots,
+    })
+}
+
+/// Calls the host function whose head is `cx` for the guest; the frame's
+/// slots begin at `fp` and its header stands `slots` above. The value is an
+/// exit code, 0 to go on.
+///
+/// # Safety
+/// Called by the host-call handler with the registers of a guest's call.
+pub(crate) unsafe fn call_from_guest(cx: *mut Cx, fp: *mut u64, slots: usize) -> u64 {
+    // SAFETY: the record that led here belongs to a live host function.
+    let host = unsafe { &*cx.cast::<HostFunc>() };
+    // SAFETY: calls that may leave their instance save its context there.
+    let caller = unsafe { fp.add(slots + 1).cast::<*mut Cx>().read() };
+    // SAFETY: a saved context is live.
+    let caller = unsafe { (*caller).instance };
+    let rt = host.head.rt;
+    // SAFETY: the store's runtime block, owned by the running thread.
+    let (store, inner, act, before) = unsafe { ((*rt).store, (*rt).inner, (*rt).act, (*rt).next_frame) };
+    // SAFETY: as above.
+    unsafe { (*rt).next_frame = fp.add(slots + 2) };
+    // SAFETY: the running activation outlives the run.
+    unsafe { (*act).set_in_guest(false) };
+    // SAFETY: the translator reserves the frame's slots and header in the
+    // caller's frame; nothing else refers to them while the call runs.
+    let frame = unsafe { std::slice::from_raw_parts_mut(fp, slots) };
+    let call = HostCall {
+        store,
+        caller: Some(InstanceId::new(caller)),
+        slots: frame,
+    };
+    let outcome = catch_unwind(AssertUnwindSafe(|| (host.def.call)(call)));
+    // SAFETY: as above.
+    unsafe { (*act).set_in_guest(true) };
+    // SAFETY: as above.
+    unsafe { (*rt).next_frame = before };
+    let pending = match outcome {
+        // SAFETY: the control block lives as long as the store.
+        Ok(Ok(())) => {
+            return if unsafe { (*(*rt).control).take_pending() } {
+                exit::INTERRUPT
+            } else {
+                exit::DONE
+            };
+        }
+        Ok(Err(error)) => Pending::Error(error),
+        Err(payload) => Pending::Panic(payload),
+    };
+    // SAFETY: `inner` comes from the running entry, whose borrow of the store
+    // is not in use while the guest runs.
+    unsafe { (*inner).machine.pending = Some(pending) };
+    exit::HOST
+}
+
+/// Finds the limiter of a store whose type is known only as a pointer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LimiterOf(unsafe fn(*mut ()) -> Option<&'static mut dyn ResourceLimiter>);
+
+impl LimiterOf {
+    /// For stores of `T`.
+    pub(crate) fn new<T: 'static>() -> Self {
+        /// # Safety
+        /// `store` is a live `StoreData<T>` that the caller may use exclusively.
+        unsafe fn limiter<T: 'static>(store: *mut ()) -> Option<&'static mut dyn ResourceLimiter> {
+            // SAFETY: the caller's promise; `get` shortens the lifetime.
+            let store = unsafe { &mut *store.cast::<StoreData<T>>() };
+            store.limiter()
+        }
+        Self(limiter::<T>)
+    }
+
+    /// The limiter of the store at `store`, which must be the whole of the
+    /// store this was made for, borrowed exclusively by the caller or by the
+    /// entry that is running.
+    pub(crate) fn get<'s>(self, store: *mut ()) -> Option<&'s mut dyn ResourceLimiter> {
+        // SAFETY: the caller's promise above, kept by `runtime::store`, which
+        // makes both the pointer and this value for the same `T`.
+        unsafe { (self.0)(store) }.map(|limiter| limiter as &'s mut dyn ResourceLimiter)
+    }
+}
+
+// SAFETY: a part of a store, which moves between threads as a whole.
+unsafe impl Send for HostFunc {}
+// SAFETY: shared references only read.
+unsafe impl Sync for HostFunc {}

@@ -1,0 +1,24 @@
+//! Execution (Spec 3.0 §4): the interpreter and all it touches while it runs.
+//!
+//! This folder and [`crate::sys`] are the only places with `unsafe` code. What
+//! they offer to [`crate::runtime`] is safe to call under one rule that the
+//! runtime keeps by its types: references into a store (`FuncRef`, `MemoryRef`,
+//! `TableRef`, `GlobalRef`) are used with that store borrowed, and a store
+//! drops all it owns together.
+
+pub(crate) mod access;
+pub(crate) mod context;
+pub(crate) mod dispatch;
+pub(crate) mod entry;
+pub(crate) mod exit;
+pub(crate) mod host;
+pub(crate) mod memory;
+pub(crate) mod operand;
+pub(crate) mod slow;
+pub(crate) mod stubs;
+pub(crate) mod table;
+
+pub(crate) mod backtrace;
+pub(crate) mod control;
+pub(crate) mod data;
+pub(crate) mod numeric;

@@ -1,0 +1,394 @@
+//! Numeric operators: types and handlers derived from the opcode table, one
+//! handler per operand variant.
+
+use super::control::{branch, raise};
+use super::dispatch::{Handler, goto, handler, next};
+use super::exit;
+use super::operand::{A, DST, Dst, IMM32, IMM64, K, Prim, S, SHORT, SRC, Src};
+use crate::ir::stack::Ty;
+use crate::ir::table::for_each_plain_op;
+use crate::trap::Trap;
+
+/// Handlers of a binary operator by [left][right][destination]: operands are
+/// slot, accumulator, constant; destinations slot, accumulator.
+type BinaryHandlers = [[[Handler; 2]; 3]; 3];
+
+/// What the translator knows of a binary operator.
+#[derive(Debug)]
+pub(crate) struct BinaryInfo {
+    /// Mnemonic.
+    pub(crate) name: &'static str,
+    /// Handlers by [left][right][destination].
+    pub(crate) handlers: BinaryHandlers,
+    /// Whether the operands may change places.
+    pub(crate) commutes: bool,
+    /// Whether constants take 8 bytes.
+    pub(crate) wide: bool,
+    /// Type of the result.
+    pub(crate) out: Ty,
+    /// Set for comparisons.
+    pub(crate) compare: Option<CompareInfo>,
+}
+
+/// What the translator knows of a comparison besides.
+#[derive(Debug)]
+pub(crate) struct CompareInfo {
+    /// Compare and branch: handlers by [branch if][left][right].
+    pub(crate) branch: [[[Handler; 3]; 3]; 2],
+    /// The comparison that holds exactly if this one does not.
+    pub(crate) negated: Option<fn() -> &'static BinaryInfo>,
+    /// The comparison with its operands exchanged.
+    pub(crate) swapped: fn() -> &'static BinaryInfo,
+}
+
+/// What the translator knows of a unary operator.
+#[derive(Debug)]
+pub(crate) struct UnaryInfo {
+    /// Mnemonic.
+    pub(crate) name: &'static str,
+    /// Handlers by [operand][destination]; operands are slot, accumulator.
+    pub(crate) handlers: [[Handler; 2]; 2],
+    /// Type of the result.
+    pub(crate) out: Ty,
+}
+
+/// A binary operator.
+pub(crate) trait Binary {
+    /// Type of its operands.
+    type In: Prim;
+    /// Type of its result.
+    type Out: Prim;
+    /// Its meaning.
+    fn eval(a: Self::In, b: Self::In) -> Result<Self::Out, Trap>;
+    /// What the translator knows of it.
+    fn info() -> &'static BinaryInfo;
+}
+
+/// A comparison: a binary operator with a truth value.
+pub(crate) trait Compare: Binary {
+    /// Its meaning.
+    fn holds(a: Self::In, b: Self::In) -> bool;
+}
+
+/// A unary operator.
+pub(crate) trait Unary {
+    /// Type of its operand.
+    type In: Prim;
+    /// Type of its result.
+    type Out: Prim;
+    /// Its meaning.
+    fn eval(a: Self::In) -> Result<Self::Out, Trap>;
+    /// What the translator knows of it.
+    fn info() -> &'static UnaryInfo;
+}
+
+/// Bytes of a plain instruction with these operands.
+const fn plain_len(wide: bool, constant: bool) -> usize {
+    if wide && constant { SHORT + 8 } else { SHORT }
+}
+
+/// Byte of a plain instruction's constant.
+const fn imm_at(wide: bool) -> usize {
+    if wide { IMM64 } else { IMM32 }
+}
+
+handler! {
+    /// A binary operator.
+    fn binary<O: Binary, L: Src, R: Src, D: Dst>(s) {
+        let imm = const { imm_at(O::In::WIDE) };
+        let a = L::get::<O::In>(&s, SRC, imm);
+        let b = R::get::<O::In>(&s, SRC + 2 * L::SLOTS, imm);
+        match O::eval(a, b) {
+            Ok(value) => {
+                D::put(&mut s, value);
+                s.ip = s.ip.add(const { plain_len(O::In::WIDE, L::CONST || R::CONST) });
+                next(s)
+            }
+            Err(trap) => {
+                s.a0 = exit::trap(trap);
+                goto(s, raise)
+            }
+        }
+    }
+
+    /// A unary operator.
+    fn unary<O: Unary, I: Src, D: Dst>(s) {
+        let a = I::get::<O::In>(&s, SRC, IMM64);
+        match O::eval(a) {
+            Ok(value) => {
+                D::put(&mut s, value);
+                s.ip = s.ip.add(SHORT);
+                next(s)
+            }
+            Err(trap) => {
+                s.a0 = exit::trap(trap);
+                goto(s, raise)
+            }
+        }
+    }
+
+    /// A comparison and the branch it decides: the offset stands at byte 8,
+    /// operand slots from byte 12 on, a constant at byte 16.
+    fn compare_branch<O: Compare, P: Polarity, L: Src, R: Src>(s) {
+        let a = L::get::<O::In>(&s, BRANCH_SRC, IMM64);
+        let b = R::get::<O::In>(&s, BRANCH_SRC + 2 * L::SLOTS, IMM64);
+        if O::holds(a, b) == P::TAKEN_IF {
+            branch(s, s.field::<i32>(DST))
+        } else {
+            s.ip = s.ip.add(const { if L::CONST || R::CONST { SHORT + 8 } else { SHORT } });
+            next(s)
+        }
+    }
+}
+
+/// Byte of the first operand slot of a compare-and-branch instruction.
+pub(crate) const BRANCH_SRC: usize = 12;
+
+/// Which outcome of a comparison takes the branch.
+trait Polarity {
+    /// The outcome.
+    const TAKEN_IF: bool;
+}
+enum IfTrue {}
+enum IfFalse {}
+impl Polarity for IfTrue {
+    const TAKEN_IF: bool = true;
+}
+impl Polarity for IfFalse {
+    const TAKEN_IF: bool = false;
+}
+
+/// The table of a binary operator. The translator folds two constants away
+/// and has one accumulator, so those two variants stand for none.
+const fn binary_handlers<O: Binary>() -> BinaryHandlers {
+    [
+        [
+            [binary::<O, S, S, S>, binary::<O, S, S, A>],
+            [binary::<O, S, A, S>, binary::<O, S, A, A>],
+            [binary::<O, S, K, S>, binary::<O, S, K, A>],
+        ],
+        [
+            [binary::<O, A, S, S>, binary::<O, A, S, A>],
+            [binary::<O, A, S, S>, binary::<O, A, S, A>],
+            [binary::<O, A, K, S>, binary::<O, A, K, A>],
+        ],
+        [
+            [binary::<O, K, S, S>, binary::<O, K, S, A>],
+            [binary::<O, K, A, S>, binary::<O, K, A, A>],
+            [binary::<O, K, S, S>, binary::<O, K, S, A>],
+        ],
+    ]
+}
+
+/// The compare-and-branch table of a comparison; see [`binary_handlers`].
+const fn branch_handlers<O: Compare, P: Polarity>() -> [[Handler; 3]; 3] {
+    [
+        [
+            compare_branch::<O, P, S, S>,
+            compare_branch::<O, P, S, A>,
+            compare_branch::<O, P, S, K>,
+        ],
+        [
+            compare_branch::<O, P, A, S>,
+            compare_branch::<O, P, A, S>,
+            compare_branch::<O, P, A, K>,
+        ],
+        [
+            compare_branch::<O, P, K, S>,
+            compare_branch::<O, P, K, A>,
+            compare_branch::<O, P, K, S>,
+        ],
+    ]
+}
+
+/// The table of a unary operator.
+const fn unary_handlers<O: Unary>() -> [[Handler; 2]; 2] {
+    [
+        [unary::<O, S, S>, unary::<O, S, A>],
+        [unary::<O, A, S>, unary::<O, A, A>],
+    ]
+}
+
+/// `div_s` of either width.
+macro_rules! div_s {
+    ($a:expr, $b:expr) => {
+        match ($a, $b) {
+            (_, 0) => Err(Trap::IntegerDivisionByZero),
+            (a, b) => a.checked_div(b).ok_or(Trap::IntegerOverflow),
+        }
+    };
+}
+
+/// `min` (Spec 3.0 §4.3.3): a NaN wins, and -0 is below +0.
+macro_rules! float_min {
+    ($a:expr, $b:expr) => {
+        if $a < $b {
+            $a
+        } else if $b < $a {
+            $b
+        } else if $a == $b {
+            Prim::from_slot($a.to_slot() | $b.to_slot())
+        } else {
+            $a + $b
+        }
+    };
+}
+
+/// `max` (Spec 3.0 §4.3.3): a NaN wins, and +0 is above -0.
+macro_rules! float_max {
+    ($a:expr, $b:expr) => {
+        if $a > $b {
+            $a
+        } else if $b > $a {
+            $b
+        } else if $a == $b {
+            Prim::from_slot($a.to_slot() & $b.to_slot())
+        } else {
+            $a + $b
+        }
+    };
+}
+
+/// `trunc` to an integer type: the operand must lie between two bounds, both
+/// exclusive.
+macro_rules! trunc {
+    ($a:expr, $low:literal, $high:literal, $int:ident) => {
+        if $a > $low && $a < $high {
+            Ok($a as $int)
+        } else if $a.is_nan() {
+            Err(Trap::BadConversionToInteger)
+        } else {
+            Err(Trap::IntegerOverflow)
+        }
+    };
+}
+
+macro_rules! define_numeric_ops {
+    (
+        binary { $($bin:ident $bin_text:literal ($bin_in:ident, $bin_in2:ident) -> $bin_out:ident $($commutes:ident)? = |$ba:ident, $bb:ident| $bin_body:expr;)* }
+        binary_trapping { $($tb:ident $tb_text:literal ($tb_in:ident, $tb_in2:ident) -> $tb_out:ident = |$ta:ident, $tbb:ident| $tb_body:expr;)* }
+        compare { $($cmp:ident $cmp_text:literal ($cmp_in:ident, $cmp_in2:ident) $(not $neg:ident)? swap $swap:ident = |$ca:ident, $cb:ident| $cmp_body:expr;)* }
+        unary { $($un:ident $un_text:literal ($un_in:ident) -> $un_out:ident = |$ua:ident| $un_body:expr;)* }
+        unary_trapping { $($tu:ident $tu_text:literal ($tu_in:ident) -> $tu_out:ident = |$tua:ident| $tu_body:expr;)* }
+        load { $($load:tt)* }
+        store { $($store:tt)* }
+    ) => {
+        $(
+            #[doc = $bin_text]
+            pub(crate) enum $bin {}
+            impl Binary for $bin {
+                type In = $bin_in;
+                type Out = $bin_out;
+                #[inline(always)]
+                fn eval($ba: $bin_in, $bb: $bin_in2) -> Result<$bin_out, Trap> {
+                    Ok($bin_body)
+                }
+                fn info() -> &'static BinaryInfo {
+                    static INFO: BinaryInfo = BinaryInfo {
+                        name: $bin_text,
+                        handlers: binary_handlers::<$bin>(),
+                        commutes: define_numeric_ops!(@flag $($commutes)?),
+                        wide: <$bin_in as Prim>::WIDE,
+                        out: <$bin_out as Prim>::TY,
+                        compare: None,
+                    };
+                    &INFO
+                }
+            }
+        )*
+        $(
+            #[doc = $tb_text]
+            pub(crate) enum $tb {}
+            impl Binary for $tb {
+                type In = $tb_in;
+                type Out = $tb_out;
+                #[inline(always)]
+                fn eval($ta: $tb_in, $tbb: $tb_in2) -> Result<$tb_out, Trap> {
+                    $tb_body
+                }
+                fn info() -> &'static BinaryInfo {
+                    static INFO: BinaryInfo = BinaryInfo {
+                        name: $tb_text,
+                        handlers: binary_handlers::<$tb>(),
+                        commutes: false,
+                        wide: <$tb_in as Prim>::WIDE,
+                        out: <$tb_out as Prim>::TY,
+                        compare: None,
+                    };
+                    &INFO
+                }
+            }
+        )*
+        $(
+            #[doc = $cmp_text]
+            pub(crate) enum $cmp {}
+            impl Binary for $cmp {
+                type In = $cmp_in;
+                type Out = u32;
+                #[inline(always)]
+                fn eval(a: $cmp_in, b: $cmp_in2) -> Result<u32, Trap> {
+                    Ok(u32::from(Self::holds(a, b)))
+                }
+                fn info() -> &'static BinaryInfo {
+                    static INFO: BinaryInfo = BinaryInfo {
+                        name: $cmp_text,
+                        handlers: binary_handlers::<$cmp>(),
+                        commutes: false,
+                        wide: <$cmp_in as Prim>::WIDE,
+                        out: <u32 as Prim>::TY,
+                        compare: Some(CompareInfo {
+                            branch: [branch_handlers::<$cmp, IfFalse>(), branch_handlers::<$cmp, IfTrue>()],
+                            negated: define_numeric_ops!(@negated $($neg)?),
+                            swapped: $swap::info,
+                        }),
+                    };
+                    &INFO
+                }
+            }
+            impl Compare for $cmp {
+                #[inline(always)]
+                fn holds($ca: $cmp_in, $cb: $cmp_in2) -> bool {
+                    $cmp_body
+                }
+            }
+        )*
+        $(
+            #[doc = $un_text]
+            pub(crate) enum $un {}
+            impl Unary for $un {
+                type In = $un_in;
+                type Out = $un_out;
+                #[inline(always)]
+                fn eval($ua: $un_in) -> Result<$un_out, Trap> {
+                    Ok($un_body)
+                }
+                fn info() -> &'static UnaryInfo {
+                    static INFO: UnaryInfo = UnaryInfo { name: $un_text, handlers: unary_handlers::<$un>(), out: <$un_out as Prim>::TY };
+                    &INFO
+                }
+            }
+        )*
+        $(
+            #[doc = $tu_text]
+            pub(crate) enum $tu {}
+            impl Unary for $tu {
+                type In = $tu_in;
+                type Out = $tu_out;
+                #[inline(always)]
+                fn eval($tua: $tu_in) -> Result<$tu_out, Trap> {
+                    $tu_body
+                }
+                fn info() -> &'static UnaryInfo {
+                    static INFO: UnaryInfo = UnaryInfo { name: $tu_text, handlers: unary_handlers::<$tu>(), out: <$tu_out as Prim>::TY };
+                    &INFO
+                }
+            }
+        )*
+    };
+    (@flag) => { false };
+    (@flag commutes) => { true };
+    (@negated) => { None };
+    (@negated $neg:ident) => { Some($neg::info) };
+}
+
+for_each_plain_op!(define_numeric_ops);

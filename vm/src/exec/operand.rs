@@ -1,0 +1,235 @@
+//! Operands of instructions: where a handler finds its inputs and puts its
+//! result. A handler is generic over these and compiled once per variant.
+//!
+//! An instruction is `[handler: 8 bytes][fields…]`, 8-byte aligned. Plain
+//! operators have their destination slot at byte 8 and the slots of their
+//! operands from byte 10 on, two bytes each, in order, with no gap where an
+//! operand is not a slot. A 32-bit constant stands at byte 12, a 64-bit one at
+//! byte 16.
+
+use super::dispatch::Regs;
+use crate::ir::stack::Ty;
+
+/// Byte of the destination slot.
+pub(crate) const DST: usize = 8;
+/// Byte of the first operand slot.
+pub(crate) const SRC: usize = 10;
+/// Byte of a 32-bit constant.
+pub(crate) const IMM32: usize = 12;
+/// Byte of a 64-bit constant.
+pub(crate) const IMM64: usize = 16;
+/// Bytes of an instruction without a 64-bit constant.
+pub(crate) const SHORT: usize = 16;
+
+impl Regs {
+    /// Reads a field of the running instruction.
+    ///
+    /// # Safety
+    /// A field of this type stands `at` bytes into the instruction.
+    #[inline(always)]
+    pub(crate) unsafe fn field<F: Copy>(&self, at: usize) -> F {
+        // SAFETY: the caller's promise; fields are aligned to their size.
+        unsafe { self.ip.add(at).cast::<F>().read() }
+    }
+
+    /// Address of slot `i` of the frame.
+    #[inline(always)]
+    pub(crate) fn slot(&self, i: u16) -> *mut u64 {
+        self.fp.wrapping_add(usize::from(i))
+    }
+
+    /// Address of the slot named by the field `at` bytes into the instruction.
+    ///
+    /// # Safety
+    /// As for [`Regs::field`].
+    #[inline(always)]
+    pub(crate) unsafe fn slot_at(&self, at: usize) -> *mut u64 {
+        // SAFETY: the caller's promise.
+        self.slot(unsafe { self.field::<u16>(at) })
+    }
+}
+
+/// A Rust type that holds a wasm value.
+pub(crate) trait Prim: Copy {
+    /// Whether constants of the type take 8 bytes of an instruction.
+    const WIDE: bool;
+    /// The wasm type.
+    const TY: Ty;
+    /// The value in a slot.
+    fn from_slot(slot: u64) -> Self;
+    /// The whole slot for a value; 32-bit values are zero-extended.
+    fn to_slot(self) -> u64;
+    /// The value in the accumulator of its class.
+    fn from_acc(s: &Regs) -> Self;
+    /// Puts the value into the accumulator of its class.
+    fn to_acc(self, s: &mut Regs);
+}
+
+macro_rules! int_prim {
+    ($($ty:ident $wide:literal $wasm:ident |$slot:ident| $from:expr, |$value:ident| $to:expr;)*) => {$(
+        impl Prim for $ty {
+            const WIDE: bool = $wide;
+            const TY: Ty = Ty::$wasm;
+            #[inline(always)]
+            fn from_slot($slot: u64) -> Self {
+                $from
+            }
+            #[inline(always)]
+            fn to_slot(self) -> u64 {
+                let $value = self;
+                $to
+            }
+            #[inline(always)]
+            fn from_acc(s: &Regs) -> Self {
+                Self::from_slot(s.a0)
+            }
+            #[inline(always)]
+            fn to_acc(self, s: &mut Regs) {
+                s.a0 = self.to_slot();
+            }
+        }
+    )*};
+}
+
+int_prim! {
+    u32 false I32 |slot| slot as u32, |value| u64::from(value);
+    i32 false I32 |slot| slot as i32, |value| u64::from(value as u32);
+    u64 true I64 |slot| slot, |value| value;
+    i64 true I64 |slot| slot as i64, |value| value as u64;
+}
+
+impl Prim for f64 {
+    const WIDE: bool = true;
+    const TY: Ty = Ty::F64;
+    #[inline(always)]
+    fn from_slot(slot: u64) -> Self {
+        Self::from_bits(slot)
+    }
+    #[inline(always)]
+    fn to_slot(self) -> u64 {
+        self.to_bits()
+    }
+    #[inline(always)]
+    fn from_acc(s: &Regs) -> Self {
+        s.f0
+    }
+    #[inline(always)]
+    fn to_acc(self, s: &mut Regs) {
+        s.f0 = self;
+    }
+}
+
+/// The accumulator holds an `f32` as the low half of its bits.
+impl Prim for f32 {
+    const WIDE: bool = false;
+    const TY: Ty = Ty::F32;
+    #[inline(always)]
+    fn from_slot(slot: u64) -> Self {
+        Self::from_bits(slot as u32)
+    }
+    #[inline(always)]
+    fn to_slot(self) -> u64 {
+        u64::from(self.to_bits())
+    }
+    #[inline(always)]
+    fn from_acc(s: &Regs) -> Self {
+        Self::from_slot(s.f0.to_bits())
+    }
+    #[inline(always)]
+    fn to_acc(self, s: &mut Regs) {
+        s.f0 = f64::from_bits(self.to_slot());
+    }
+}
+
+/// Where an operand comes from.
+pub(crate) trait Src {
+    /// Slot fields it takes, 0 or 1.
+    const SLOTS: usize;
+    /// Whether it is a constant in the instruction.
+    const CONST: bool;
+    /// Reads the operand; its slot field is `slot_at`, its constant `imm_at`
+    /// bytes into the instruction.
+    ///
+    /// # Safety
+    /// The running instruction has this variant's fields there.
+    unsafe fn get<T: Prim>(s: &Regs, slot_at: usize, imm_at: usize) -> T;
+}
+
+/// A frame slot.
+pub(crate) enum S {}
+/// The accumulator.
+pub(crate) enum A {}
+/// A constant.
+pub(crate) enum K {}
+/// The constant zero (of addresses whose constant is in the offset).
+pub(crate) enum Z {}
+
+impl Src for S {
+    const SLOTS: usize = 1;
+    const CONST: bool = false;
+    #[inline(always)]
+    unsafe fn get<T: Prim>(s: &Regs, slot_at: usize, _: usize) -> T {
+        // SAFETY: the caller's promise; slots named by instructions are in the
+        // frame.
+        unsafe { T::from_slot(s.slot_at(slot_at).read()) }
+    }
+}
+
+impl Src for A {
+    const SLOTS: usize = 0;
+    const CONST: bool = false;
+    #[inline(always)]
+    unsafe fn get<T: Prim>(s: &Regs, _: usize, _: usize) -> T {
+        T::from_acc(s)
+    }
+}
+
+impl Src for K {
+    const SLOTS: usize = 0;
+    const CONST: bool = true;
+    #[inline(always)]
+    unsafe fn get<T: Prim>(s: &Regs, _: usize, imm_at: usize) -> T {
+        if T::WIDE {
+            // SAFETY: the caller's promise.
+            T::from_slot(unsafe { s.field::<u64>(imm_at) })
+        } else {
+            // SAFETY: the caller's promise.
+            T::from_slot(u64::from(unsafe { s.field::<u32>(imm_at) }))
+        }
+    }
+}
+
+impl Src for Z {
+    const SLOTS: usize = 0;
+    const CONST: bool = false;
+    #[inline(always)]
+    unsafe fn get<T: Prim>(_: &Regs, _: usize, _: usize) -> T {
+        T::from_slot(0)
+    }
+}
+
+/// Where a result goes.
+pub(crate) trait Dst {
+    /// Writes the result.
+    ///
+    /// # Safety
+    /// The running instruction has a destination slot at [`DST`], if the
+    /// variant uses one.
+    unsafe fn put<T: Prim>(s: &mut Regs, value: T);
+}
+
+impl Dst for S {
+    #[inline(always)]
+    unsafe fn put<T: Prim>(s: &mut Regs, value: T) {
+        // SAFETY: the caller's promise; slots named by instructions are in the
+        // frame.
+        unsafe { s.slot_at(DST).write(value.to_slot()) }
+    }
+}
+
+impl Dst for A {
+    #[inline(always)]
+    unsafe fn put<T: Prim>(s: &mut Regs, value: T) {
+        value.to_acc(s);
+    }
+}

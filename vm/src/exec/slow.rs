@@ -1,0 +1,177 @@
+//! Operations of running code that work on the store through safe Rust: bulk
+//! memory, tables, growth. Each returns an exit code, 0 to go on.
+//!
+//! They are called by one handler each (see `data`), and by the runtime
+//! where instantiation does the same (Spec 3.0 §4.7.2).
+
+use super::context::FuncRef;
+use super::memory::MemoryRef;
+use super::table::TableRef;
+use crate::error::Error;
+use crate::runtime::store::StoreInner;
+use crate::trap::Trap;
+
+/// `memory.grow`: the old size in pages, or `None` where it is refused.
+///
+/// # Errors
+/// If the store's limiter says that refusal is to be an error.
+pub(crate) fn memory_grow(
+    inner: &mut StoreInner,
+    store: *mut (),
+    memory: MemoryRef,
+    delta: u64,
+) -> Result<Option<u64>, Error> {
+    let inst = memory.get_mut();
+    let page = inst.ty().page_size();
+    let wanted = inst.pages().saturating_add(delta).saturating_mul(page);
+    let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
+    let maximum = inst
+        .ty()
+        .maximum()
+        .map(|pages| usize::try_from(pages.saturating_mul(page)).unwrap_or(usize::MAX));
+    if delta > 0 {
+        if let Some(limiter) = inner.limiter(store) {
+            if !limiter.memory_growing(inst.len(), wanted, maximum)? {
+                return Ok(None);
+            }
+        }
+    }
+    match inst.grow(delta) {
+        Some(old) => Ok(Some(old)),
+        None => {
+            if let Some(limiter) = inner.limiter(store) {
+                limiter.memory_grow_failed()?;
+            }
+            Ok(None)
+        }
+    }
+}
+
+/// `table.grow`: the old size, or `None` where it is refused.
+///
+/// # Errors
+/// If the store's limiter says that refusal is to be an error.
+pub(crate) fn table_grow(
+    inner: &mut StoreInner,
+    store: *mut (),
+    table: TableRef,
+    delta: u64,
+    init: u64,
+) -> Result<Option<u64>, Error> {
+    let inst = table.get_mut();
+    let to_usize = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
+    let wanted = to_usize(inst.len.saturating_add(delta));
+    let maximum = inst.ty().maximum().map(to_usize);
+    if delta > 0 {
+        if let Some(limiter) = inner.limiter(store) {
+            if !limiter.table_growing(to_usize(inst.len), wanted, maximum)? {
+                return Ok(None);
+            }
+        }
+    }
+    match inst.grow(delta, init) {
+        Some(old) => Ok(Some(old)),
+        None => {
+            if let Some(limiter) = inner.limiter(store) {
+                limiter.table_grow_failed()?;
+            }
+            Ok(None)
+        }
+    }
+}
+
+/// `memory.fill`.
+pub(crate) fn memory_fill(memory: MemoryRef, at: u64, value: u8, len: u64) -> Result<(), Trap> {
+    memory
+        .get_mut()
+        .slice_mut(at, len)
+        .map_err(|_| Trap::MemoryOutOfBounds)?
+        .fill(value);
+    Ok(())
+}
+
+/// `memory.copy`.
+pub(crate) fn memory_copy(to: MemoryRef, from: MemoryRef, dst: u64, src: u64, len: u64) -> Result<(), Trap> {
+    let range = |memory: MemoryRef, at: u64| {
+        let start = usize::try_from(at).ok()?;
+        let end = start.checked_add(usize::try_from(len).ok()?)?;
+        (end <= memory.get().len()).then_some(start..end)
+    };
+    let src = range(from, src).ok_or(Trap::MemoryOutOfBounds)?;
+    let dst = range(to, dst).ok_or(Trap::MemoryOutOfBounds)?;
+    if to == from {
+        to.get_mut().data_mut().copy_within(src, dst.start);
+    } else {
+        // Two memories never share bytes, so these borrows do not overlap.
+        let (from, to) = (from.get(), to.get_mut());
+        if let (Some(to), Some(from)) = (to.data_mut().get_mut(dst), from.data().get(src)) {
+            to.copy_from_slice(from);
+        }
+    }
+    Ok(())
+}
+
+/// `memory.init`.
+pub(crate) fn memory_init(memory: MemoryRef, data: &[u8], dst: u64, src: u64, len: u64) -> Result<(), Trap> {
+    let from = range_of(data, src, len).ok_or(Trap::MemoryOutOfBounds)?;
+    memory
+        .get_mut()
+        .slice_mut(dst, len)
+        .map_err(|_| Trap::MemoryOutOfBounds)?
+        .copy_from_slice(from);
+    Ok(())
+}
+
+/// `table.init`.
+pub(crate) fn table_init(table: TableRef, elems: &[u64], dst: u64, src: u64, len: u64) -> Result<(), Trap> {
+    let from = range_of(elems, src, len).ok_or(Trap::TableOutOfBounds)?;
+    table
+        .get_mut()
+        .slice_mut(dst, len)
+        .ok_or(Trap::TableOutOfBounds)?
+        .copy_from_slice(from);
+    Ok(())
+}
+
+/// `table.fill`.
+pub(crate) fn table_fill(table: TableRef, at: u64, value: u64, len: u64) -> Result<(), Trap> {
+    table
+        .get_mut()
+        .slice_mut(at, len)
+        .ok_or(Trap::TableOutOfBounds)?
+        .fill(value);
+    Ok(())
+}
+
+/// `table.copy`.
+pub(crate) fn table_copy(to: TableRef, from: TableRef, dst: u64, src: u64, len: u64) -> Result<(), Trap> {
+    if to == from {
+        let elems = to.get_mut().elems_mut();
+        let start = usize::try_from(src).map_err(|_| Trap::TableOutOfBounds)?;
+        let at = usize::try_from(dst).map_err(|_| Trap::TableOutOfBounds)?;
+        let len = usize::try_from(len).map_err(|_| Trap::TableOutOfBounds)?;
+        let fits = |at: usize| at.checked_add(len).is_some_and(|end| end <= elems.len());
+        if !fits(start) || !fits(at) {
+            return Err(Trap::TableOutOfBounds);
+        }
+        elems.copy_within(start..start + len, at);
+        return Ok(());
+    }
+    let from = range_of(from.get().elems(), src, len).ok_or(Trap::TableOutOfBounds)?;
+    to.get_mut()
+        .slice_mut(dst, len)
+        .ok_or(Trap::TableOutOfBounds)?
+        .copy_from_slice(from);
+    Ok(())
+}
+
+/// The elements `at..at + len` of a slice.
+fn range_of<V>(slice: &[V], at: u64, len: u64) -> Option<&[V]> {
+    let start = usize::try_from(at).ok()?;
+    slice.get(start..start.checked_add(usize::try_from(len).ok()?)?)
+}
+
+/// The slot value of an optional function reference.
+pub(crate) fn func_slot(func: Option<FuncRef>) -> u64 {
+    func.map_or(0, FuncRef::to_slot)
+}

@@ -1,0 +1,154 @@
+//! Code that stands where a function's own is not (yet): the end of a run,
+//! translation on the first call, and calls of host functions.
+
+use super::context::{Cx, FuncRec, Pending};
+use super::control::{LANDING_BYTES, raise};
+use super::dispatch::{Handler, goto, handler, next};
+use super::{exit, host};
+use crate::error::Error;
+use crate::ir::code::Cell;
+use crate::module::FuncIdx;
+
+/// Code of one instruction that follows a call's last word.
+#[repr(C)]
+struct AfterCall {
+    /// Distance to the caller's frame and place of the header: none.
+    call: u64,
+    handler: Handler,
+}
+
+/// What entries from the host return to.
+static EXIT: AfterCall = AfterCall {
+    call: 0,
+    handler: finish,
+};
+/// Entry of a record whose function may not be translated yet.
+static BIND: Handler = bind;
+/// Entry in the cell of a function that is not translated yet.
+static LAZY: Handler = lazy;
+
+/// The return address of entries from the host.
+pub(crate) fn exit_ip() -> *const u8 {
+    (&raw const EXIT.handler).cast()
+}
+
+/// Entry of an unbound record.
+pub(crate) fn bind_entry() -> *const u8 {
+    (&raw const BIND).cast()
+}
+
+/// Entry of an untranslated function, for its cell.
+pub(crate) fn lazy_entry() -> *mut u8 {
+    (&raw const LAZY).cast_mut().cast()
+}
+
+/// Code of a host function with `slots` slots before its header.
+pub(crate) fn host_call_code(slots: u32) -> [u64; 2] {
+    [host_call as Handler as usize as u64, u64::from(slots)]
+}
+
+/// The entry of the function behind `rec`, translated if need be.
+///
+/// # Errors
+/// If the function cannot be translated.
+pub(crate) fn resolve(rec: &FuncRec) -> Result<*const u8, Error> {
+    if rec.ip.get() == bind_entry() {
+        // SAFETY: an unbound record belongs to a function of an instance; its
+        // context and code live as long as the store.
+        let code = unsafe { &*(*rec.cx).code };
+        rec.ip.set(code.entry(FuncIdx::new(rec.func))?);
+        let canonical = rec.canonical.get();
+        // SAFETY: the record of the function's own instance, or this one.
+        unsafe { (*canonical).ip.set(rec.ip.get()) };
+    }
+    Ok(rec.ip.get())
+}
+
+/// [`resolve`] for a handler: null where the error is left in the store.
+#[cold]
+#[inline(never)]
+unsafe fn bind_slow(cx: *mut Cx, rec: *const FuncRec) -> *const u8 {
+    // SAFETY: calls through a record pass it on in `a0`.
+    match resolve(unsafe { &*rec }) {
+        Ok(ip) => ip,
+        // SAFETY: `cx` is the callee's live context.
+        Err(error) => unsafe { leave_error(cx, error) },
+    }
+}
+
+/// Translates the function whose cell is `cell`; null where the error is left
+/// in the store.
+#[cold]
+#[inline(never)]
+unsafe fn lazy_slow(cx: *mut Cx, cell: *const Cell) -> *const u8 {
+    // SAFETY: the code of a running instance.
+    let code = unsafe { &*(*cx).code };
+    // SAFETY: calls through a cell of this code pass it on in `a0`.
+    match code.entry_of_cell(unsafe { &*cell }) {
+        Ok(ip) => ip,
+        // SAFETY: `cx` is the running context.
+        Err(error) => unsafe { leave_error(cx, error) },
+    }
+}
+
+/// Leaves `error` for the entry that is running.
+unsafe fn leave_error(cx: *mut Cx, error: Error) -> *const u8 {
+    // SAFETY: a live context leads to the block of the running store.
+    let inner = unsafe { (*(*cx).rt).inner };
+    // SAFETY: the entry's borrow of the store is not in use while code runs.
+    unsafe { (*inner).machine.pending = Some(Pending::Error(error)) };
+    std::ptr::null()
+}
+
+handler! {
+    /// Ends the run.
+    fn finish(s) {
+        let _ = s.ip;
+        exit::DONE
+    }
+
+    /// Resolves the record in `a0` and goes on at its function.
+    #[cold]
+    fn bind(s) {
+        let ip = bind_slow(s.cx, s.a0 as *const FuncRec);
+        if ip.is_null() {
+            s.a0 = exit::HOST;
+            return goto(s, raise);
+        }
+        s.ip = ip;
+        next(s)
+    }
+
+    /// Translates the function whose cell is in `a0` and goes on there.
+    #[cold]
+    fn lazy(s) {
+        let ip = lazy_slow(s.cx, s.a0 as *const Cell);
+        if ip.is_null() {
+            s.a0 = exit::HOST;
+            return goto(s, raise);
+        }
+        s.ip = ip;
+        next(s)
+    }
+
+    /// Calls the host function whose head is `cx`, and returns to the guest.
+    fn host_call(s) {
+        let slots = s.field::<u64>(8) as usize;
+        let code = host::call_from_guest(s.cx, s.fp, slots);
+        let header = s.fp.add(slots);
+        let ip = header.cast::<*const u8>().read();
+        let delta = ip.sub(8).cast::<u32>().read();
+        s.cx = header.add(1).cast::<*mut Cx>().read();
+        s.fp = s.fp.byte_sub(delta as usize);
+        if code != exit::DONE {
+            s.ip = ip.sub(8);
+            s.a0 = code;
+            return goto(s, raise);
+        }
+        // Calls that may leave the instance have a landing there, which does
+        // no more than this.
+        s.mb = (*s.cx).mem0_base;
+        s.ip = ip.add(LANDING_BYTES);
+        next(s)
+    }
+}

@@ -1,0 +1,227 @@
+//! The code buffer: instructions, their origins, and the last of them, whose
+//! destination may still change.
+
+use crate::exec::dispatch::Handler;
+use crate::exec::numeric::BinaryInfo;
+
+/// An operand of an instruction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Operand {
+    /// In a slot.
+    Slot(u16),
+    /// In the accumulator of its class.
+    Acc,
+    /// A constant, as a slot.
+    Const(u64),
+}
+
+impl Operand {
+    /// Index in handler tables.
+    pub(crate) fn kind(self) -> usize {
+        match self {
+            Self::Slot(_) => 0,
+            Self::Acc => 1,
+            Self::Const(_) => 2,
+        }
+    }
+}
+
+/// An instruction in the making, at most six words.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Instr {
+    words: [u64; 8],
+    len: usize,
+}
+
+impl Instr {
+    /// An instruction of `len` bytes, executed by `handler`.
+    pub(crate) fn new(handler: Handler, len: usize) -> Self {
+        let mut words = [0; 8];
+        words[0] = handler as usize as u64;
+        Self { words, len: len / 8 }
+    }
+
+    /// Sets a two-byte field.
+    pub(crate) fn u16(mut self, at: usize, value: u16) -> Self {
+        self.words[at / 8] |= u64::from(value) << (at % 8 * 8);
+        self
+    }
+
+    /// Sets a four-byte field.
+    pub(crate) fn u32(mut self, at: usize, value: u32) -> Self {
+        self.words[at / 8] |= u64::from(value) << (at % 8 * 8);
+        self
+    }
+
+    /// Sets an eight-byte field.
+    pub(crate) fn u64(mut self, at: usize, value: u64) -> Self {
+        self.words[at / 8] = value;
+        self
+    }
+
+    /// Sets operand slots from byte `at` on, with no gaps, and a constant's
+    /// field of one or two words' halves at byte `imm`.
+    pub(crate) fn operands(mut self, at: usize, imm: usize, wide: bool, operands: &[Operand]) -> Self {
+        let mut slot_at = at;
+        for operand in operands {
+            match *operand {
+                Operand::Slot(slot) => {
+                    self = self.u16(slot_at, slot);
+                    slot_at += 2;
+                }
+                Operand::Acc => {}
+                Operand::Const(value) if wide => self = self.u64(imm, value),
+                Operand::Const(value) => self = self.u32(imm, value as u32),
+            }
+        }
+        self
+    }
+}
+
+/// What is known of the instruction emitted last, if nothing can jump between
+/// it and the next.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Last {
+    /// Its first word.
+    at: usize,
+    /// Its destination slot.
+    slot: u16,
+    /// Its handler with the accumulator as destination.
+    to_acc: Handler,
+    /// The comparison it makes, if it is one.
+    pub(crate) compare: Option<(&'static BinaryInfo, Operand, Operand)>,
+}
+
+/// A place in the code, in words.
+pub(crate) type Position = usize;
+
+/// The code of a function in the making.
+#[derive(Debug, Default)]
+pub(crate) struct Emitter {
+    words: Vec<u64>,
+    origins: Vec<(u32, u32)>,
+    /// Byte offset in the module of the operator being translated.
+    origin: u32,
+    last: Option<Last>,
+}
+
+impl Emitter {
+    /// Empties the buffer.
+    pub(crate) fn reset(&mut self) {
+        self.words.clear();
+        self.origins.clear();
+        self.last = None;
+    }
+
+    /// Says which operator the next instructions come from.
+    pub(crate) fn set_origin(&mut self, origin: u32) {
+        self.origin = origin;
+    }
+
+    /// The position of the next instruction.
+    pub(crate) fn position(&self) -> Position {
+        self.words.len()
+    }
+
+    /// The position of the next instruction, to which something may jump.
+    pub(crate) fn bind(&mut self) -> Position {
+        self.last = None;
+        self.position()
+    }
+
+    /// Appends an instruction.
+    pub(crate) fn push(&mut self, instr: &Instr) -> Position {
+        let at = self.position();
+        let offset = (at * 8) as u32;
+        if self.origins.last().is_none_or(|(_, origin)| *origin != self.origin) {
+            self.origins.push((offset, self.origin));
+        }
+        self.words.extend_from_slice(&instr.words[..instr.len]);
+        self.last = None;
+        at
+    }
+
+    /// Appends an instruction whose destination is `slot` and may become the
+    /// accumulator by putting in the handler `to_acc`.
+    pub(crate) fn push_result(&mut self, instr: Instr, slot: u16, to_acc: Handler) {
+        let at = self.push(&instr.u16(8, slot));
+        self.last = Some(Last {
+            at,
+            slot,
+            to_acc,
+            compare: None,
+        });
+    }
+
+    /// Appends words that are no instruction.
+    pub(crate) fn push_words(&mut self, words: impl IntoIterator<Item = u64>) {
+        self.words.extend(words);
+        self.last = None;
+    }
+
+    /// Notes that the last instruction compares these operands.
+    pub(crate) fn note_compare(&mut self, info: &'static BinaryInfo, left: Operand, right: Operand) {
+        if let Some(last) = &mut self.last {
+            last.compare = Some((info, left, right));
+        }
+    }
+
+    /// The last instruction, if its result is in `slot`.
+    pub(crate) fn last_into(&self, slot: u16) -> Option<Last> {
+        self.last.filter(|last| last.slot == slot)
+    }
+
+    /// Gives the last instruction the accumulator as destination.
+    pub(crate) fn redirect_to_acc(&mut self, last: Last) {
+        self.words[last.at] = last.to_acc as usize as u64;
+        self.last = None;
+    }
+
+    /// Gives the last instruction another destination slot.
+    pub(crate) fn redirect_to_slot(&mut self, last: Last, slot: u16) {
+        let word = &mut self.words[last.at + 1];
+        *word = *word & !0xffff | u64::from(slot);
+        self.last = None;
+    }
+
+    /// Takes the last instruction back.
+    pub(crate) fn take_back(&mut self, last: Last) {
+        self.words.truncate(last.at);
+        while self
+            .origins
+            .last()
+            .is_some_and(|(offset, _)| *offset as usize >= last.at * 8)
+        {
+            self.origins.pop();
+        }
+        self.last = None;
+    }
+
+    /// Writes the offset from the instruction at `from` to `to` into its field
+    /// at byte `field`.
+    ///
+    /// # Errors
+    /// If they are more than 2 GiB apart.
+    pub(crate) fn set_offset(
+        &mut self,
+        from: Position,
+        field: usize,
+        to: Position,
+    ) -> Result<(), std::num::TryFromIntError> {
+        let offset = i32::try_from((to as i64 - from as i64) * 8)?;
+        self.set_u32(from, field, offset as u32);
+        Ok(())
+    }
+
+    /// Overwrites a four-byte field of an instruction.
+    pub(crate) fn set_u32(&mut self, at: Position, field: usize, value: u32) {
+        let word = &mut self.words[at + field / 8];
+        let shift = field % 8 * 8;
+        *word = *word & !(0xffff_ffff << shift) | u64::from(value) << shift;
+    }
+
+    /// The finished code and origins; the buffers stay with the emitter.
+    pub(crate) fn finish(&self) -> (Box<[u64]>, Box<[(u32, u32)]>) {
+        (self.words.as_slice().into(), self.origins.as_slice().into())
+    }
+}

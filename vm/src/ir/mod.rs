@@ -1,0 +1,11 @@
+//! Translation: function bodies to the interpreter's code.
+//!
+//! [`table`] declares the plain operators, [`translate`] turns one validated
+//! body into [`code::FuncCode`], and [`code::CodeSet`] does that for each
+//! function of a module on its first call. Nothing here touches a store.
+
+pub(crate) mod code;
+pub(crate) mod emit;
+pub(crate) mod stack;
+pub(crate) mod table;
+pub(crate) mod translate;

@@ -1,0 +1,171 @@
+//! The translator's operand stack: for each wasm operand where its value is.
+//!
+//! Constants and `local.get` emit no code; their operands stand here until an
+//! instruction folds them in. A local that is about to change first leaves its
+//! old value in the temporaries of the operands that still mean it; each local
+//! keeps a list of those, so that this takes time only where there are any.
+
+/// The type of an operand, as far as translation tells types apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ty {
+    /// `i32`
+    I32,
+    /// `i64`
+    I64,
+    /// `f32`
+    F32,
+    /// `f64`
+    F64,
+    /// Any reference.
+    Ref,
+}
+
+impl Ty {
+    /// Index of the class in handler tables: integers and references, floats.
+    pub(crate) fn class(self) -> usize {
+        usize::from(matches!(self, Self::F32 | Self::F64))
+    }
+}
+
+/// Where the value of an operand is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Value {
+    /// In the temporary slot of its stack position.
+    Temp,
+    /// In a local; the next operand down the stack with the same local, if any.
+    Local(u32, Option<u32>),
+    /// A constant, as a slot.
+    Const(u64),
+}
+
+/// One operand.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Entry {
+    /// Its type.
+    pub(crate) ty: Ty,
+    /// Its value's place.
+    pub(crate) value: Value,
+}
+
+/// The operand stack.
+#[derive(Debug, Default)]
+pub(crate) struct OperandStack {
+    entries: Vec<Entry>,
+    /// For each local the topmost operand that means it.
+    heads: Vec<Option<u32>>,
+    /// Positions that were pushed as locals, ascending; some may have been
+    /// turned into temporaries since.
+    locals: Vec<u32>,
+    most: usize,
+}
+
+impl OperandStack {
+    /// Empties the stack for a function with `num_locals` locals.
+    pub(crate) fn reset(&mut self, num_locals: usize) {
+        self.entries.clear();
+        self.heads.clear();
+        self.heads.resize(num_locals, None);
+        self.locals.clear();
+        self.most = 0;
+    }
+
+    /// Number of operands.
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// The largest number of operands so far.
+    pub(crate) fn most(&self) -> usize {
+        self.most
+    }
+
+    /// The operand at a position.
+    pub(crate) fn get(&self, at: usize) -> Entry {
+        self.entries[at]
+    }
+
+    /// Pushes an operand whose value is in its temporary or constant.
+    pub(crate) fn push(&mut self, ty: Ty, value: Value) {
+        debug_assert!(!matches!(value, Value::Local(..)));
+        self.entries.push(Entry { ty, value });
+        self.most = self.most.max(self.entries.len());
+    }
+
+    /// Pushes the value of a local.
+    pub(crate) fn push_local(&mut self, ty: Ty, local: u32) {
+        let at = self.entries.len() as u32;
+        let before = self.heads[local as usize].replace(at);
+        self.entries.push(Entry {
+            ty,
+            value: Value::Local(local, before),
+        });
+        self.locals.push(at);
+        self.most = self.most.max(self.entries.len());
+    }
+
+    /// Removes the top operand.
+    pub(crate) fn pop(&mut self) -> Entry {
+        let entry = self.entries.pop().expect("validation balances the operand stack");
+        if let Value::Local(local, before) = entry.value {
+            self.heads[local as usize] = before;
+        }
+        while self.locals.last().is_some_and(|at| *at as usize >= self.entries.len()) {
+            self.locals.pop();
+        }
+        entry
+    }
+
+    /// Removes operands until `len` are left.
+    pub(crate) fn truncate(&mut self, len: usize) {
+        while self.entries.len() > len {
+            self.pop();
+        }
+    }
+
+    /// Says that the operand's value is in its temporary now. Of several
+    /// operands that mean one local, the topmost goes first at no cost.
+    pub(crate) fn set_temp(&mut self, at: usize) {
+        if let Value::Local(local, before) = self.entries[at].value {
+            // Operands above that mean the same local are gone or temporaries,
+            // except where one below is turned alone; then relink.
+            let head = &mut self.heads[local as usize];
+            if *head == Some(at as u32) {
+                *head = before;
+            } else {
+                self.unlink(local, at as u32, before);
+            }
+        }
+        self.entries[at].value = Value::Temp;
+    }
+
+    /// Takes an operand out of the middle of a local's list.
+    fn unlink(&mut self, local: u32, at: u32, before: Option<u32>) {
+        let mut above = self.heads[local as usize];
+        while let Some(i) = above {
+            let Value::Local(same, next) = &mut self.entries[i as usize].value else {
+                break;
+            };
+            debug_assert_eq!(*same, local);
+            if *next == Some(at) {
+                *next = before;
+                break;
+            }
+            above = *next;
+        }
+    }
+
+    /// The topmost operand that means `local`.
+    pub(crate) fn topmost_of(&self, local: u32) -> Option<usize> {
+        self.heads[local as usize].map(|at| at as usize)
+    }
+
+    /// Removes and yields one position that still means a local, the topmost.
+    pub(crate) fn take_local(&mut self) -> Option<(usize, u32)> {
+        while let Some(at) = self.locals.pop() {
+            if let Value::Local(local, _) = self.entries[at as usize].value {
+                return Some((at as usize, local));
+            }
+        }
+        None
+    }
+}

@@ -1,0 +1,477 @@
+//! Blocks, branches, calls and returns.
+//!
+//! Where ways of control meet, operands are in their temporaries: the results
+//! of a block (the parameters of a loop) are brought there before each branch.
+//! Operands below them that mean locals are brought to their temporaries when
+//! a block begins; constants stay constants.
+
+use std::collections::BTreeMap;
+
+use wasmparser::{BlockType, BrTable};
+
+use super::{HEADER_SLOTS, Stop, Translator, own_ty};
+use crate::exec::control as ctl;
+use crate::exec::numeric::{Binary, I32Eq, I32Ne};
+use crate::ir::emit::{Instr, Operand, Position};
+use crate::ir::stack::{Ty, Value};
+use crate::module::{FuncIdx, TypeIdx};
+use crate::types::FuncType;
+
+/// A field of an instruction that will hold the offset of a label.
+#[derive(Clone, Copy, Debug)]
+struct Fixup {
+    from: Position,
+    field: usize,
+}
+
+/// A block being translated.
+#[derive(Debug)]
+pub(super) struct Frame {
+    kind: Kind,
+    /// Operands below the block's parameters.
+    pub(super) height: usize,
+    params: Vec<Ty>,
+    results: Vec<Ty>,
+    /// Branches to the end of the block.
+    fixups: Vec<Fixup>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    /// The whole body; branches to it return.
+    Function,
+    Block,
+    /// A loop and where it starts.
+    Loop(Position),
+    /// An `if` whose `else` has not come; where its condition goes.
+    If(Fixup),
+}
+
+impl Frame {
+    /// The frame of a whole body.
+    pub(super) fn function(results: usize) -> Self {
+        // The results' types do not matter: nothing follows.
+        Self {
+            kind: Kind::Function,
+            height: 0,
+            params: Vec::new(),
+            results: vec![Ty::I64; results],
+            fixups: Vec::new(),
+        }
+    }
+
+    /// Number of operands that a branch to the block takes.
+    fn arity(&self) -> usize {
+        match self.kind {
+            Kind::Loop(_) => self.params.len(),
+            _ => self.results.len(),
+        }
+    }
+}
+
+impl Translator<'_> {
+    /// Opens a block; its parameters are in their temporaries.
+    fn open(&mut self, blockty: BlockType, kind: impl FnOnce(&mut Self) -> Result<Kind, Stop>) -> Result<(), Stop> {
+        let (params, results) = self.block_types(blockty)?;
+        self.flush_locals();
+        let height = self.stack.len() - params.len();
+        for at in (height..self.stack.len()).rev() {
+            self.to_temp(at);
+        }
+        let kind = kind(self)?;
+        self.frames.push(Frame {
+            kind,
+            height,
+            params,
+            results,
+            fixups: Vec::new(),
+        });
+        Ok(())
+    }
+
+    /// `block`.
+    pub(super) fn block(&mut self, blockty: BlockType) -> Result<(), Stop> {
+        self.open(blockty, |_| Ok(Kind::Block))
+    }
+
+    /// `loop`.
+    pub(super) fn loop_(&mut self, blockty: BlockType) -> Result<(), Stop> {
+        self.open(blockty, |this| {
+            this.end_fuel();
+            let start = this.emit.bind();
+            this.begin_fuel();
+            Ok(Kind::Loop(start))
+        })
+    }
+
+    /// `if`.
+    pub(super) fn if_(&mut self, blockty: BlockType) -> Result<(), Stop> {
+        let (condition, _) = self.pop();
+        self.open(blockty, |this| {
+            let fixup = this.conditional_branch(condition, false);
+            this.begin_fuel();
+            Ok(Kind::If(fixup))
+        })
+    }
+
+    /// `else`.
+    pub(super) fn else_(&mut self) -> Result<(), Stop> {
+        let index = self.frames.len() - 1;
+        if self.reachable {
+            self.branch_to(index)?;
+        }
+        self.end_fuel();
+        let here = self.emit.bind();
+        let frame = &mut self.frames[index];
+        if let Kind::If(fixup) = frame.kind {
+            self.emit.set_offset(fixup.from, fixup.field, here)?;
+        }
+        frame.kind = Kind::Block;
+        self.stack.truncate(frame.height);
+        for ty in &frame.params {
+            self.stack.push(*ty, Value::Temp);
+        }
+        self.reachable = true;
+        self.begin_fuel();
+        Ok(())
+    }
+
+    /// `end`.
+    pub(super) fn end(&mut self) -> Result<(), Stop> {
+        let index = self.frames.len() - 1;
+        if matches!(self.frames[index].kind, Kind::Function) {
+            if self.reachable {
+                self.return_()?;
+            }
+            self.frames.pop();
+            return Ok(());
+        }
+        if self.reachable {
+            let (results, height) = (self.frames[index].results.len(), self.frames[index].height);
+            self.move_operands(results, height, true);
+        }
+        self.end_fuel();
+        let frame = self.frames.pop().ok_or(Stop)?;
+        let mut reachable = self.reachable;
+        let jumped_to = !frame.fixups.is_empty() || matches!(frame.kind, Kind::If(_));
+        if jumped_to {
+            let here = self.emit.bind();
+            for fixup in frame.fixups {
+                self.emit.set_offset(fixup.from, fixup.field, here)?;
+            }
+            if let Kind::If(fixup) = frame.kind {
+                self.emit.set_offset(fixup.from, fixup.field, here)?;
+            }
+            reachable = true;
+        }
+        self.stack.truncate(frame.height);
+        self.reachable = reachable;
+        if reachable {
+            for ty in frame.results {
+                self.stack.push(ty, Value::Temp);
+            }
+            self.begin_fuel();
+        }
+        Ok(())
+    }
+
+    /// Index of the frame that a label names.
+    fn target(&self, depth: u32) -> Result<usize, Stop> {
+        (self.frames.len() - 1).checked_sub(depth as usize).ok_or(Stop)
+    }
+
+    /// Whether the top operands are where a branch to the frame wants them.
+    fn in_place(&self, index: usize) -> bool {
+        let frame = &self.frames[index];
+        let arity = frame.arity();
+        if matches!(frame.kind, Kind::Function) {
+            return false;
+        }
+        let first = self.stack.len() - arity;
+        arity == 0
+            || (first == frame.height
+                && (first..self.stack.len()).all(|at| matches!(self.stack.get(at).value, Value::Temp)))
+    }
+
+    /// Brings the top `n` operands to the temporaries from `height` on. If it
+    /// is the `only` way to go on, the last instruction may do it.
+    fn move_operands(&mut self, n: usize, height: usize, only: bool) {
+        let first = self.stack.len() - n;
+        for i in 0..n {
+            let slot = self.temp_slot(height + i);
+            let operand = self.operand_at(first + i);
+            if operand == Operand::Slot(slot) {
+                continue;
+            }
+            let last = match operand {
+                Operand::Slot(from) if only && n == 1 => self.emit.last_into(from),
+                _ => None,
+            };
+            match last {
+                Some(last) => self.emit.redirect_to_slot(last, slot),
+                None => {
+                    let ty = self.stack.get(first + i).ty;
+                    self.copy_to(operand, ty, slot);
+                }
+            }
+        }
+        if n > 0 {
+            // The last instruction's result is read beyond the block's end,
+            // and operands keep their places on other ways.
+            self.emit.bind();
+        }
+    }
+
+    /// Goes to a frame's label, taking the top operands along.
+    fn branch_to(&mut self, index: usize) -> Result<(), Stop> {
+        self.go(index, true)
+    }
+
+    fn go(&mut self, index: usize, only: bool) -> Result<(), Stop> {
+        let frame = &self.frames[index];
+        if matches!(frame.kind, Kind::Function) {
+            return self.return_();
+        }
+        let (arity, height) = (frame.arity(), frame.height);
+        self.move_operands(arity, height, only);
+        let from = self.emit.push(&Instr::new(ctl::br, 16));
+        self.link(index, Fixup { from, field: 8 })
+    }
+
+    /// Makes a field hold the offset of a frame's label.
+    fn link(&mut self, index: usize, fixup: Fixup) -> Result<(), Stop> {
+        let frame = &mut self.frames[index];
+        match frame.kind {
+            Kind::Loop(start) => self.emit.set_offset(fixup.from, fixup.field, start)?,
+            _ => frame.fixups.push(fixup),
+        }
+        Ok(())
+    }
+
+    /// Appends a branch that is taken if the condition is (not) zero, and
+    /// gives the field of its offset.
+    fn conditional_branch(&mut self, condition: Operand, if_true: bool) -> Fixup {
+        let mut condition = condition;
+        let mut if_true = if_true;
+        if let Operand::Slot(slot) = condition {
+            if let Some((last, (info, left, right))) =
+                self.emit.last_into(slot).and_then(|last| Some((last, last.compare?)))
+            {
+                self.emit.take_back(last);
+                let equal = std::ptr::eq(info, I32Eq::info());
+                if right == Operand::Const(0) && (equal || std::ptr::eq(info, I32Ne::info())) {
+                    condition = left;
+                    if_true ^= equal;
+                } else if let Some(compare) = &info.compare {
+                    let handler = compare.branch[usize::from(if_true)][left.kind()][right.kind()];
+                    let constant = matches!(left, Operand::Const(_)) || matches!(right, Operand::Const(_));
+                    let instr =
+                        Instr::new(handler, if constant { 24 } else { 16 }).operands(12, 16, info.wide, &[left, right]);
+                    return Fixup {
+                        from: self.emit.push(&instr),
+                        field: 8,
+                    };
+                }
+            }
+        }
+        let condition = match condition {
+            Operand::Acc => Operand::Acc,
+            Operand::Const(_) => {
+                let slot = self.temp_slot(self.stack.len());
+                self.copy_to(condition, Ty::I32, slot);
+                self.fold(Operand::Slot(slot))
+            }
+            slot @ Operand::Slot(_) => self.fold(slot),
+        };
+        let handlers = if if_true { &ctl::BR_IF } else { &ctl::BR_IF_ZERO };
+        let instr = Instr::new(handlers[condition.kind()], 16).operands(12, 0, false, &[condition]);
+        Fixup {
+            from: self.emit.push(&instr),
+            field: 8,
+        }
+    }
+
+    /// `br`.
+    pub(super) fn br(&mut self, depth: u32) -> Result<(), Stop> {
+        let index = self.target(depth)?;
+        self.branch_to(index)?;
+        self.stop();
+        Ok(())
+    }
+
+    /// `br_if`.
+    pub(super) fn br_if(&mut self, depth: u32) -> Result<(), Stop> {
+        let index = self.target(depth)?;
+        let (condition, _) = self.pop();
+        if self.in_place(index) {
+            let fixup = self.conditional_branch(condition, true);
+            self.link(index, fixup)?;
+        } else {
+            self.prepare_return(index);
+            let fixup = self.conditional_branch(condition, false);
+            self.go(index, false)?;
+            let here = self.emit.bind();
+            self.emit.set_offset(fixup.from, fixup.field, here)?;
+        }
+        self.begin_fuel();
+        Ok(())
+    }
+
+    /// `br_table`.
+    pub(super) fn br_table(&mut self, targets: &BrTable<'_>) -> Result<(), Stop> {
+        let (index, ty) = self.pop();
+        let index = match index {
+            Operand::Const(_) => {
+                let slot = self.temp_slot(self.stack.len());
+                self.copy_to(index, ty, slot);
+                self.fold(Operand::Slot(slot))
+            }
+            other => self.fold(other),
+        };
+        let depths = targets.targets().collect::<Result<Vec<u32>, _>>()?;
+        let depths = || depths.iter().copied().chain(std::iter::once(targets.default()));
+        for depth in depths() {
+            let target = self.target(depth)?;
+            if matches!(self.frames[target].kind, Kind::Function) {
+                self.prepare_return(target);
+                break;
+            }
+        }
+        let count = targets.len() + 1;
+        let instr = Instr::new(ctl::BR_TABLE[index.kind()], 16)
+            .operands(8, 0, false, &[index])
+            .u32(12, count);
+        let from = self.emit.push(&instr);
+        self.emit
+            .push_words(std::iter::repeat_n(0, (count as usize).div_ceil(2)));
+        // Branches that bring operands along do so in code of their own.
+        let mut detours: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        for (i, depth) in depths().enumerate() {
+            let target = self.target(depth)?;
+            let field = 16 + 4 * i;
+            if self.in_place(target) {
+                self.link(target, Fixup { from, field })?;
+            } else {
+                detours.entry(target).or_default().push(field);
+            }
+        }
+        for (target, fields) in detours {
+            let here = self.emit.bind();
+            for field in fields {
+                self.emit.set_offset(from, field, here)?;
+            }
+            self.go(target, false)?;
+        }
+        self.stop();
+        Ok(())
+    }
+
+    /// Brings operands out of the slots that a return of several results
+    /// writes, if the frame is the function's.
+    fn prepare_return(&mut self, index: usize) {
+        let n = self.results.len();
+        if n < 2 || !matches!(self.frames[index].kind, Kind::Function) {
+            return;
+        }
+        for at in (self.stack.len() - n..self.stack.len()).rev() {
+            if let Operand::Slot(slot) = self.operand_at(at) {
+                if usize::from(slot) < n {
+                    self.to_temp(at);
+                }
+            }
+        }
+    }
+
+    /// Returns the top operands.
+    pub(super) fn return_(&mut self) -> Result<(), Stop> {
+        let n = self.results.len();
+        let header = u16::try_from(self.slots)?;
+        let first = self.stack.len() - n;
+        let mut one = None;
+        if n == 1 {
+            let operand = self.operand_at(first);
+            one = Some((self.fold(operand), self.stack.get(first).ty));
+        } else {
+            self.prepare_return(0);
+            for i in 0..n {
+                let operand = self.operand_at(first + i);
+                let ty = self.stack.get(first + i).ty;
+                self.copy_to(operand, ty, u16::try_from(i)?);
+            }
+        }
+        if self.code.options().depth {
+            self.emit.push(&Instr::new(ctl::count_leave, 8));
+        }
+        let instr = match one {
+            Some((operand, ty)) => {
+                let len = if matches!(operand, Operand::Const(_)) { 24 } else { 16 };
+                Instr::new(ctl::RET_ONE[ty.class()][operand.kind()], len).operands(10, 16, true, &[operand])
+            }
+            None => Instr::new(ctl::ret, 16),
+        };
+        self.emit.push(&instr.u16(8, header));
+        Ok(())
+    }
+
+    /// Brings the arguments of a call into their temporaries, where the
+    /// callee's frame begins. Gives the call's last word: the frame's distance
+    /// and its header's, in bytes.
+    fn arguments(&mut self, ty: &FuncType) -> Result<(u32, u32), Stop> {
+        let first = self.stack.len() - ty.params().len();
+        for at in (first..self.stack.len()).rev() {
+            self.to_temp(at);
+        }
+        self.stack.truncate(first);
+        let slots = ty.slots() as usize;
+        let base = self.temps + first;
+        self.frame_end = self.frame_end.max(base + slots + HEADER_SLOTS);
+        for ty in ty.results() {
+            self.stack.push(own_ty(&ty), Value::Temp);
+        }
+        Ok((u32::try_from(base * 8)?, u32::try_from(slots * 8)?))
+    }
+
+    /// `call`.
+    pub(super) fn call(&mut self, func: FuncIdx) -> Result<(), Stop> {
+        let ty = self.module.func_type(func).clone();
+        let (delta, header) = self.arguments(&ty)?;
+        if func.index() < self.module.num_imported_funcs {
+            let record = u32::try_from(self.code.cx_layout().import(func.index()))?;
+            let call = Instr::new(ctl::call_import, 24).u32(8, record);
+            self.emit.push(&call.u32(16, delta).u32(20, header));
+            self.emit
+                .push(&Instr::new(ctl::landing, 16).u32(8, delta).u32(12, header));
+        } else {
+            let call = Instr::new(ctl::call, 24).u64(8, self.cell_address(func)?);
+            self.emit.push(&call.u32(16, delta).u32(20, header));
+        }
+        Ok(())
+    }
+
+    /// `call_indirect`.
+    pub(super) fn call_indirect(&mut self, type_idx: TypeIdx, table: u32) -> Result<(), Stop> {
+        let (index, index_ty) = self.pop();
+        let index = match index {
+            Operand::Const(_) => {
+                let slot = self.temp_slot(self.stack.len());
+                self.copy_to(index, index_ty, slot);
+                self.fold(Operand::Slot(slot))
+            }
+            other => self.fold(other),
+        };
+        let ty = self.module.types.get(type_idx.index()).ok_or(Stop)?.clone();
+        let id = self.module.type_ids.get(type_idx.index()).ok_or(Stop)?.as_u32();
+        // The index's slot lies above the arguments, which keep off it, and
+        // copies to slots leave the accumulator alone.
+        let (delta, header) = self.arguments(&ty)?;
+        let table = u32::try_from(self.code.cx_layout().table(table as usize))?;
+        let call = Instr::new(ctl::CALL_INDIRECT[index.kind()], 32)
+            .operands(8, 0, false, &[index])
+            .u32(12, table)
+            .u32(16, id);
+        self.emit.push(&call.u32(24, delta).u32(28, header));
+        self.emit
+            .push(&Instr::new(ctl::landing, 16).u32(8, delta).u32(12, header));
+        Ok(())
+    }
+}

@@ -1,0 +1,447 @@
+//! Translation of one validated function body in one pass.
+//!
+//! A frame is `[parameters and results | header | other locals | temporaries]`
+//! in slots; the temporary of an operand is given by its position on the
+//! operand stack. So a call's arguments are where the callee's frame begins,
+//! and its results where they are operands.
+//!
+//! An instruction whose result the next one uses passes it in the accumulator:
+//! when an operand turns out to be the result of the last instruction, that
+//! instruction is given the accumulator as its destination (its temporary
+//! would be read by nobody else). In the same way `local.set` gives it the
+//! local, and a branch takes back the comparison that decides it.
+
+mod control;
+mod operators;
+
+use wasmparser::{BinaryReader, BlockType, FunctionBody, Operator, ValType as WasmType};
+
+use self::control::Frame;
+use super::code::{CodeSet, FuncCode};
+use super::emit::{Emitter, Instr, Operand};
+use super::stack::{OperandStack, Ty, Value};
+use super::table::for_each_plain_op;
+use crate::error::{Error, LimitError};
+use crate::exec::dispatch::Handler;
+use crate::exec::{control as ctl, data, numeric};
+use crate::module::{FuncIdx, GlobalIdx, ModuleData, TypeIdx};
+
+/// Slots no frame may exceed: instructions name slots in 16 bits.
+pub(crate) const MAX_FRAME_SLOTS: usize = 65_535;
+/// Slots of a frame's header.
+pub(crate) const HEADER_SLOTS: usize = 2;
+
+/// Buffers that translations use in turn.
+#[derive(Debug, Default)]
+pub(crate) struct Scratch {
+    emitter: Emitter,
+    stack: OperandStack,
+    frames: Vec<Frame>,
+    locals: Vec<Ty>,
+}
+
+/// Translates function `func` of the module of `code`.
+///
+/// # Errors
+/// If its frame is larger than instructions can address, or its code larger
+/// than branches can span; validation keeps both from happening.
+pub(crate) fn translate(code: &CodeSet, func: FuncIdx, scratch: &mut Scratch) -> Result<FuncCode, Error> {
+    let module = code.module();
+    let too_large = || Error::from(LimitError::FunctionTooLarge { func: func.as_u32() });
+    let body = func
+        .index()
+        .checked_sub(module.num_imported_funcs)
+        .and_then(|defined| module.bodies.get(defined))
+        .ok_or_else(too_large)?;
+    let bytes = module.bytes.get(body.range.clone()).ok_or_else(too_large)?;
+    let body = FunctionBody::new(BinaryReader::new(bytes, body.range.start as u64));
+    let mut translator = Translator::new(code, module, func, scratch);
+    translator.function(&body).map_err(|_| too_large())?;
+    let (words, origins) = translator.emit.finish();
+    Ok(FuncCode { words, origins })
+}
+
+/// Why a translation stops: a limit, or a body that was not validated.
+#[derive(Debug)]
+struct Stop;
+
+impl From<wasmparser::BinaryReaderError> for Stop {
+    fn from(_: wasmparser::BinaryReaderError) -> Self {
+        Self
+    }
+}
+
+impl From<std::num::TryFromIntError> for Stop {
+    fn from(_: std::num::TryFromIntError) -> Self {
+        Self
+    }
+}
+
+/// The state of one translation.
+struct Translator<'a> {
+    code: &'a CodeSet,
+    module: &'a ModuleData,
+    emit: &'a mut Emitter,
+    stack: &'a mut OperandStack,
+    frames: &'a mut Vec<Frame>,
+    locals: &'a mut Vec<Ty>,
+    /// Number of parameters.
+    params: usize,
+    /// Types of the results.
+    results: Vec<Ty>,
+    /// Slots before the header.
+    slots: usize,
+    /// Slot of the first temporary.
+    temps: usize,
+    /// Slots the frame takes beyond its operands, for outgoing calls.
+    frame_end: usize,
+    /// Blocks opened in code that cannot be reached.
+    unreachable_blocks: usize,
+    /// Whether the current operator can be reached.
+    reachable: bool,
+    /// The instruction that takes the current segment's fuel, and how much.
+    fuel: Option<(usize, u32)>,
+}
+
+/// The type of an operand as wasmparser has it.
+fn ty(ty: WasmType) -> Ty {
+    match ty {
+        WasmType::I32 => Ty::I32,
+        WasmType::I64 => Ty::I64,
+        WasmType::F32 => Ty::F32,
+        WasmType::F64 => Ty::F64,
+        WasmType::V128 | WasmType::Ref(_) => Ty::Ref,
+    }
+}
+
+/// The type of an operand as this crate has it.
+fn own_ty(ty: &crate::types::ValType) -> Ty {
+    use crate::types::ValType;
+    match ty {
+        ValType::I32 => Ty::I32,
+        ValType::I64 => Ty::I64,
+        ValType::F32 => Ty::F32,
+        ValType::F64 => Ty::F64,
+        ValType::V128 | ValType::Ref(_) => Ty::Ref,
+    }
+}
+
+macro_rules! translate_operator {
+    (
+        binary { $($bin:ident $bin_text:literal ($($bin_sig:tt)*) -> $bin_out:ident $($commutes:ident)? = |$ba:ident, $bb:ident| $bin_body:expr;)* }
+        binary_trapping { $($tb:ident $tb_text:literal ($($tb_sig:tt)*) -> $tb_out:ident = |$ta:ident, $tbb:ident| $tb_body:expr;)* }
+        compare { $($cmp:ident $cmp_text:literal ($($cmp_sig:tt)*) $(not $neg:ident)? swap $swap:ident = |$ca:ident, $cb:ident| $cmp_body:expr;)* }
+        unary { $($un:ident $un_text:literal ($un_in:ident) -> $un_out:ident = |$ua:ident| $un_body:expr;)* }
+        unary_trapping { $($tu:ident $tu_text:literal ($tu_in:ident) -> $tu_out:ident = |$tua:ident| $tu_body:expr;)* }
+        load { $($load:ident $load_text:literal $load_mem:ident -> $out:ident;)* }
+        store { $($store:ident $store_text:literal $in:ident -> $store_mem:ident;)* }
+    ) => {
+        impl Translator<'_> {
+            /// Translates a reachable operator.
+            #[allow(clippy::too_many_lines)]
+            fn operator(&mut self, op: &Operator<'_>) -> Result<(), Stop> {
+                use numeric::{Binary, Unary};
+                match op {
+                    $(Operator::$bin => self.binary(numeric::$bin::info()),)*
+                    $(Operator::$tb => self.binary(numeric::$tb::info()),)*
+                    $(Operator::$cmp => self.binary(numeric::$cmp::info()),)*
+                    $(Operator::$un => self.unary(numeric::$un::info()),)*
+                    $(Operator::$tu => self.unary(numeric::$tu::info()),)*
+                    $(Operator::$load { memarg } => self.load(data::$load::info(), memarg),)*
+                    $(Operator::$store { memarg } => self.store(data::$store::info(), memarg),)*
+                    Operator::I32Eqz => {
+                        self.eqz(numeric::I32Eq::info());
+                        Ok(())
+                    }
+                    Operator::I64Eqz | Operator::RefIsNull => {
+                        self.eqz(numeric::I64Eq::info());
+                        Ok(())
+                    }
+                    Operator::I32Const { value } => self.constant(Ty::I32, u64::from(*value as u32)),
+                    Operator::I64Const { value } => self.constant(Ty::I64, *value as u64),
+                    Operator::F32Const { value } => self.constant(Ty::F32, u64::from(value.bits())),
+                    Operator::F64Const { value } => self.constant(Ty::F64, value.bits()),
+                    Operator::RefNull { .. } => self.constant(Ty::Ref, 0),
+                    Operator::Nop => Ok(()),
+                    Operator::Drop => {
+                        self.stack.pop();
+                        Ok(())
+                    }
+                    Operator::Unreachable => {
+                        self.emit.push(&Instr::new(ctl::unreachable, 8));
+                        self.stop();
+                        Ok(())
+                    }
+                    Operator::Select | Operator::TypedSelect { .. } => self.select(),
+                    Operator::LocalGet { local_index } => {
+                        let ty = *self.locals.get(*local_index as usize).ok_or(Stop)?;
+                        self.stack.push_local(ty, *local_index);
+                        Ok(())
+                    }
+                    Operator::LocalSet { local_index } => self.local_set(*local_index, false),
+                    Operator::LocalTee { local_index } => self.local_set(*local_index, true),
+                    Operator::GlobalGet { global_index } => self.global_get(GlobalIdx::new(*global_index)),
+                    Operator::GlobalSet { global_index } => self.global_set(GlobalIdx::new(*global_index)),
+                    Operator::Block { blockty } => self.block(*blockty),
+                    Operator::Loop { blockty } => self.loop_(*blockty),
+                    Operator::If { blockty } => self.if_(*blockty),
+                    Operator::Else => self.else_(),
+                    Operator::End => self.end(),
+                    Operator::Br { relative_depth } => self.br(*relative_depth),
+                    Operator::BrIf { relative_depth } => self.br_if(*relative_depth),
+                    Operator::BrTable { targets } => self.br_table(targets),
+                    Operator::Return => {
+                        self.return_()?;
+                        self.stop();
+                        Ok(())
+                    }
+                    Operator::Call { function_index } => self.call(FuncIdx::new(*function_index)),
+                    Operator::CallIndirect { type_index, table_index } => {
+                        self.call_indirect(TypeIdx::new(*type_index), *table_index)
+                    }
+                    Operator::RefFunc { function_index } => self.ref_func(FuncIdx::new(*function_index)),
+                    Operator::MemorySize { mem } => self.bulk::<data::MemorySize>(0, Some(Ty::I32), *mem, 0),
+                    Operator::MemoryGrow { mem } => self.bulk::<data::MemoryGrow>(1, Some(Ty::I32), *mem, 0),
+                    Operator::MemoryFill { mem } => self.bulk::<data::MemoryFill>(3, None, *mem, 0),
+                    Operator::MemoryCopy { dst_mem, src_mem } => {
+                        self.bulk::<data::MemoryCopy>(3, None, *dst_mem, *src_mem)
+                    }
+                    Operator::MemoryInit { data_index, mem } => {
+                        self.bulk::<data::MemoryInit>(3, None, *mem, *data_index)
+                    }
+                    Operator::DataDrop { data_index } => self.bulk::<data::DataDrop>(0, None, *data_index, 0),
+                    Operator::TableGet { table } => self.bulk::<data::TableGet>(1, Some(Ty::Ref), *table, 0),
+                    Operator::TableSet { table } => self.bulk::<data::TableSet>(2, None, *table, 0),
+                    Operator::TableSize { table } => self.bulk::<data::TableSize>(0, Some(Ty::I32), *table, 0),
+                    Operator::TableGrow { table } => self.bulk::<data::TableGrow>(2, Some(Ty::I32), *table, 0),
+                    Operator::TableFill { table } => self.bulk::<data::TableFill>(3, None, *table, 0),
+                    Operator::TableCopy { dst_table, src_table } => {
+                        self.bulk::<data::TableCopy>(3, None, *dst_table, *src_table)
+                    }
+                    Operator::TableInit { elem_index, table } => {
+                        self.bulk::<data::TableInit>(3, None, *table, *elem_index)
+                    }
+                    Operator::ElemDrop { elem_index } => self.bulk::<data::ElemDrop>(0, None, *elem_index, 0),
+                    // The operators of proposals that validation refuses;
+                    // wasmparser's enum is open.
+                    _ => Err(Stop),
+                }
+            }
+        }
+    };
+}
+
+for_each_plain_op!(translate_operator);
+
+impl<'a> Translator<'a> {
+    fn new(code: &'a CodeSet, module: &'a ModuleData, func: FuncIdx, scratch: &'a mut Scratch) -> Self {
+        let Scratch {
+            emitter,
+            stack,
+            frames,
+            locals,
+        } = scratch;
+        emitter.reset();
+        frames.clear();
+        locals.clear();
+        let ty = module.func_type(func);
+        locals.extend(ty.params().map(|ty| own_ty(&ty)));
+        let params = locals.len();
+        let results: Vec<Ty> = ty.results().map(|ty| own_ty(&ty)).collect();
+        let slots = params.max(results.len());
+        Self {
+            code,
+            module,
+            emit: emitter,
+            stack,
+            frames,
+            locals,
+            params,
+            results,
+            slots,
+            temps: 0,
+            frame_end: 0,
+            unreachable_blocks: 0,
+            reachable: true,
+            fuel: None,
+        }
+    }
+
+    /// Translates the whole body.
+    fn function(&mut self, body: &FunctionBody<'_>) -> Result<(), Stop> {
+        for group in body.get_locals_reader()? {
+            let (count, wasm_type) = group?;
+            let len = self.locals.len() + count as usize;
+            if len > MAX_FRAME_SLOTS {
+                return Err(Stop);
+            }
+            self.locals.resize(len, ty(wasm_type));
+        }
+        self.temps = self.slots + HEADER_SLOTS + self.locals.len() - self.params;
+        self.stack.reset(self.locals.len());
+        let mut operators = body.get_operators_reader()?;
+        self.emit.set_origin(u32::try_from(operators.original_position())?);
+        self.prologue()?;
+        while !operators.eof() {
+            let (op, offset) = operators.read_with_offset()?;
+            if self.reachable {
+                self.emit.set_origin(u32::try_from(offset)?);
+                self.count_fuel(&op);
+                self.operator(&op)?;
+            } else {
+                self.unreachable_operator(&op)?;
+            }
+        }
+        self.end_fuel();
+        let end = (self.temps + self.stack.most() + 1).max(self.frame_end);
+        if end > MAX_FRAME_SLOTS || self.emit.position() > (i32::MAX as usize) / 8 {
+            return Err(Stop);
+        }
+        Ok(())
+    }
+
+    /// What a function does before its first operator.
+    fn prologue(&mut self) -> Result<(), Stop> {
+        if self.code.options().depth {
+            self.emit.push(&Instr::new(ctl::count_enter, 8));
+        }
+        let zeroed = self.locals.len() - self.params;
+        if zeroed > 0 {
+            let first = u16::try_from(self.slots + HEADER_SLOTS)?;
+            self.emit
+                .push(&Instr::new(ctl::enter, 16).u16(8, first).u16(10, u16::try_from(zeroed)?));
+        }
+        self.frames.push(Frame::function(self.results.len()));
+        self.begin_fuel();
+        Ok(())
+    }
+
+    /// Follows the nesting of code that cannot be reached.
+    fn unreachable_operator(&mut self, op: &Operator<'_>) -> Result<(), Stop> {
+        match op {
+            Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } => self.unreachable_blocks += 1,
+            Operator::Else if self.unreachable_blocks == 0 => self.else_()?,
+            Operator::End if self.unreachable_blocks == 0 => self.end()?,
+            Operator::End => self.unreachable_blocks -= 1,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Says that what follows cannot be reached.
+    fn stop(&mut self) {
+        self.end_fuel();
+        self.reachable = false;
+        let height = self.frames.last().map_or(0, |frame| frame.height);
+        self.stack.truncate(height);
+    }
+
+    /// Starts a stretch of code whose fuel is taken at its start.
+    fn begin_fuel(&mut self) {
+        if self.code.options().fuel {
+            self.end_fuel();
+            self.fuel = Some((self.emit.push(&Instr::new(ctl::fuel, 16)), 0));
+        }
+    }
+
+    /// Ends the current stretch, writing down its fuel.
+    fn end_fuel(&mut self) {
+        if let Some((at, cost)) = self.fuel.take() {
+            self.emit.set_u32(at, 8, cost);
+        }
+    }
+
+    /// Counts an operator's fuel: 1, but 0 for those that do nothing.
+    fn count_fuel(&mut self, op: &Operator<'_>) {
+        if let Some((_, cost)) = &mut self.fuel {
+            *cost += u32::from(!matches!(
+                op,
+                Operator::Nop
+                    | Operator::Drop
+                    | Operator::Block { .. }
+                    | Operator::Loop { .. }
+                    | Operator::Else
+                    | Operator::End
+            ));
+        }
+    }
+
+    /// The slot of a local.
+    fn local_slot(&self, local: u32) -> u16 {
+        let local = local as usize;
+        let slot = if local < self.params {
+            local
+        } else {
+            self.slots + HEADER_SLOTS + local - self.params
+        };
+        slot as u16
+    }
+
+    /// The temporary of the operand at a position. Positions beyond what slots
+    /// can name wrap here and make the translation fail at its end.
+    fn temp_slot(&self, at: usize) -> u16 {
+        (self.temps + at) as u16
+    }
+
+    /// Where the operand at a position is.
+    fn operand_at(&self, at: usize) -> Operand {
+        match self.stack.get(at).value {
+            Value::Temp => Operand::Slot(self.temp_slot(at)),
+            Value::Local(local, _) => Operand::Slot(self.local_slot(local)),
+            Value::Const(value) => Operand::Const(value),
+        }
+    }
+
+    /// Removes the top operand.
+    fn pop(&mut self) -> (Operand, Ty) {
+        let at = self.stack.len() - 1;
+        let operand = self.operand_at(at);
+        (operand, self.stack.pop().ty)
+    }
+
+    /// If the operand is the result of the last instruction, makes that pass
+    /// it in the accumulator. The operand must have been popped.
+    fn fold(&mut self, operand: Operand) -> Operand {
+        // A local's slot is never the destination of `last`: see `local_set`.
+        if let Operand::Slot(slot) = operand {
+            if let Some(last) = self.emit.last_into(slot) {
+                self.emit.redirect_to_acc(last);
+                return Operand::Acc;
+            }
+        }
+        operand
+    }
+
+    /// The types of a block's parameters and results.
+    fn block_types(&self, ty: BlockType) -> Result<(Vec<Ty>, Vec<Ty>), Stop> {
+        Ok(match ty {
+            BlockType::Empty => (Vec::new(), Vec::new()),
+            BlockType::Type(result) => (Vec::new(), vec![self::ty(result)]),
+            BlockType::FuncType(index) => {
+                let ty = self.module.types.get(index as usize).ok_or(Stop)?;
+                (
+                    ty.params().map(|ty| own_ty(&ty)).collect(),
+                    ty.results().map(|ty| own_ty(&ty)).collect(),
+                )
+            }
+        })
+    }
+
+    /// Whether accesses of memory `index` use the checked handlers.
+    fn is_checked(&self, index: u32) -> bool {
+        index != 0 || self.code.options().checked.first().copied().unwrap_or(true)
+    }
+
+    /// The address of a function's cell, for instructions.
+    fn cell_address(&self, func: FuncIdx) -> Result<u64, Stop> {
+        Ok(std::ptr::from_ref(self.code.cell(func).ok_or(Stop)?) as usize as u64)
+    }
+
+    /// Appends the instruction that copies an operand to a slot.
+    fn copy_to(&mut self, operand: Operand, ty: Ty, slot: u16) {
+        let handlers: &[Handler; 2] = &data::COPY[ty.class()][operand.kind()];
+        let len = if matches!(operand, Operand::Const(_)) { 24 } else { 16 };
+        let instr = Instr::new(handlers[0], len).operands(10, 16, true, &[operand]);
+        self.emit.push_result(instr, slot, handlers[1]);
+    }
+}

@@ -1,0 +1,67 @@
+//! A fast WebAssembly interpreter, made to be embedded.
+//!
+//! A [`Module`] is parsed and validated bytes. An [`Instance`] of it lives in a
+//! [`Store`], together with memories, tables, globals, host functions and data
+//! of the embedder's. A [`Linker`] finds imports by name. Names follow
+//! wasmtime's where the meaning is the same.
+//!
+//! ```
+//! use vm::{Caller, Engine, Linker, Module, Store};
+//!
+//! # fn main() -> Result<(), vm::Error> {
+//! let engine = Engine::default();
+//! let module = Module::new(
+//!     &engine,
+//!     r#"(module
+//!         (import "host" "double" (func $double (param i32) (result i32)))
+//!         (func (export "run") (param i32) (result i32)
+//!             (i32.add (call $double (local.get 0)) (i32.const 1))))"#,
+//! )?;
+//!
+//! let mut linker = Linker::new(&engine);
+//! linker.func_wrap("host", "double", |mut caller: Caller<'_, u32>, x: i32| {
+//!     *caller.data_mut() += 1;
+//!     x * 2
+//! })?;
+//!
+//! let mut store = Store::new(&engine, 0);
+//! let instance = linker.instantiate(&mut store, &module)?;
+//! let run = instance.get_typed_func::<i32, i32>(&mut store, "run")?;
+//! assert_eq!(run.call(&mut store, 20)?, 41);
+//! assert_eq!(*store.data(), 1);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! What a guest can do wrong is a [`Trap`]; nothing it does crashes or hangs
+//! the host, given [limits](ResourceLimiter), [fuel](Store::set_fuel) or an
+//! [interruption](Store::interrupt_handle).
+
+#![deny(unsafe_code)]
+
+pub(crate) mod error;
+#[allow(unsafe_code)]
+pub(crate) mod exec;
+pub(crate) mod ir;
+pub(crate) mod module;
+pub(crate) mod runtime;
+#[allow(unsafe_code)]
+pub(crate) mod sys;
+pub(crate) mod trap;
+pub(crate) mod types;
+
+pub use error::{
+    Error, HostError, LimitError, LinkError, LoadError, LoadErrorKind, MemoryAccessError, TrapError, TypeError,
+};
+pub use runtime::engine::{Config, Engine};
+pub use runtime::externs::{Export, Extern, Global, Memory, Table};
+pub use runtime::func::{Func, TypedFunc};
+pub use runtime::instance::Instance;
+pub use runtime::limits::{ResourceLimiter, StoreLimits, StoreLimitsBuilder};
+pub use runtime::linker::Linker;
+pub use runtime::module::{ExportType, ImportType, Module};
+pub use runtime::store::{AsContext, AsContextMut, Caller, InterruptHandle, Store, StoreContext, StoreContextMut};
+pub use runtime::typed::{IntoFunc, WasmParams, WasmResults, WasmRet, WasmTy};
+pub use runtime::val::{ExternRef, Ref, Val};
+pub use trap::{FrameInfo, Trap, WasmBacktrace};
+pub use types::{ExternType, FuncType, GlobalType, HeapType, MemoryType, Mutability, RefType, TableType, ValType};

@@ -1,0 +1,177 @@
+//! Engines: what modules and stores have in common.
+
+use std::num::NonZero;
+use std::sync::Arc;
+
+use wasmparser::WasmFeatures;
+
+use crate::error::Error;
+use crate::module::TypeRegistry;
+
+/// How an [`Engine`] works. Setters give the configuration back, as
+/// `wasmtime::Config`'s do.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub(crate) fuel: bool,
+    pub(crate) stack_bytes: usize,
+    pub(crate) max_depth: Option<u32>,
+    pub(crate) guard: bool,
+    pub(crate) features: WasmFeatures,
+    pub(crate) threads: Option<usize>,
+}
+
+/// Bytes of a store's value stack unless configured otherwise.
+const DEFAULT_STACK: usize = 8 << 20;
+/// Bytes of the smallest value stack.
+const MIN_STACK: usize = 64 << 10;
+/// Bytes of the largest value stack.
+const MAX_STACK: usize = 16 << 30;
+
+impl Default for Config {
+    fn default() -> Self {
+        let features = WasmFeatures::WASM1
+            | WasmFeatures::BULK_MEMORY
+            | WasmFeatures::REFERENCE_TYPES
+            | WasmFeatures::MULTI_VALUE
+            | WasmFeatures::SIGN_EXTENSION
+            | WasmFeatures::SATURATING_FLOAT_TO_INT
+            | WasmFeatures::MUTABLE_GLOBAL
+            | WasmFeatures::EXTENDED_CONST
+            | WasmFeatures::MULTI_MEMORY
+            | WasmFeatures::GC_TYPES
+            | WasmFeatures::FLOATS;
+        Self {
+            fuel: false,
+            stack_bytes: DEFAULT_STACK,
+            max_depth: None,
+            guard: true,
+            features,
+            threads: None,
+        }
+    }
+}
+
+impl Config {
+    /// The default configuration.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Whether code counts the fuel it uses: one unit an operator, nothing for
+    /// `nop`, `drop`, `block`, `loop`, `else` and `end`. Off at first; code that
+    /// does not count runs faster.
+    pub fn consume_fuel(&mut self, enable: bool) -> &mut Self {
+        self.fuel = enable;
+        self
+    }
+
+    /// Bytes of a store's value stack, which holds the frames of wasm calls:
+    /// 8 MiB at first, no less than 64 KiB. Memory is taken as it is used.
+    pub fn max_wasm_stack(&mut self, bytes: usize) -> &mut Self {
+        self.stack_bytes = bytes.clamp(MIN_STACK, MAX_STACK).next_multiple_of(64 << 10);
+        self
+    }
+
+    /// Wasm calls that may be active in a store at once; one more is the trap
+    /// `call stack exhausted`. Without a limit, which is the default, only the
+    /// size of the value stack counts, and calls are not counted.
+    pub fn max_call_depth(&mut self, calls: Option<u32>) -> &mut Self {
+        self.max_depth = calls;
+        self
+    }
+
+    /// Whether memories may reserve address space so that the MMU checks
+    /// accesses. On at first. Without, memories take no more address space
+    /// than they may need, and accesses are slower.
+    pub fn memory_guard(&mut self, enable: bool) -> &mut Self {
+        self.guard = enable;
+        self
+    }
+
+    /// Whether modules may have several memories. On at first.
+    pub fn wasm_multi_memory(&mut self, enable: bool) -> &mut Self {
+        self.features.set(WasmFeatures::MULTI_MEMORY, enable);
+        self
+    }
+
+    /// Whether constant expressions may add, subtract and multiply. On at
+    /// first.
+    pub fn wasm_extended_const(&mut self, enable: bool) -> &mut Self {
+        self.features.set(WasmFeatures::EXTENDED_CONST, enable);
+        self
+    }
+
+    /// Threads that may validate one large module; as many as the system has
+    /// processors at first.
+    pub fn validation_threads(&mut self, threads: NonZero<usize>) -> &mut Self {
+        self.threads = Some(threads.get());
+        self
+    }
+}
+
+#[derive(Debug)]
+struct EngineInner {
+    config: Config,
+    types: TypeRegistry,
+}
+
+/// What modules and stores have in common: a configuration, and the identity
+/// of function types. Cheap to clone; clones are the same engine.
+///
+/// ```
+/// use vm::{Config, Engine};
+///
+/// # fn main() -> Result<(), vm::Error> {
+/// let mut config = Config::new();
+/// config.consume_fuel(true).max_wasm_stack(1 << 20);
+/// let engine = Engine::new(&config)?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Engine(Arc<EngineInner>);
+
+impl Default for Engine {
+    fn default() -> Self {
+        Self::from_config(Config::default())
+    }
+}
+
+impl Engine {
+    /// An engine that works as `config` says.
+    ///
+    /// # Errors
+    /// If the system cannot do what the configuration asks for.
+    pub fn new(config: &Config) -> Result<Self, Error> {
+        Ok(Self::from_config(config.clone()))
+    }
+
+    fn from_config(config: Config) -> Self {
+        Self(Arc::new(EngineInner {
+            config,
+            types: TypeRegistry::default(),
+        }))
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &Config {
+        &self.0.config
+    }
+
+    /// Whether both are the same engine.
+    pub fn same(a: &Self, b: &Self) -> bool {
+        Arc::ptr_eq(&a.0, &b.0)
+    }
+
+    pub(crate) fn types(&self) -> &TypeRegistry {
+        &self.0.types
+    }
+
+    /// Threads that may validate one module.
+    pub(crate) fn threads(&self) -> usize {
+        self.0
+            .config
+            .threads
+            .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, NonZero::get))
+    }
+}

@@ -1,0 +1,473 @@
+//! What modules import and export: memories, tables, globals, functions.
+
+use super::func::Func;
+use super::store::{AsContext, AsContextMut, StoreContextMut, StoreId, StoreInner};
+use super::val::{Ref, Val};
+use crate::error::{Error, LimitError, MemoryAccessError, TypeError};
+use crate::exec::context::GlobalRef;
+use crate::exec::memory::{Guarding, MemoryInst, MemoryRef};
+use crate::exec::slow;
+use crate::exec::table::{TableInst, TableRef};
+use crate::types::{ExternType, GlobalType, MemoryType, Mutability, TableType};
+
+/// Panics if a handle is used with a store that it does not belong to.
+pub(crate) fn check_store(handle: StoreId, store: &StoreInner, what: &str) {
+    assert!(handle == store.id, "a {what} of another store was used");
+}
+
+/// A memory.
+///
+/// ```
+/// use vm::{Engine, Memory, MemoryType, Store};
+///
+/// # fn main() -> Result<(), vm::Error> {
+/// let mut store = Store::new(&Engine::default(), ());
+/// let memory = Memory::new(&mut store, MemoryType::new(1, Some(2)))?;
+/// memory.write(&mut store, 65532, b"orca")?;
+/// assert!(memory.write(&mut store, 65533, b"orca").is_err());
+/// assert_eq!(memory.grow(&mut store, 1)?, 1);
+/// assert_eq!(&memory.data(&store)[65532..65537], b"orca\0");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Memory {
+    store: StoreId,
+    memory: MemoryRef,
+}
+
+impl Memory {
+    /// A memory of the type's minimum size.
+    ///
+    /// # Errors
+    /// If the store's limits or the system do not allow it.
+    pub fn new(mut store: impl AsContextMut, ty: MemoryType) -> Result<Self, Error> {
+        let mut store = store.as_context_mut();
+        let whole = store.whole();
+        let inner = &mut store.0.inner;
+        inner.check_more(whole, 1, 0)?;
+        let memory = new_memory(inner, whole, ty)?;
+        Ok(Self {
+            store: inner.id,
+            memory,
+        })
+    }
+
+    pub(crate) fn handle(store: StoreId, memory: MemoryRef) -> Self {
+        Self { store, memory }
+    }
+
+    fn of<'s>(self, store: &StoreInner) -> &'s MemoryInst {
+        check_store(self.store, store, "memory");
+        self.memory.get()
+    }
+
+    /// The memory's parts, within a store.
+    pub(crate) fn within(self, store: &StoreInner) -> Option<MemoryRef> {
+        (self.store == store.id).then_some(self.memory)
+    }
+
+    /// Its type.
+    ///
+    /// # Panics
+    /// If it belongs to another store, as all methods.
+    pub fn ty(&self, store: impl AsContext) -> MemoryType {
+        *self.of(&store.as_context().0.inner).ty()
+    }
+
+    /// Its bytes.
+    pub fn data<'a, T: 'static>(&self, store: &'a impl AsContext<Data = T>) -> &'a [u8] {
+        self.of(&store.as_context().0.inner).data()
+    }
+
+    /// Its bytes.
+    pub fn data_mut<'a, T: 'static>(&self, store: &'a mut impl AsContextMut<Data = T>) -> &'a mut [u8] {
+        check_store(self.store, &store.as_context_mut().0.inner, "memory");
+        self.memory.get_mut().data_mut()
+    }
+
+    /// Its bytes, and the embedder's data beside them.
+    pub fn data_and_store_mut<'a, T: 'static>(&self, store: StoreContextMut<'a, T>) -> (&'a mut [u8], &'a mut T) {
+        check_store(self.store, &store.0.inner, "memory");
+        (self.memory.get_mut().data_mut(), store.0.data_mut())
+    }
+
+    /// Copies bytes out of it, from `offset` on.
+    ///
+    /// # Errors
+    /// If they are not all inside; nothing is copied then.
+    pub fn read(&self, store: impl AsContext, offset: usize, buffer: &mut [u8]) -> Result<(), MemoryAccessError> {
+        let data = self.of(&store.as_context().0.inner).data();
+        let end = offset.checked_add(buffer.len()).ok_or(MemoryAccessError)?;
+        buffer.copy_from_slice(data.get(offset..end).ok_or(MemoryAccessError)?);
+        Ok(())
+    }
+
+    /// Copies bytes into it, from `offset` on.
+    ///
+    /// # Errors
+    /// If there is no room for all; nothing is copied then.
+    pub fn write(&self, mut store: impl AsContextMut, offset: usize, buffer: &[u8]) -> Result<(), MemoryAccessError> {
+        check_store(self.store, &store.as_context_mut().0.inner, "memory");
+        let end = offset.checked_add(buffer.len()).ok_or(MemoryAccessError)?;
+        self.memory
+            .get_mut()
+            .data_mut()
+            .get_mut(offset..end)
+            .ok_or(MemoryAccessError)?
+            .copy_from_slice(buffer);
+        Ok(())
+    }
+
+    /// Its size, in pages of its page size.
+    pub fn size(&self, store: impl AsContext) -> u64 {
+        self.of(&store.as_context().0.inner).pages()
+    }
+
+    /// Its size in bytes.
+    pub fn data_size(&self, store: impl AsContext) -> usize {
+        self.of(&store.as_context().0.inner).len()
+    }
+
+    /// Bytes of a page.
+    pub fn page_size(&self, store: impl AsContext) -> u64 {
+        self.ty(store).page_size()
+    }
+
+    /// Makes it `delta` pages larger; gives its size before.
+    ///
+    /// # Errors
+    /// If its type, the store's limits or the system do not allow it.
+    pub fn grow(&self, mut store: impl AsContextMut, delta: u64) -> Result<u64, Error> {
+        let mut store = store.as_context_mut();
+        let whole = store.whole();
+        let inner = &mut store.0.inner;
+        check_store(self.store, inner, "memory");
+        let pages = self.memory.get().pages().saturating_add(delta);
+        slow::memory_grow(inner, whole, self.memory, delta)?
+            .ok_or_else(|| LimitError::MemoryUnavailable { pages }.into())
+    }
+}
+
+/// Makes a memory in a store whose counts have been checked.
+pub(crate) fn new_memory(inner: &mut StoreInner, whole: *mut (), ty: MemoryType) -> Result<MemoryRef, Error> {
+    let bytes = |pages: u64| usize::try_from(pages.saturating_mul(ty.page_size())).unwrap_or(usize::MAX);
+    if let Some(limiter) = inner.limiter(whole) {
+        if !limiter.memory_growing(0, bytes(ty.minimum()), ty.maximum().map(bytes))? {
+            return Err(LimitError::MemoryUnavailable { pages: ty.minimum() }.into());
+        }
+    }
+    let guarding = Guarding::of(&ty, inner.engine.config().guard);
+    let memory = MemoryInst::new(ty, guarding).or_else(|error| match guarding {
+        // Address space may be short while memory is not.
+        Guarding::Guarded => MemoryInst::new(ty, Guarding::Checked),
+        Guarding::Checked => Err(error),
+    })?;
+    Ok(inner.add_memory(memory))
+}
+
+/// A table.
+///
+/// ```
+/// use vm::{Engine, Func, Ref, RefType, Store, Table, TableType};
+///
+/// # fn main() -> Result<(), vm::Error> {
+/// let mut store = Store::new(&Engine::default(), ());
+/// let table = Table::new(&mut store, TableType::new(RefType::FUNCREF, 2, None), Ref::Func(None))?;
+/// let func = Func::wrap(&mut store, |x: i32| x + 1);
+/// table.set(&mut store, 1, func.into())?;
+/// assert!(table.get(&store, 0).unwrap().is_null());
+/// assert!(matches!(table.get(&store, 1), Some(Ref::Func(Some(same))) if same == func));
+/// assert!(table.get(&store, 2).is_none());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Table {
+    store: StoreId,
+    table: TableRef,
+}
+
+impl Table {
+    /// A table of the type's minimum size, each element `init`.
+    ///
+    /// # Errors
+    /// If `init` has another type, or the store's limits or the system do not
+    /// allow it.
+    pub fn new(mut store: impl AsContextMut, ty: TableType, init: Ref) -> Result<Self, Error> {
+        let mut store = store.as_context_mut();
+        let whole = store.whole();
+        let inner = &mut store.0.inner;
+        let init = init.to_slot(ty.element(), inner)?;
+        inner.check_more(whole, 0, 1)?;
+        let table = new_table(inner, whole, ty, init)?;
+        Ok(Self { store: inner.id, table })
+    }
+
+    pub(crate) fn handle(store: StoreId, table: TableRef) -> Self {
+        Self { store, table }
+    }
+
+    fn of<'s>(self, store: &StoreInner) -> &'s TableInst {
+        check_store(self.store, store, "table");
+        self.table.get()
+    }
+
+    /// The table's parts, within a store.
+    pub(crate) fn within(self, store: &StoreInner) -> Option<TableRef> {
+        (self.store == store.id).then_some(self.table)
+    }
+
+    /// Its type.
+    ///
+    /// # Panics
+    /// If it belongs to another store, as all methods.
+    pub fn ty(&self, store: impl AsContext) -> TableType {
+        *self.of(&store.as_context().0.inner).ty()
+    }
+
+    /// Its size in elements.
+    pub fn size(&self, store: impl AsContext) -> u64 {
+        self.of(&store.as_context().0.inner).len
+    }
+
+    /// An element; `None` beyond the end.
+    pub fn get(&self, store: impl AsContext, index: u64) -> Option<Ref> {
+        let inner = &store.as_context().0.inner;
+        let table = self.of(inner);
+        let slot = *table.elems().get(usize::try_from(index).ok()?)?;
+        Some(Ref::from_slot(slot, table.ty().element(), inner))
+    }
+
+    /// Sets an element.
+    ///
+    /// # Errors
+    /// If it is beyond the end, or the value has another type.
+    pub fn set(&self, mut store: impl AsContextMut, index: u64, value: Ref) -> Result<(), Error> {
+        let inner = &store.as_context_mut().0.inner;
+        let table = self.of(inner);
+        let slot = value.to_slot(table.ty().element(), inner)?;
+        let size = table.len;
+        let elements = self.table.get_mut().elems_mut();
+        let element = usize::try_from(index).ok().and_then(|i| elements.get_mut(i));
+        *element.ok_or(TypeError::TableIndex { index, size })? = slot;
+        Ok(())
+    }
+
+    /// Makes it `delta` elements of value `init` larger; gives its size before.
+    ///
+    /// # Errors
+    /// If `init` has another type, or the table's type, the store's limits or
+    /// the system do not allow it.
+    pub fn grow(&self, mut store: impl AsContextMut, delta: u64, init: Ref) -> Result<u64, Error> {
+        let mut store = store.as_context_mut();
+        let whole = store.whole();
+        let inner = &mut store.0.inner;
+        let table = self.of(inner);
+        let init = init.to_slot(table.ty().element(), inner)?;
+        let elements = table.len.saturating_add(delta);
+        slow::table_grow(inner, whole, self.table, delta, init)?
+            .ok_or_else(|| LimitError::TableUnavailable { elements }.into())
+    }
+}
+
+/// Makes a table in a store whose counts have been checked.
+pub(crate) fn new_table(inner: &mut StoreInner, whole: *mut (), ty: TableType, init: u64) -> Result<TableRef, Error> {
+    let to_usize = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
+    if let Some(limiter) = inner.limiter(whole) {
+        if !limiter.table_growing(0, to_usize(ty.minimum()), ty.maximum().map(to_usize))? {
+            return Err(LimitError::TableUnavailable { elements: ty.minimum() }.into());
+        }
+    }
+    let table = TableInst::new(ty, init)?;
+    Ok(inner.add_table(table))
+}
+
+/// A global.
+///
+/// ```
+/// use vm::{Engine, Global, GlobalType, Mutability, Store, Val, ValType};
+///
+/// # fn main() -> Result<(), vm::Error> {
+/// let mut store = Store::new(&Engine::default(), ());
+/// let global = Global::new(&mut store, GlobalType::new(ValType::I64, Mutability::Var), Val::I64(1))?;
+/// global.set(&mut store, Val::I64(2))?;
+/// assert_eq!(global.get(&store).i64(), Some(2));
+/// assert!(global.set(&mut store, Val::I32(2)).is_err());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Global {
+    store: StoreId,
+    cell: GlobalRef,
+    ty: GlobalType,
+}
+
+impl Global {
+    /// A global with a first value.
+    ///
+    /// # Errors
+    /// If the value has another type.
+    pub fn new(mut store: impl AsContextMut, ty: GlobalType, value: Val) -> Result<Self, Error> {
+        let inner = &mut store.as_context_mut().0.inner;
+        let slot = value.to_slot(ty.content(), inner)?;
+        let cell = inner.add_global(slot);
+        Ok(Self {
+            store: inner.id,
+            cell,
+            ty,
+        })
+    }
+
+    pub(crate) fn handle(store: StoreId, cell: GlobalRef, ty: GlobalType) -> Self {
+        Self { store, cell, ty }
+    }
+
+    /// The global's parts, within a store.
+    pub(crate) fn within(self, store: &StoreInner) -> Option<GlobalRef> {
+        (self.store == store.id).then_some(self.cell)
+    }
+
+    /// Its type, in whatever store it is.
+    pub(crate) fn raw_ty(self) -> GlobalType {
+        self.ty
+    }
+
+    /// Its type.
+    pub fn ty(&self, store: impl AsContext) -> GlobalType {
+        check_store(self.store, &store.as_context().0.inner, "global");
+        self.ty
+    }
+
+    /// Its value.
+    ///
+    /// # Panics
+    /// If it belongs to another store, as all methods.
+    pub fn get(&self, store: impl AsContext) -> Val {
+        let inner = &store.as_context().0.inner;
+        check_store(self.store, inner, "global");
+        Val::from_slot(self.cell.get(), self.ty.content(), inner)
+    }
+
+    /// Sets its value.
+    ///
+    /// # Errors
+    /// If it is immutable, or the value has another type.
+    pub fn set(&self, mut store: impl AsContextMut, value: Val) -> Result<(), Error> {
+        let inner = &store.as_context_mut().0.inner;
+        check_store(self.store, inner, "global");
+        if self.ty.mutability() == Mutability::Const {
+            return Err(TypeError::Immutable.into());
+        }
+        self.cell.set(value.to_slot(self.ty.content(), inner)?);
+        Ok(())
+    }
+}
+
+/// Something a module imports or exports.
+#[derive(Clone, Copy, Debug)]
+pub enum Extern {
+    /// A function.
+    Func(Func),
+    /// A global.
+    Global(Global),
+    /// A table.
+    Table(Table),
+    /// A memory.
+    Memory(Memory),
+}
+
+impl Extern {
+    /// Its type; for tables and memories with their present size as minimum.
+    pub fn ty(&self, store: impl AsContext) -> ExternType {
+        match self {
+            Self::Func(func) => func.ty(store).into(),
+            Self::Global(global) => global.ty(store).into(),
+            Self::Table(table) => table.ty(&store).with_minimum(table.size(&store)).into(),
+            Self::Memory(memory) => memory.ty(&store).with_minimum(memory.size(&store)).into(),
+        }
+    }
+
+    /// The function, if it is one.
+    pub fn into_func(self) -> Option<Func> {
+        if let Self::Func(func) = self { Some(func) } else { None }
+    }
+
+    /// The global, if it is one.
+    pub fn into_global(self) -> Option<Global> {
+        if let Self::Global(global) = self {
+            Some(global)
+        } else {
+            None
+        }
+    }
+
+    /// The table, if it is one.
+    pub fn into_table(self) -> Option<Table> {
+        if let Self::Table(table) = self {
+            Some(table)
+        } else {
+            None
+        }
+    }
+
+    /// The memory, if it is one.
+    pub fn into_memory(self) -> Option<Memory> {
+        if let Self::Memory(memory) = self {
+            Some(memory)
+        } else {
+            None
+        }
+    }
+}
+
+impl From<Func> for Extern {
+    fn from(func: Func) -> Self {
+        Self::Func(func)
+    }
+}
+
+impl From<Global> for Extern {
+    fn from(global: Global) -> Self {
+        Self::Global(global)
+    }
+}
+
+impl From<Table> for Extern {
+    fn from(table: Table) -> Self {
+        Self::Table(table)
+    }
+}
+
+impl From<Memory> for Extern {
+    fn from(memory: Memory) -> Self {
+        Self::Memory(memory)
+    }
+}
+
+/// An export of an instance.
+#[derive(Clone, Debug)]
+pub struct Export {
+    name: Box<str>,
+    value: Extern,
+}
+
+impl Export {
+    pub(crate) fn new(name: &str, value: Extern) -> Self {
+        Self {
+            name: name.into(),
+            value,
+        }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What is exported.
+    pub fn into_extern(self) -> Extern {
+        self.value
+    }
+}

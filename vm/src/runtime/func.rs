@@ -1,0 +1,245 @@
+//! Functions, called from the host with values or with Rust types.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use super::externs::check_store;
+use super::store::{AsContext, AsContextMut, Caller, StoreId, StoreInner};
+use super::typed::{IntoFunc, WasmParams, WasmResults};
+use super::val::Val;
+use crate::error::{Error, TypeError};
+use crate::exec::context::FuncRef;
+use crate::exec::entry;
+use crate::exec::host::HostDef;
+use crate::types::FuncType;
+
+/// A function of a guest or of the host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Func {
+    store: StoreId,
+    func: FuncRef,
+}
+
+impl Func {
+    /// A host function of type `ty` whose closure gets its parameters as
+    /// values, and puts its results into a list that is as long as they are
+    /// and holds zeros and nulls at first.
+    ///
+    /// # Panics
+    /// When called, if the closure puts values of wrong types there: the call
+    /// ends with a [`TypeError`](crate::TypeError).
+    pub fn new<T: 'static>(
+        mut store: impl AsContextMut<Data = T>,
+        ty: FuncType,
+        func: impl Fn(Caller<'_, T>, &[Val], &mut [Val]) -> Result<(), Error> + Send + Sync + 'static,
+    ) -> Self {
+        Self::from_def(&mut store.as_context_mut().0.inner, untyped(ty, func))
+    }
+
+    /// A host function from a closure, whose Rust types say its type.
+    ///
+    /// The closure takes a [`Caller`] first, if it wants one, and then the
+    /// parameters; it gives nothing, a value or a tuple of values, or a
+    /// `Result` of those. Rust's `i32` and `u32` are wasm's `i32`, and so on;
+    /// `Option<Func>` and `Option<ExternRef>` are references.
+    ///
+    /// ```
+    /// use vm::{Caller, Engine, Func, Store};
+    ///
+    /// # fn main() -> Result<(), vm::Error> {
+    /// let mut store = Store::new(&Engine::default(), Vec::new());
+    /// let log = Func::wrap(&mut store, |mut caller: Caller<'_, Vec<u64>>, x: u64, y: f64| {
+    ///     caller.data_mut().push(x);
+    ///     y * 0.5
+    /// });
+    /// assert_eq!(log.ty(&store).to_string(), "(func (param i64 f64) (result f64))");
+    /// assert_eq!(log.typed::<(u64, f64), f64>(&store)?.call(&mut store, (7, 3.0))?, 1.5);
+    /// assert_eq!(store.data(), &[7]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn wrap<T: 'static, P, R>(mut store: impl AsContextMut<Data = T>, func: impl IntoFunc<T, P, R>) -> Self {
+        Self::from_def(&mut store.as_context_mut().0.inner, func.into_def())
+    }
+
+    pub(crate) fn from_def(store: &mut StoreInner, def: HostDef) -> Self {
+        let func = store.add_host_func(Arc::new(def));
+        Self::new_handle(store.id, func)
+    }
+
+    pub(crate) fn new_handle(store: StoreId, func: FuncRef) -> Self {
+        Self { store, func }
+    }
+
+    /// The function's record, if it is in this store.
+    pub(crate) fn within(self, store: &StoreInner) -> Result<FuncRef, Error> {
+        if self.store == store.id {
+            Ok(self.func)
+        } else {
+            Err(TypeError::OtherStore { what: "function" }.into())
+        }
+    }
+
+    /// The function's record.
+    pub(crate) fn func_ref(self) -> FuncRef {
+        self.func
+    }
+
+    /// Its type.
+    ///
+    /// # Panics
+    /// If it belongs to another store, as all methods.
+    pub fn ty(&self, store: impl AsContext) -> FuncType {
+        self.ty_in(&store.as_context().0.inner)
+    }
+
+    fn ty_in(self, store: &StoreInner) -> FuncType {
+        check_store(self.store, store, "function");
+        store.engine.types().get(self.func.ty())
+    }
+
+    /// Calls it with values; `results` must be as long as its results are.
+    ///
+    /// ```
+    /// use vm::{Engine, Instance, Module, Store, Val};
+    ///
+    /// # fn main() -> Result<(), vm::Error> {
+    /// let engine = Engine::default();
+    /// let text = r#"(module (func (export "swap") (param i32 i64) (result i64 i32)
+    ///     (local.get 1) (local.get 0)))"#;
+    /// let mut store = Store::new(&engine, ());
+    /// let instance = Instance::new(&mut store, &Module::new(&engine, text)?, &[])?;
+    /// let swap = instance.get_func(&mut store, "swap").unwrap();
+    /// let mut results = [Val::I32(0); 2];
+    /// swap.call(&mut store, &[Val::I32(1), Val::I64(2)], &mut results)?;
+    /// assert_eq!((results[0].i64(), results[1].i32()), (Some(2), Some(1)));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Type`] if number or types of the arguments are wrong; else what
+    /// ended the call.
+    pub fn call(&self, mut store: impl AsContextMut, args: &[Val], results: &mut [Val]) -> Result<(), Error> {
+        let mut store = store.as_context_mut();
+        let inner = &store.0.inner;
+        let ty = self.ty_in(inner);
+        let count = |what, expected, found| match expected == found {
+            true => Ok(()),
+            false => Err(TypeError::Count {
+                ty: ty.clone(),
+                what,
+                expected,
+                found,
+            }),
+        };
+        count("arguments", ty.params().len(), args.len())?;
+        count("results", ty.results().len(), results.len())?;
+        let slots = args.iter().zip(ty.params()).map(|(arg, ty)| arg.to_slot(ty, inner));
+        let slots = slots.collect::<Result<smallvec::SmallVec<[u64; 8]>, Error>>()?;
+        let read = |frame: &[u64]| {
+            frame
+                .get(..results.len())
+                .map(smallvec::SmallVec::<[u64; 8]>::from_slice)
+        };
+        let write = |frame: &mut [u64]| frame.iter_mut().zip(&slots).for_each(|(slot, value)| *slot = *value);
+        let values = entry::call(store.0, self.func, write, read)?.unwrap_or_default();
+        let inner = &store.as_context_mut().0.inner;
+        for ((result, slot), ty) in results.iter_mut().zip(values).zip(ty.results()) {
+            *result = Val::from_slot(slot, ty, inner);
+        }
+        Ok(())
+    }
+
+    /// The function with Rust types for its parameters and results.
+    ///
+    /// # Errors
+    /// If they do not fit its type.
+    pub fn typed<P: WasmParams, R: WasmResults>(&self, store: impl AsContext) -> Result<TypedFunc<P, R>, Error> {
+        let found = self.ty(store);
+        let expected = FuncType::new(P::types(), R::types());
+        if found != expected {
+            return Err(TypeError::Func { expected, found }.into());
+        }
+        Ok(TypedFunc {
+            func: *self,
+            types: PhantomData,
+        })
+    }
+}
+
+/// The definition of a host function that works with values.
+pub(crate) fn untyped<T: 'static>(
+    ty: FuncType,
+    func: impl Fn(Caller<'_, T>, &[Val], &mut [Val]) -> Result<(), Error> + Send + Sync + 'static,
+) -> HostDef {
+    let own = ty.clone();
+    let call = move |call: crate::exec::host::HostCall<'_>| {
+        let (mut caller, slots) = call.parts::<T>();
+        let inner = &caller.as_context_mut().0.inner;
+        let args = own
+            .params()
+            .zip(slots.iter())
+            .map(|(ty, slot)| Val::from_slot(*slot, ty, inner));
+        let args: smallvec::SmallVec<[Val; 8]> = args.collect();
+        let zero = |ty| Val::default_for_ty(ty).unwrap_or(Val::I32(0));
+        let mut results: smallvec::SmallVec<[Val; 4]> = own.results().map(zero).collect();
+        func(caller.reborrow(), &args, &mut results)?;
+        let inner = &caller.as_context_mut().0.inner;
+        for ((slot, result), ty) in slots.iter_mut().zip(&results).zip(own.results()) {
+            *slot = result.to_slot(ty, inner)?;
+        }
+        Ok(())
+    };
+    HostDef {
+        ty,
+        call: Box::new(call),
+    }
+}
+
+/// A function whose parameters and results have Rust types, checked once.
+pub struct TypedFunc<P, R> {
+    func: Func,
+    types: PhantomData<fn(P) -> R>,
+}
+
+impl<P, R> Clone for TypedFunc<P, R> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<P, R> Copy for TypedFunc<P, R> {}
+
+impl<P, R> std::fmt::Debug for TypedFunc<P, R> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("TypedFunc").field(&self.func).finish()
+    }
+}
+
+impl<P: WasmParams, R: WasmResults> TypedFunc<P, R> {
+    /// The function without its types.
+    pub fn func(&self) -> &Func {
+        &self.func
+    }
+
+    /// Calls it.
+    ///
+    /// # Errors
+    /// What ended the call.
+    ///
+    /// # Panics
+    /// If it belongs to another store.
+    pub fn call(&self, mut store: impl AsContextMut, params: P) -> Result<R, Error> {
+        let store = store.as_context_mut();
+        let id = store.0.inner.id;
+        check_store(self.func.store, &store.0.inner, "function");
+        params.check(&store.0.inner)?;
+        entry::call(
+            store.0,
+            self.func.func,
+            |slots| params.write(slots),
+            |slots| R::read(slots, id),
+        )
+    }
+}

@@ -1,0 +1,409 @@
+//! Instances, and how they are made (Spec 3.0 §4.7.2).
+
+use std::sync::Arc;
+
+use super::externs::{Export, Extern, Global, Memory, Table, check_store, new_memory, new_table};
+use super::func::{Func, TypedFunc};
+use super::module::Module;
+use super::store::{AsContextMut, InstanceEntity, InstanceId, StoreContextMut, StoreData, StoreId, StoreInner};
+use super::typed::{WasmParams, WasmResults};
+use crate::error::{Error, LinkError, TypeError};
+use crate::exec::context::{FuncRef, GlobalRef, Wiring};
+use crate::exec::memory::{Guarding, MemoryRef};
+use crate::exec::table::TableRef;
+use crate::exec::{entry, slow};
+use crate::ir::code::CodeOptions;
+use crate::module::{
+    ConstExpr, ConstOp, DataKind, ElemItems, ElemKind, ExportKind, FuncIdx, GlobalIdx, Import, ImportKind, ModuleData,
+};
+use crate::trap::Trap;
+use crate::types::{ExternType, MemoryType, TableType};
+
+/// An instance of a module.
+///
+/// ```
+/// use vm::{Engine, Func, Instance, Module, Store};
+///
+/// # fn main() -> Result<(), vm::Error> {
+/// let engine = Engine::default();
+/// let module = Module::new(
+///     &engine,
+///     r#"(module
+///         (import "host" "next" (func $next (result i32)))
+///         (func (export "twice") (result i32) (i32.add (call $next) (call $next))))"#,
+/// )?;
+/// let mut store = Store::new(&engine, 20);
+/// let next = Func::wrap(&mut store, |mut caller: vm::Caller<'_, i32>| {
+///     *caller.data_mut() += 1;
+///     *caller.data()
+/// });
+/// let instance = Instance::new(&mut store, &module, &[next.into()])?;
+/// let twice = instance.get_typed_func::<(), i32>(&mut store, "twice")?;
+/// assert_eq!(twice.call(&mut store, ())?, 43);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Instance {
+    store: StoreId,
+    id: InstanceId,
+}
+
+impl Instance {
+    /// An instance of `module` with these imports, one for each of the
+    /// module's, in order. Its start function has run.
+    ///
+    /// # Errors
+    /// [`Error::Link`] if the imports do not fit, [`Error::Limit`] if the
+    /// store's limits or the system do not allow what the module defines;
+    /// nothing has happened then. A trap or host error if a segment does not
+    /// fit or the start function fails; what happened before stays.
+    ///
+    /// # Panics
+    /// If the module is of another engine than the store, or an import of
+    /// another store.
+    pub fn new(mut store: impl AsContextMut, module: &Module, imports: &[Extern]) -> Result<Self, Error> {
+        instantiate(store.as_context_mut(), module, imports)
+    }
+
+    fn entity(self, store: &StoreInner) -> &InstanceEntity {
+        check_store(self.store, store, "instance");
+        store
+            .instances
+            .get(self.id.index())
+            .expect("instances are never removed")
+    }
+
+    /// What it exports under a name.
+    pub fn get_export(&self, mut store: impl AsContextMut, name: &str) -> Option<Extern> {
+        let inner = &mut store.as_context_mut().0.inner;
+        check_store(self.store, inner, "instance");
+        export_of(inner, self.id, name)
+    }
+
+    /// The function it exports under a name.
+    pub fn get_func(&self, store: impl AsContextMut, name: &str) -> Option<Func> {
+        self.get_export(store, name)?.into_func()
+    }
+
+    /// The function it exports under a name, with Rust types.
+    ///
+    /// # Errors
+    /// [`Error::Link`] if there is no such function, [`Error::Type`] if its
+    /// type is another.
+    pub fn get_typed_func<P: WasmParams, R: WasmResults>(
+        &self,
+        mut store: impl AsContextMut,
+        name: &str,
+    ) -> Result<TypedFunc<P, R>, Error> {
+        match self.get_func(&mut store, name) {
+            Some(func) => func.typed(&store),
+            None => {
+                let module = &self.entity(&store.as_context().0.inner).module;
+                let available = module.exports.iter().map(|export| export.name.clone()).collect();
+                Err(LinkError::MissingExport {
+                    kind: "function",
+                    name: name.into(),
+                    available,
+                }
+                .into())
+            }
+        }
+    }
+
+    /// The memory it exports under a name.
+    pub fn get_memory(&self, store: impl AsContextMut, name: &str) -> Option<Memory> {
+        self.get_export(store, name)?.into_memory()
+    }
+
+    /// The table it exports under a name.
+    pub fn get_table(&self, store: impl AsContextMut, name: &str) -> Option<Table> {
+        self.get_export(store, name)?.into_table()
+    }
+
+    /// The global it exports under a name.
+    pub fn get_global(&self, store: impl AsContextMut, name: &str) -> Option<Global> {
+        self.get_export(store, name)?.into_global()
+    }
+
+    /// All it exports, in order.
+    pub fn exports(&self, mut store: impl AsContextMut) -> std::vec::IntoIter<Export> {
+        let inner = &store.as_context_mut().0.inner;
+        let entity = self.entity(inner);
+        let exports = entity.module.exports.iter();
+        let exports: Vec<Export> = exports
+            .map(|export| Export::new(&export.name, resolve(inner, entity, export.kind)))
+            .collect();
+        exports.into_iter()
+    }
+}
+
+/// What an instance exports under a name.
+pub(crate) fn export_of(store: &mut StoreInner, id: InstanceId, name: &str) -> Option<Extern> {
+    let entity = store.instances.get(id.index())?;
+    let export = entity.module.export(name)?;
+    Some(resolve(store, entity, export.kind))
+}
+
+/// The handle of an export.
+fn resolve(store: &StoreInner, entity: &InstanceEntity, kind: ExportKind) -> Extern {
+    match kind {
+        ExportKind::Func(func) => Func::new_handle(store.id, entity.cx.func_ref(func)).into(),
+        ExportKind::Table(table) => Table::handle(store.id, entity.tables[table.index()]).into(),
+        ExportKind::Memory(memory) => Memory::handle(store.id, entity.memories[memory.index()]).into(),
+        ExportKind::Global(global) => Global::handle(
+            store.id,
+            entity.cx.global(global),
+            entity.module.globals[global.index()],
+        )
+        .into(),
+    }
+}
+
+/// The parts of a store that an instance gets from outside.
+#[derive(Default)]
+struct Imports {
+    funcs: Vec<FuncRef>,
+    tables: Vec<TableRef>,
+    memories: Vec<MemoryRef>,
+    globals: Vec<GlobalRef>,
+}
+
+impl Imports {
+    /// Checks that each of `externs` fits the module's import in its place.
+    fn check(store: &StoreInner, module: &ModuleData, externs: &[Extern]) -> Result<Self, Error> {
+        if externs.len() != module.imports.len() {
+            return Err(LinkError::WrongImportCount {
+                expected: module.imports.len(),
+                found: externs.len(),
+            }
+            .into());
+        }
+        let mut imports = Self::default();
+        for (import, given) in module.imports.iter().zip(externs) {
+            imports.add(store, module, import, given)?;
+        }
+        Ok(imports)
+    }
+
+    fn add(&mut self, store: &StoreInner, module: &ModuleData, import: &Import, given: &Extern) -> Result<(), Error> {
+        let other = |what| Error::from(TypeError::OtherStore { what });
+        let fits = match (import.ty, given) {
+            (ImportKind::Func(ty), Extern::Func(func)) => {
+                let func = func.within(store)?;
+                self.funcs.push(func);
+                module.type_ids.get(ty.index()) == Some(&func.ty())
+            }
+            (ImportKind::Table(ty), Extern::Table(table)) => {
+                let table = table.within(store).ok_or_else(|| other("table"))?;
+                self.tables.push(table);
+                table_fits(&ty, table.get().ty(), table.get().len)
+            }
+            (ImportKind::Memory(ty), Extern::Memory(memory)) => {
+                let memory = memory.within(store).ok_or_else(|| other("memory"))?;
+                self.memories.push(memory);
+                memory_fits(&ty, memory.get().ty(), memory.get().pages())
+            }
+            (ImportKind::Global(ty), Extern::Global(global)) => {
+                self.globals.push(global.within(store).ok_or_else(|| other("global"))?);
+                global.raw_ty() == ty
+            }
+            _ => false,
+        };
+        if fits {
+            return Ok(());
+        }
+        let (module_name, name) = (import.module.clone(), import.name.clone());
+        let (expected, found) = (module.import_type(import), type_of(store, given));
+        Err(LinkError::IncompatibleImport {
+            module: module_name,
+            name,
+            expected,
+            found,
+        }
+        .into())
+    }
+}
+
+/// The type of something in a store.
+fn type_of(store: &StoreInner, given: &Extern) -> ExternType {
+    match given {
+        Extern::Func(func) => store.engine.types().get(func.func_ref().ty()).into(),
+        Extern::Global(global) => global.raw_ty().into(),
+        Extern::Table(table) => match table.within(store) {
+            Some(table) => table.get().ty().with_minimum(table.get().len).into(),
+            None => ExternType::Table(TableType::new(crate::types::RefType::FUNCREF, 0, None)),
+        },
+        Extern::Memory(memory) => match memory.within(store) {
+            Some(memory) => memory.get().ty().with_minimum(memory.get().pages()).into(),
+            None => ExternType::Memory(MemoryType::new(0, None)),
+        },
+    }
+}
+
+/// Whether limits match (Spec 3.0 §3.3.4): `size` is the present minimum.
+fn limits_fit(minimum: u64, maximum: Option<u64>, size: u64, given: Option<u64>) -> bool {
+    size >= minimum && maximum.is_none_or(|maximum| given.is_some_and(|given| given <= maximum))
+}
+
+fn table_fits(wanted: &TableType, given: &TableType, size: u64) -> bool {
+    wanted.element() == given.element() && limits_fit(wanted.minimum(), wanted.maximum(), size, given.maximum())
+}
+
+fn memory_fits(wanted: &MemoryType, given: &MemoryType, size: u64) -> bool {
+    (wanted.is_64(), wanted.page_size()) == (given.is_64(), given.page_size())
+        && limits_fit(wanted.minimum(), wanted.maximum(), size, given.maximum())
+}
+
+/// Instantiates a module.
+fn instantiate<T: 'static>(
+    mut store: StoreContextMut<'_, T>,
+    module: &Module,
+    externs: &[Extern],
+) -> Result<Instance, Error> {
+    let whole = store.whole();
+    let inner = &mut store.0.inner;
+    assert!(
+        super::engine::Engine::same(module.engine(), &inner.engine),
+        "the module and the store are of different engines"
+    );
+    let data = Arc::clone(module.data());
+    let imports = Imports::check(inner, &data, externs)?;
+    let own_memories = data.memories.len() - data.num_imported_memories;
+    let own_tables = data.tables.len() - data.num_imported_tables;
+    inner.check_counts(whole, own_memories, own_tables)?;
+
+    let Imports {
+        funcs,
+        mut tables,
+        mut memories,
+        globals,
+    } = imports;
+    for ty in data.memories.iter().skip(data.num_imported_memories) {
+        memories.push(new_memory(inner, whole, *ty)?);
+    }
+    for ty in data.tables.iter().skip(data.num_imported_tables) {
+        tables.push(new_table(inner, whole, *ty, 0)?);
+    }
+    let config = inner.engine.config();
+    let options = CodeOptions {
+        fuel: config.fuel,
+        depth: config.max_depth.is_some(),
+        checked: memories
+            .iter()
+            .map(|memory| memory.get().guarding() == Guarding::Checked)
+            .collect(),
+    };
+    let code = module.code(options);
+    let index = u32::try_from(inner.instances.len()).expect("the number of instances is limited");
+    let wiring = Wiring {
+        funcs: &funcs,
+        globals: &globals,
+        memories: &memories,
+        tables: &tables,
+    };
+    let cx = crate::exec::context::InstanceCx::new(code, inner.machine.rt(), index, &wiring);
+    let entity = InstanceEntity {
+        cx,
+        dropped_data: InstanceEntity::fresh_data(&data),
+        elems: Vec::new(),
+        module: Arc::clone(&data),
+        memories,
+        tables,
+    };
+    inner.instances.push(entity);
+    let id = InstanceId::new(index);
+    initialize(store.0, id, &data)?;
+    Ok(Instance {
+        store: store.0.inner.id,
+        id,
+    })
+}
+
+/// Gives globals, tables and memories their first values, and runs the start
+/// function.
+fn initialize<T: 'static>(store: &mut StoreData<T>, id: InstanceId, module: &ModuleData) -> Result<(), Error> {
+    let inner = &mut store.inner;
+    let at = id.index();
+    for (i, init) in module.global_inits.iter().enumerate() {
+        let global = GlobalIdx::new(u32::try_from(module.num_imported_globals + i).expect("validation bounds globals"));
+        let value = evaluate(&inner.instances[at], init);
+        inner.instances[at].cx.global(global).set(value);
+    }
+    for (i, init) in module.table_inits.iter().enumerate() {
+        if let Some(init) = init {
+            let value = evaluate(&inner.instances[at], init);
+            let table = inner.instances[at].tables[module.num_imported_tables + i];
+            table.get_mut().elems_mut().fill(value);
+        }
+    }
+    let mut elems = Vec::with_capacity(module.elems.len());
+    for segment in &module.elems {
+        elems.push(match &segment.kind {
+            ElemKind::Declared => Box::default(),
+            ElemKind::Passive | ElemKind::Active { .. } => elements(&inner.instances[at], &segment.items),
+        });
+    }
+    for (segment, elems) in module.elems.iter().zip(&mut elems) {
+        if let ElemKind::Active { table, offset } = &segment.kind {
+            let elems = std::mem::take(elems);
+            let offset = evaluate(&inner.instances[at], offset);
+            let table = inner.instances[at].tables[table.index()];
+            slow::table_init(table, &elems, offset, 0, elems.len() as u64)?;
+        }
+    }
+    inner.instances[at].elems = elems;
+    for segment in &module.datas {
+        if let DataKind::Active { memory, offset } = &segment.kind {
+            let offset = evaluate(&inner.instances[at], offset);
+            let memory = inner.instances[at].memories[memory.index()];
+            let bytes = module.bytes.get(segment.range.clone()).ok_or(Trap::MemoryOutOfBounds)?;
+            slow::memory_init(memory, bytes, offset, 0, bytes.len() as u64)?;
+        }
+    }
+    if let Some(start) = module.start {
+        let start = inner.instances[at].cx.func_ref(start);
+        entry::call(store, start, |_| (), |_| ())?;
+    }
+    Ok(())
+}
+
+/// The elements of a segment, as slots.
+fn elements(instance: &InstanceEntity, items: &ElemItems) -> Box<[u64]> {
+    let reference = |func: &FuncIdx| instance.cx.func_ref(*func).to_slot();
+    match items {
+        ElemItems::Funcs(funcs) => funcs.iter().map(reference).collect(),
+        ElemItems::Exprs(exprs) => exprs.iter().map(|expr| evaluate(instance, expr)).collect(),
+    }
+}
+
+/// The slot value of a constant expression.
+fn evaluate(instance: &InstanceEntity, expr: &ConstExpr) -> u64 {
+    let mut stack: smallvec::SmallVec<[u64; 4]> = smallvec::SmallVec::new();
+    for op in &expr.0 {
+        let value = match op {
+            ConstOp::Const(slot) => *slot,
+            ConstOp::GlobalGet(global) => instance.cx.global(*global).get(),
+            ConstOp::RefFunc(func) => instance.cx.func_ref(*func).to_slot(),
+            ConstOp::I32Add => wide(&mut stack, |a, b| low(a.wrapping_add(b))),
+            ConstOp::I32Sub => wide(&mut stack, |a, b| low(a.wrapping_sub(b))),
+            ConstOp::I32Mul => wide(&mut stack, |a, b| low(a.wrapping_mul(b))),
+            ConstOp::I64Add => wide(&mut stack, u64::wrapping_add),
+            ConstOp::I64Sub => wide(&mut stack, u64::wrapping_sub),
+            ConstOp::I64Mul => wide(&mut stack, u64::wrapping_mul),
+        };
+        stack.push(value);
+    }
+    stack.pop().expect("validation requires one value")
+}
+
+/// Applies a binary operator to the top of the stack.
+fn wide(stack: &mut smallvec::SmallVec<[u64; 4]>, op: impl Fn(u64, u64) -> u64) -> u64 {
+    let (b, a) = (stack.pop(), stack.pop());
+    a.zip(b).map(|(a, b)| op(a, b)).expect("validation requires two values")
+}
+
+/// An `i32`'s slot: arithmetic modulo 2^64 agrees with that modulo 2^32 there.
+fn low(value: u64) -> u64 {
+    value & 0xffff_ffff
+}

@@ -1,0 +1,12 @@
+//! Runtime structure (Spec 3.0 §4.2) and the embedding API. Safe code only.
+
+pub(crate) mod engine;
+pub(crate) mod externs;
+pub(crate) mod func;
+pub(crate) mod instance;
+pub(crate) mod limits;
+pub(crate) mod linker;
+pub(crate) mod module;
+pub(crate) mod store;
+pub(crate) mod typed;
+pub(crate) mod val;

@@ -1,0 +1,175 @@
+//! Modules: parsed, validated, and translated as they are run.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::engine::Engine;
+use crate::error::{Error, LoadError, LoadErrorKind};
+use crate::ir::code::{CodeOptions, CodeSet};
+use crate::module::ModuleData;
+use crate::types::ExternType;
+
+/// A module. Cheap to clone; clones, and all instances, share what was
+/// translated.
+///
+/// ```
+/// use vm::{Engine, Module};
+///
+/// # fn main() -> Result<(), vm::Error> {
+/// let engine = Engine::default();
+/// let module = Module::new(&engine, r#"(module (func (export "f") (param i32)))"#)?;
+/// let export = module.exports().next().unwrap();
+/// assert_eq!((export.name(), export.ty().to_string().as_str()), ("f", "(func (param i32))"));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Module(Arc<ModuleInner>);
+
+#[derive(Debug)]
+struct ModuleInner {
+    engine: Engine,
+    data: Arc<ModuleData>,
+    code: Mutex<HashMap<CodeOptions, Arc<CodeSet>>>,
+}
+
+impl Module {
+    /// The module in `bytes`, in the binary format or (with the feature `wat`,
+    /// on by default) in the text format. Everything is validated; nothing is
+    /// translated yet.
+    ///
+    /// # Errors
+    /// [`Error::Load`] if it is no valid module, or uses what the engine does
+    /// not run.
+    pub fn new(engine: &Engine, bytes: impl AsRef<[u8]>) -> Result<Self, Error> {
+        let bytes = bytes.as_ref();
+        #[cfg(feature = "wat")]
+        if !bytes.starts_with(b"\0asm") {
+            let text = wat::parse_bytes(bytes).map_err(|error| match std::str::from_utf8(bytes) {
+                Ok(_) => LoadError::new(LoadErrorKind::Text(error.to_string().into()), None),
+                Err(_) => LoadError::new(LoadErrorKind::NotWasm, Some(0)),
+            })?;
+            return Self::from_binary(engine, &text);
+        }
+        Self::from_binary(engine, bytes)
+    }
+
+    /// The module in `bytes`, in the binary format.
+    ///
+    /// # Errors
+    /// As [`Module::new`].
+    pub fn from_binary(engine: &Engine, bytes: &[u8]) -> Result<Self, Error> {
+        let features = engine.config().features;
+        let data = ModuleData::parse(bytes.into(), features, engine.types(), engine.threads())?;
+        Ok(Self(Arc::new(ModuleInner {
+            engine: engine.clone(),
+            data: Arc::new(data),
+            code: Mutex::default(),
+        })))
+    }
+
+    /// Whether `bytes`, in the binary format, are a module that the engine
+    /// runs.
+    ///
+    /// # Errors
+    /// As [`Module::new`].
+    pub fn validate(engine: &Engine, bytes: &[u8]) -> Result<(), Error> {
+        ModuleData::parse(bytes.into(), engine.config().features, engine.types(), engine.threads())?;
+        Ok(())
+    }
+
+    /// The engine it was made for.
+    pub fn engine(&self) -> &Engine {
+        &self.0.engine
+    }
+
+    /// Its name, from the name section.
+    pub fn name(&self) -> Option<&str> {
+        self.0.data.module_name()
+    }
+
+    /// Its imports, in order.
+    pub fn imports(&self) -> impl ExactSizeIterator<Item = ImportType<'_>> + '_ {
+        self.0.data.imports.iter().map(|import| ImportType {
+            module: &import.module,
+            name: &import.name,
+            ty: self.0.data.import_type(import),
+        })
+    }
+
+    /// Its exports, in order.
+    pub fn exports(&self) -> impl ExactSizeIterator<Item = ExportType<'_>> + '_ {
+        self.0.data.exports.iter().map(|export| ExportType {
+            name: &export.name,
+            ty: self.0.data.export_type(export),
+        })
+    }
+
+    /// The type of what it exports under a name.
+    pub fn get_export(&self, name: &str) -> Option<ExternType> {
+        self.0.data.export(name).map(|export| self.0.data.export_type(export))
+    }
+
+    /// The contents of its custom sections of a name, in order.
+    pub fn custom_sections<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> + 'a {
+        let named = self.0.data.customs.iter().filter(move |(own, _)| &**own == name);
+        named.filter_map(|(_, range)| self.0.data.bytes.get(range.clone()))
+    }
+
+    pub(crate) fn data(&self) -> &Arc<ModuleData> {
+        &self.0.data
+    }
+
+    /// The code that instances with these options share.
+    pub(crate) fn code(&self, options: CodeOptions) -> Arc<CodeSet> {
+        let mut code = self.0.code.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(
+            code.entry(options.clone())
+                .or_insert_with(|| CodeSet::new(Arc::clone(&self.0.data), options)),
+        )
+    }
+}
+
+/// An import of a module.
+#[derive(Clone, Debug)]
+pub struct ImportType<'a> {
+    module: &'a str,
+    name: &'a str,
+    ty: ExternType,
+}
+
+impl<'a> ImportType<'a> {
+    /// The name of the module it is imported from.
+    pub fn module(&self) -> &'a str {
+        self.module
+    }
+
+    /// Its name in that module.
+    pub fn name(&self) -> &'a str {
+        self.name
+    }
+
+    /// What is imported.
+    pub fn ty(&self) -> ExternType {
+        self.ty.clone()
+    }
+}
+
+/// An export of a module.
+#[derive(Clone, Debug)]
+pub struct ExportType<'a> {
+    name: &'a str,
+    ty: ExternType,
+}
+
+impl<'a> ExportType<'a> {
+    /// Its name.
+    pub fn name(&self) -> &'a str {
+        self.name
+    }
+
+    /// What is exported.
+    pub fn ty(&self) -> ExternType {
+        self.ty.clone()
+    }
+}

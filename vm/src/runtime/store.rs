@@ -1,0 +1,583 @@
+//! Stores (Spec 3.0 §4.2.4): all that exists at run time, and the embedder's
+//! data beside it.
+
+use std::any::Any;
+use std::num::NonZero;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::engine::Engine;
+use super::externs::Extern;
+use super::instance::export_of;
+use super::limits::{DEFAULT_COUNT, ResourceLimiter};
+use crate::error::{Error, LimitError};
+use crate::exec::context::{FuncRef, GlobalRef, HostGlobal, InstanceCx, Machine};
+use crate::exec::host::{HostDef, HostFunc, LimiterOf};
+use crate::exec::memory::{MemoryInst, MemoryRef};
+use crate::exec::table::{TableInst, TableRef};
+use crate::module::{DataKind, ModuleData};
+use crate::sys::StackControl;
+
+/// Which store a handle belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct StoreId(NonZero<u64>);
+
+impl StoreId {
+    fn next() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        Self(NonZero::new(NEXT.fetch_add(1, Ordering::Relaxed)).expect("fewer stores than 2^64 are made"))
+    }
+}
+
+/// Index of an instance in its store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct InstanceId(u32);
+
+impl InstanceId {
+    pub(crate) fn new(i: u32) -> Self {
+        Self(i)
+    }
+
+    pub(crate) fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// An instance in a store.
+#[derive(Debug)]
+pub(crate) struct InstanceEntity {
+    pub(crate) cx: InstanceCx,
+    pub(crate) module: Arc<ModuleData>,
+    /// All memories: imported, then defined.
+    pub(crate) memories: Vec<MemoryRef>,
+    /// All tables: imported, then defined.
+    pub(crate) tables: Vec<TableRef>,
+    /// Elements of passive segments; empty once dropped, and for others.
+    pub(crate) elems: Vec<Box<[u64]>>,
+    /// Which data segments are dropped; active ones are from the start.
+    pub(crate) dropped_data: Vec<bool>,
+}
+
+impl InstanceEntity {
+    /// The bytes of a data segment; none once it is dropped.
+    pub(crate) fn data(&self, segment: u32) -> &[u8] {
+        let i = segment as usize;
+        match (self.dropped_data.get(i), self.module.datas.get(i)) {
+            (Some(false), Some(segment)) => self.module.bytes.get(segment.range.clone()).unwrap_or_default(),
+            _ => &[],
+        }
+    }
+
+    /// The elements of an element segment; none once it is dropped.
+    pub(crate) fn elem(&self, segment: u32) -> &[u64] {
+        self.elems.get(segment as usize).map_or(&[], |elems| elems)
+    }
+
+    /// `data.drop`
+    pub(crate) fn drop_data(&mut self, segment: u32) {
+        if let Some(dropped) = self.dropped_data.get_mut(segment as usize) {
+            *dropped = true;
+        }
+    }
+
+    /// `elem.drop`
+    pub(crate) fn drop_elem(&mut self, segment: u32) {
+        if let Some(elems) = self.elems.get_mut(segment as usize) {
+            *elems = Box::default();
+        }
+    }
+
+    /// The state of data segments before any is dropped.
+    pub(crate) fn fresh_data(module: &ModuleData) -> Vec<bool> {
+        module
+            .datas
+            .iter()
+            .map(|segment| matches!(segment.kind, DataKind::Active { .. }))
+            .collect()
+    }
+}
+
+/// The part of a store that does not depend on the embedder's data.
+#[derive(Debug)]
+pub struct StoreInner {
+    pub(crate) id: StoreId,
+    pub(crate) engine: Engine,
+    pub(crate) machine: Machine,
+    pub(crate) instances: Vec<InstanceEntity>,
+    /// Values that `externref`s refer to; slot values are indices plus one.
+    pub(crate) externs: Vec<Box<dyn Any + Send + Sync>>,
+    limiter_of: Option<LimiterOf>,
+    memories: Vec<Box<MemoryInst>>,
+    tables: Vec<Box<TableInst>>,
+    host_funcs: Vec<Box<HostFunc>>,
+    host_globals: Vec<HostGlobal>,
+}
+
+impl StoreInner {
+    fn new(engine: &Engine) -> Result<Self, Error> {
+        let config = engine.config();
+        let machine = Machine::new(config.stack_bytes, config.max_depth).map_err(|_| LimitError::StackUnavailable {
+            bytes: config.stack_bytes,
+        })?;
+        Ok(Self {
+            id: StoreId::next(),
+            engine: engine.clone(),
+            machine,
+            instances: Vec::new(),
+            externs: Vec::new(),
+            limiter_of: None,
+            memories: Vec::new(),
+            tables: Vec::new(),
+            host_funcs: Vec::new(),
+            host_globals: Vec::new(),
+        })
+    }
+
+    /// The limiter of the store whose whole is at `store`.
+    pub(crate) fn limiter<'s>(&mut self, store: *mut ()) -> Option<&'s mut dyn ResourceLimiter> {
+        self.limiter_of?.get(store)
+    }
+
+    /// Takes a memory in.
+    pub(crate) fn add_memory(&mut self, mut memory: Box<MemoryInst>) -> MemoryRef {
+        let memory_ref = MemoryRef::new(&mut memory);
+        self.memories.push(memory);
+        memory_ref
+    }
+
+    /// Takes a table in.
+    pub(crate) fn add_table(&mut self, mut table: Box<TableInst>) -> TableRef {
+        let table_ref = TableRef::new(&mut table);
+        self.tables.push(table);
+        table_ref
+    }
+
+    /// Makes a host function.
+    pub(crate) fn add_host_func(&mut self, def: Arc<HostDef>) -> FuncRef {
+        let ty = self.engine.types().intern(&def.ty);
+        let func = HostFunc::new(def, ty, self.machine.rt());
+        let func_ref = func.func_ref();
+        self.host_funcs.push(func);
+        func_ref
+    }
+
+    /// Makes a global that belongs to no instance.
+    pub(crate) fn add_global(&mut self, slot: u64) -> GlobalRef {
+        let global = HostGlobal::new(slot);
+        let cell = global.cell();
+        self.host_globals.push(global);
+        cell
+    }
+
+    /// Whether one more instance with this many memories and tables of its own
+    /// may be made.
+    pub(crate) fn check_counts(&mut self, store: *mut (), memories: usize, tables: usize) -> Result<(), LimitError> {
+        let limit = self.limiter(store).map_or(DEFAULT_COUNT, |limiter| limiter.instances());
+        if self.instances.len() >= limit {
+            return Err(LimitError::TooMany {
+                what: "instances",
+                limit,
+            });
+        }
+        self.check_more(store, memories, tables)
+    }
+
+    /// Whether this many more memories and tables may be made.
+    pub(crate) fn check_more(&mut self, store: *mut (), memories: usize, tables: usize) -> Result<(), LimitError> {
+        let (memory_limit, table_limit) = self.limiter(store).map_or((DEFAULT_COUNT, DEFAULT_COUNT), |limiter| {
+            (limiter.memories(), limiter.tables())
+        });
+        if self.memories.len() + memories > memory_limit {
+            return Err(LimitError::TooMany {
+                what: "memories",
+                limit: memory_limit,
+            });
+        }
+        if self.tables.len() + tables > table_limit {
+            return Err(LimitError::TooMany {
+                what: "tables",
+                limit: table_limit,
+            });
+        }
+        Ok(())
+    }
+}
+
+/// What finds the limiter in the embedder's data.
+type LimiterFn<T> = Box<dyn FnMut(&mut T) -> &mut (dyn ResourceLimiter) + Send + Sync>;
+
+/// A store as one block of memory.
+pub(crate) struct StoreData<T> {
+    pub(crate) inner: StoreInner,
+    limiter: Option<LimiterFn<T>>,
+    data: T,
+}
+
+impl<T> StoreData<T> {
+    pub(crate) fn limiter(&mut self) -> Option<&mut dyn ResourceLimiter> {
+        self.limiter.as_mut().map(|limiter| limiter(&mut self.data))
+    }
+
+    pub(crate) fn data_mut(&mut self) -> &mut T {
+        &mut self.data
+    }
+}
+
+/// All that exists at run time: instances, memories, tables, globals and
+/// functions, and the embedder's data of type `T`.
+///
+/// What is made in a store lives as long as the store. Handles (`Func`,
+/// `Memory`, …) are plain values; using one with another store panics.
+///
+/// ```
+/// use vm::{Engine, Store};
+///
+/// let engine = Engine::default();
+/// let mut store = Store::new(&engine, 5);
+/// *store.data_mut() += 1;
+/// assert_eq!(store.into_data(), 6);
+/// ```
+pub struct Store<T: 'static>(Box<StoreData<T>>);
+
+impl<T> Store<T> {
+    /// A store with `data` beside it.
+    ///
+    /// # Panics
+    /// If the system has no memory for its value stack; see
+    /// [`Store::try_new`].
+    pub fn new(engine: &Engine, data: T) -> Self {
+        Self::try_new(engine, data).expect("a value stack can be had")
+    }
+
+    /// A store with `data` beside it.
+    ///
+    /// # Errors
+    /// If the system has no memory for its value stack.
+    pub fn try_new(engine: &Engine, data: T) -> Result<Self, Error> {
+        Ok(Self(Box::new(StoreData {
+            inner: StoreInner::new(engine)?,
+            limiter: None,
+            data,
+        })))
+    }
+
+    /// The embedder's data.
+    pub fn data(&self) -> &T {
+        &self.0.data
+    }
+
+    /// The embedder's data.
+    pub fn data_mut(&mut self) -> &mut T {
+        &mut self.0.data
+    }
+
+    /// Drops the store but for the embedder's data.
+    pub fn into_data(self) -> T {
+        self.0.data
+    }
+
+    /// The store's engine.
+    pub fn engine(&self) -> &Engine {
+        &self.0.inner.engine
+    }
+
+    /// Sets the fuel that code may use.
+    ///
+    /// ```
+    /// use vm::{Config, Engine, Instance, Module, Store, Trap};
+    ///
+    /// # fn main() -> Result<(), vm::Error> {
+    /// let engine = Engine::new(Config::new().consume_fuel(true))?;
+    /// let module = Module::new(&engine, r#"(module (func (export "spin") (loop (br 0))))"#)?;
+    /// let mut store = Store::new(&engine, ());
+    /// store.set_fuel(1000)?;
+    /// let instance = Instance::new(&mut store, &module, &[])?;
+    /// let spin = instance.get_typed_func::<(), ()>(&mut store, "spin")?;
+    /// assert_eq!(spin.call(&mut store, ()).unwrap_err().trap(), Some(Trap::OutOfFuel));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// If the engine does not count fuel.
+    pub fn set_fuel(&mut self, fuel: u64) -> Result<(), Error> {
+        self.as_context_mut().set_fuel(fuel)
+    }
+
+    /// The fuel left.
+    ///
+    /// # Errors
+    /// If the engine does not count fuel.
+    pub fn get_fuel(&self) -> Result<u64, Error> {
+        self.as_context().get_fuel()
+    }
+
+    /// Sets the limiter, found in the embedder's data by `limiter`.
+    pub fn limiter(&mut self, limiter: impl FnMut(&mut T) -> &mut (dyn ResourceLimiter) + Send + Sync + 'static) {
+        self.0.limiter = Some(Box::new(limiter));
+        self.0.inner.limiter_of = Some(LimiterOf::new::<T>());
+    }
+
+    /// A handle by which another thread stops what runs in the store.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use vm::{Engine, Instance, Module, Store, Trap};
+    ///
+    /// # fn main() -> Result<(), vm::Error> {
+    /// let engine = Engine::default();
+    /// let module = Module::new(&engine, r#"(module (func (export "spin") (loop (br 0))))"#)?;
+    /// let mut store = Store::new(&engine, ());
+    /// let instance = Instance::new(&mut store, &module, &[])?;
+    /// let spin = instance.get_typed_func::<(), ()>(&mut store, "spin")?;
+    /// let handle = store.interrupt_handle();
+    /// std::thread::spawn(move || {
+    ///     std::thread::sleep(Duration::from_millis(20));
+    ///     handle.interrupt();
+    /// });
+    /// assert_eq!(spin.call(&mut store, ()).unwrap_err().trap(), Some(Trap::Interrupt));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn interrupt_handle(&self) -> InterruptHandle {
+        InterruptHandle(Arc::clone(self.0.inner.machine.control()))
+    }
+}
+
+impl<T: std::fmt::Debug> std::fmt::Debug for Store<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store")
+            .field("data", &self.0.data)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Stops what runs in a store, from any thread, at no cost to what runs.
+#[derive(Clone, Debug)]
+pub struct InterruptHandle(Arc<StackControl>);
+
+impl InterruptHandle {
+    /// Ends the running call with [`Trap::Interrupt`](crate::Trap::Interrupt),
+    /// or the next one if none runs. A host function is not stopped; the call
+    /// ends when it returns.
+    pub fn interrupt(&self) {
+        self.0.interrupt();
+    }
+}
+
+/// A store, borrowed.
+#[derive(Clone, Copy)]
+pub struct StoreContext<'a, T: 'static>(pub(crate) &'a StoreData<T>);
+
+/// A store, borrowed exclusively.
+pub struct StoreContextMut<'a, T: 'static>(pub(crate) &'a mut StoreData<T>);
+
+impl<'a, T> StoreContext<'a, T> {
+    /// The embedder's data.
+    pub fn data(&self) -> &'a T {
+        &self.0.data
+    }
+
+    /// The store's engine.
+    pub fn engine(&self) -> &'a Engine {
+        &self.0.inner.engine
+    }
+
+    /// The fuel left.
+    ///
+    /// # Errors
+    /// If the engine does not count fuel.
+    pub fn get_fuel(&self) -> Result<u64, Error> {
+        if self.engine().config().fuel {
+            Ok(self.0.inner.machine.fuel())
+        } else {
+            Err(LimitError::NoFuel.into())
+        }
+    }
+}
+
+impl<T> StoreContextMut<'_, T> {
+    /// The embedder's data.
+    pub fn data(&self) -> &T {
+        &self.0.data
+    }
+
+    /// The embedder's data.
+    pub fn data_mut(&mut self) -> &mut T {
+        &mut self.0.data
+    }
+
+    /// The store's engine.
+    pub fn engine(&self) -> &Engine {
+        &self.0.inner.engine
+    }
+
+    /// The fuel left.
+    ///
+    /// # Errors
+    /// If the engine does not count fuel.
+    pub fn get_fuel(&self) -> Result<u64, Error> {
+        self.as_context().get_fuel()
+    }
+
+    /// Sets the fuel that code may use.
+    ///
+    /// # Errors
+    /// If the engine does not count fuel.
+    pub fn set_fuel(&mut self, fuel: u64) -> Result<(), Error> {
+        if !self.engine().config().fuel {
+            return Err(LimitError::NoFuel.into());
+        }
+        self.0.inner.machine.set_fuel(fuel);
+        Ok(())
+    }
+
+    /// The whole store as code that runs sees it.
+    pub(crate) fn whole(&mut self) -> *mut () {
+        std::ptr::from_mut(self.0).cast()
+    }
+}
+
+/// Something that leads to a store.
+pub trait AsContext {
+    /// The embedder's data in the store.
+    type Data: 'static;
+    /// The store.
+    fn as_context(&self) -> StoreContext<'_, Self::Data>;
+}
+
+/// Something that leads to a store exclusively.
+pub trait AsContextMut: AsContext {
+    /// The store.
+    fn as_context_mut(&mut self) -> StoreContextMut<'_, Self::Data>;
+}
+
+impl<T> AsContext for Store<T> {
+    type Data = T;
+    fn as_context(&self) -> StoreContext<'_, T> {
+        StoreContext(&self.0)
+    }
+}
+
+impl<T> AsContextMut for Store<T> {
+    fn as_context_mut(&mut self) -> StoreContextMut<'_, T> {
+        StoreContextMut(&mut self.0)
+    }
+}
+
+impl<T> AsContext for StoreContext<'_, T> {
+    type Data = T;
+    fn as_context(&self) -> StoreContext<'_, T> {
+        StoreContext(self.0)
+    }
+}
+
+impl<T> AsContext for StoreContextMut<'_, T> {
+    type Data = T;
+    fn as_context(&self) -> StoreContext<'_, T> {
+        StoreContext(self.0)
+    }
+}
+
+impl<T> AsContextMut for StoreContextMut<'_, T> {
+    fn as_context_mut(&mut self) -> StoreContextMut<'_, T> {
+        StoreContextMut(self.0)
+    }
+}
+
+impl<C: AsContext> AsContext for &C {
+    type Data = C::Data;
+    fn as_context(&self) -> StoreContext<'_, C::Data> {
+        C::as_context(self)
+    }
+}
+
+impl<C: AsContext> AsContext for &mut C {
+    type Data = C::Data;
+    fn as_context(&self) -> StoreContext<'_, C::Data> {
+        C::as_context(self)
+    }
+}
+
+impl<C: AsContextMut> AsContextMut for &mut C {
+    fn as_context_mut(&mut self) -> StoreContextMut<'_, C::Data> {
+        C::as_context_mut(self)
+    }
+}
+
+/// A host function's view of its call: the store, and the calling instance.
+pub struct Caller<'a, T: 'static> {
+    store: StoreContextMut<'a, T>,
+    instance: Option<InstanceId>,
+}
+
+impl<'a, T> Caller<'a, T> {
+    pub(crate) fn new(store: &'a mut StoreData<T>, instance: Option<InstanceId>) -> Self {
+        Self {
+            store: StoreContextMut(store),
+            instance,
+        }
+    }
+
+    /// The same caller for a shorter time.
+    pub(crate) fn reborrow(&mut self) -> Caller<'_, T> {
+        Caller {
+            store: StoreContextMut(self.store.0),
+            instance: self.instance,
+        }
+    }
+
+    pub(crate) fn store_inner(&self) -> &StoreInner {
+        &self.store.0.inner
+    }
+
+    /// The embedder's data.
+    pub fn data(&self) -> &T {
+        self.store.data()
+    }
+
+    /// The embedder's data.
+    pub fn data_mut(&mut self) -> &mut T {
+        self.store.data_mut()
+    }
+
+    /// The store's engine.
+    pub fn engine(&self) -> &Engine {
+        self.store.engine()
+    }
+
+    /// What the calling instance exports under a name. There is no instance,
+    /// and so no export, where the host itself called the function.
+    pub fn get_export(&mut self, name: &str) -> Option<Extern> {
+        export_of(&mut self.store.0.inner, self.instance?, name)
+    }
+
+    /// The fuel left.
+    ///
+    /// # Errors
+    /// If the engine does not count fuel.
+    pub fn get_fuel(&self) -> Result<u64, Error> {
+        self.store.get_fuel()
+    }
+
+    /// Sets the fuel that code may use.
+    ///
+    /// # Errors
+    /// If the engine does not count fuel.
+    pub fn set_fuel(&mut self, fuel: u64) -> Result<(), Error> {
+        self.store.set_fuel(fuel)
+    }
+}
+
+impl<T> AsContext for Caller<'_, T> {
+    type Data = T;
+    fn as_context(&self) -> StoreContext<'_, T> {
+        self.store.as_context()
+    }
+}
+
+impl<T> AsContextMut for Caller<'_, T> {
+    fn as_context_mut(&mut self) -> StoreContextMut<'_, T> {
+        self.store.as_context_mut()
+    }
+}

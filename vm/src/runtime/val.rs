@@ -1,0 +1,276 @@
+//! Values as the embedder sees them.
+
+use std::any::Any;
+
+use super::func::Func;
+use super::store::{AsContext, AsContextMut, StoreId, StoreInner};
+use crate::error::{Error, TypeError};
+use crate::exec::context::FuncRef;
+use crate::exec::slow::func_slot;
+use crate::types::{HeapType, RefType, ValType};
+
+/// A value. Floats are their bits, so that no NaN changes on the way.
+#[derive(Clone, Copy, Debug)]
+pub enum Val {
+    /// An `i32`.
+    I32(i32),
+    /// An `i64`.
+    I64(i64),
+    /// The bits of an `f32`.
+    F32(u32),
+    /// The bits of an `f64`.
+    F64(u64),
+    /// A `funcref`, `None` for null.
+    FuncRef(Option<Func>),
+    /// An `externref`, `None` for null.
+    ExternRef(Option<ExternRef>),
+}
+
+impl Val {
+    /// Its type.
+    pub fn ty(&self) -> ValType {
+        match self {
+            Self::I32(_) => ValType::I32,
+            Self::I64(_) => ValType::I64,
+            Self::F32(_) => ValType::F32,
+            Self::F64(_) => ValType::F64,
+            Self::FuncRef(_) => ValType::FUNCREF,
+            Self::ExternRef(_) => ValType::EXTERNREF,
+        }
+    }
+
+    /// The value that locals of a type start with; `None` for `v128`.
+    pub fn default_for_ty(ty: ValType) -> Option<Self> {
+        Some(match ty {
+            ValType::I32 => Self::I32(0),
+            ValType::I64 => Self::I64(0),
+            ValType::F32 => Self::F32(0),
+            ValType::F64 => Self::F64(0),
+            ValType::V128 => return None,
+            ValType::Ref(ty) => Ref::null(ty).into(),
+        })
+    }
+
+    /// The `i32`, if it is one.
+    pub fn i32(&self) -> Option<i32> {
+        if let Self::I32(value) = self {
+            Some(*value)
+        } else {
+            None
+        }
+    }
+
+    /// The `i64`, if it is one.
+    pub fn i64(&self) -> Option<i64> {
+        if let Self::I64(value) = self {
+            Some(*value)
+        } else {
+            None
+        }
+    }
+
+    /// The `f32`, if it is one.
+    pub fn f32(&self) -> Option<f32> {
+        if let Self::F32(bits) = self {
+            Some(f32::from_bits(*bits))
+        } else {
+            None
+        }
+    }
+
+    /// The `f64`, if it is one.
+    pub fn f64(&self) -> Option<f64> {
+        if let Self::F64(bits) = self {
+            Some(f64::from_bits(*bits))
+        } else {
+            None
+        }
+    }
+
+    /// The reference, if it is one.
+    pub fn as_ref(&self) -> Option<Ref> {
+        match self {
+            Self::FuncRef(func) => Some(Ref::Func(*func)),
+            Self::ExternRef(value) => Some(Ref::Extern(*value)),
+            _ => None,
+        }
+    }
+
+    /// The slot of the value.
+    ///
+    /// # Errors
+    /// If it is of another type than `ty`, or a reference of another store.
+    pub(crate) fn to_slot(self, ty: ValType, store: &StoreInner) -> Result<u64, Error> {
+        if self.ty() != ty {
+            return Err(TypeError::Value {
+                expected: ty,
+                found: self.ty(),
+            }
+            .into());
+        }
+        Ok(match self {
+            Self::I32(value) => u64::from(value.cast_unsigned()),
+            Self::I64(value) => value.cast_unsigned(),
+            Self::F32(bits) => u64::from(bits),
+            Self::F64(bits) => bits,
+            Self::FuncRef(func) => func_slot(func.map(|func| func.within(store)).transpose()?),
+            Self::ExternRef(value) => value.map(|value| value.within(store)).transpose()?.unwrap_or(0),
+        })
+    }
+
+    /// The value in a slot of type `ty`.
+    ///
+    /// # Panics
+    /// If the type is `v128`, which validation refuses.
+    pub(crate) fn from_slot(slot: u64, ty: ValType, store: &StoreInner) -> Self {
+        match ty {
+            // The low half is the value.
+            ValType::I32 => Self::I32(slot as u32 as i32),
+            ValType::I64 => Self::I64(slot.cast_signed()),
+            ValType::F32 => Self::F32(slot as u32),
+            ValType::F64 => Self::F64(slot),
+            ValType::V128 => unreachable!("validation refuses v128"),
+            ValType::Ref(ty) => match ty.heap_type() {
+                HeapType::Func => Self::FuncRef(FuncRef::from_slot(slot).map(|func| Func::new_handle(store.id, func))),
+                HeapType::Extern => Self::ExternRef(ExternRef::from_slot(slot, store.id)),
+            },
+        }
+    }
+}
+
+impl From<i32> for Val {
+    fn from(value: i32) -> Self {
+        Self::I32(value)
+    }
+}
+
+impl From<i64> for Val {
+    fn from(value: i64) -> Self {
+        Self::I64(value)
+    }
+}
+
+impl From<f32> for Val {
+    fn from(value: f32) -> Self {
+        Self::F32(value.to_bits())
+    }
+}
+
+impl From<f64> for Val {
+    fn from(value: f64) -> Self {
+        Self::F64(value.to_bits())
+    }
+}
+
+impl From<Func> for Val {
+    fn from(func: Func) -> Self {
+        Self::FuncRef(Some(func))
+    }
+}
+
+impl From<Ref> for Val {
+    fn from(value: Ref) -> Self {
+        match value {
+            Ref::Func(func) => Self::FuncRef(func),
+            Ref::Extern(value) => Self::ExternRef(value),
+        }
+    }
+}
+
+/// A reference: what tables hold.
+#[derive(Clone, Copy, Debug)]
+pub enum Ref {
+    /// A `funcref`, `None` for null.
+    Func(Option<Func>),
+    /// An `externref`, `None` for null.
+    Extern(Option<ExternRef>),
+}
+
+impl Ref {
+    /// The null reference of a type.
+    pub fn null(ty: RefType) -> Self {
+        match ty.heap_type() {
+            HeapType::Func => Self::Func(None),
+            HeapType::Extern => Self::Extern(None),
+        }
+    }
+
+    /// Whether it is null.
+    pub fn is_null(&self) -> bool {
+        matches!(self, Self::Func(None) | Self::Extern(None))
+    }
+
+    /// The slot of the reference, which must be of type `ty`.
+    pub(crate) fn to_slot(self, ty: RefType, store: &StoreInner) -> Result<u64, Error> {
+        Val::from(self).to_slot(ValType::Ref(ty), store)
+    }
+
+    /// The reference in a slot of type `ty`.
+    pub(crate) fn from_slot(slot: u64, ty: RefType, store: &StoreInner) -> Self {
+        Val::from_slot(slot, ValType::Ref(ty), store)
+            .as_ref()
+            .expect("the type is a reference type")
+    }
+}
+
+impl From<Func> for Ref {
+    fn from(func: Func) -> Self {
+        Self::Func(Some(func))
+    }
+}
+
+/// A reference to a value of the host, which guests can keep and pass on but
+/// not look into. The value lives as long as its store.
+///
+/// ```
+/// use vm::{Engine, ExternRef, Store};
+///
+/// let mut store = Store::new(&Engine::default(), ());
+/// let name = ExternRef::new(&mut store, String::from("orca"));
+/// assert_eq!(name.data(&store).downcast_ref::<String>().unwrap(), "orca");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ExternRef {
+    store: StoreId,
+    /// Index in the store's list, plus one: null is 0.
+    slot: u64,
+}
+
+impl ExternRef {
+    /// Puts a value into a store.
+    pub fn new(mut store: impl AsContextMut, value: impl Any + Send + Sync) -> Self {
+        let inner = &mut store.as_context_mut().0.inner;
+        inner.externs.push(Box::new(value));
+        Self {
+            store: inner.id,
+            slot: inner.externs.len() as u64,
+        }
+    }
+
+    /// The value.
+    ///
+    /// # Panics
+    /// If it is in another store.
+    pub fn data<'a, T: 'static>(&self, store: &'a impl AsContext<Data = T>) -> &'a (dyn Any + Send + Sync) {
+        let inner = &store.as_context().0.inner;
+        assert!(self.store == inner.id, "an ExternRef of another store was used");
+        let index = usize::try_from(self.slot - 1).expect("made from a length");
+        &**inner.externs.get(index).expect("values are never removed")
+    }
+
+    pub(crate) fn within(self, store: &StoreInner) -> Result<u64, Error> {
+        if self.store == store.id {
+            Ok(self.slot)
+        } else {
+            Err(TypeError::OtherStore { what: "host value" }.into())
+        }
+    }
+
+    pub(crate) fn into_slot(self) -> u64 {
+        self.slot
+    }
+
+    pub(crate) fn from_slot(slot: u64, store: StoreId) -> Option<Self> {
+        (slot != 0).then_some(Self { store, slot })
+    }
+}

@@ -1,0 +1,115 @@
+//! Address space reserved for linear memories.
+
+use std::io;
+use std::ptr::NonNull;
+
+use super::fault::Entry;
+use super::pages::{self, Access};
+
+/// A range of address space, inaccessible until parts of it are committed.
+///
+/// It costs no memory until committed pages are touched. The base is
+/// page-aligned and never moves; dropping the value unmaps it. There is none
+/// on systems without `mmap`: [`Reservation::new`] says `Unsupported` there.
+#[derive(Debug)]
+pub(crate) struct Reservation {
+    base: NonNull<u8>,
+    len: usize,
+    /// What makes it a guest's to the fault handler; dropped before it is unmapped.
+    entry: Option<Entry>,
+}
+
+impl Reservation {
+    /// Reserves `bytes`, rounded up to whole host pages (at least one).
+    ///
+    /// # Errors
+    /// The system's refusal; `Unsupported` where there is no `mmap`.
+    pub(crate) fn new(bytes: usize) -> io::Result<Self> {
+        let len = pages::round_up(bytes.max(1))?;
+        Ok(Self {
+            base: pages::reserve(len)?,
+            len,
+            entry: None,
+        })
+    }
+
+    /// Reserves `bytes` like [`Reservation::new`] for guest code to run into:
+    /// its faults in there end the run with [`super::FAULT_MEMORY`].
+    ///
+    /// # Errors
+    /// As for `new`.
+    pub(crate) fn new_guest(bytes: usize) -> io::Result<Self> {
+        let mut this = Self::new(bytes)?;
+        this.entry = Some(Entry::memory(this.base.as_ptr() as usize, this.len)?);
+        Ok(this)
+    }
+
+    /// The first byte's address.
+    pub(crate) fn base(&self) -> *mut u8 {
+        self.base.as_ptr()
+    }
+
+    /// Reserved bytes, a multiple of the host page.
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Makes `len` bytes from `offset` readable and writable; both are
+    /// multiples of the host page. Pages committed before keep their contents,
+    /// others read as zero.
+    ///
+    /// # Errors
+    /// `InvalidInput` if the range is not page-aligned or not inside; otherwise
+    /// the system's refusal, after which the accessible range may be
+    /// anything between the old and the new one.
+    pub(crate) fn commit(&self, offset: usize, len: usize) -> io::Result<()> {
+        let Some(at) = self.range(offset, len)? else {
+            return Ok(());
+        };
+        // SAFETY: 1. `range` has checked that these are pages of `self`.
+        // 2. no access is taken away.
+        unsafe { pages::protect(at, len, Access::ReadWrite) }
+    }
+
+    /// Makes `len` bytes from `offset` inaccessible and gives their contents
+    /// back; both are multiples of the host page. Whoever still reads or
+    /// writes there through [`Reservation::base`] faults.
+    ///
+    /// # Errors
+    /// As for [`Reservation::commit`].
+    pub(crate) fn decommit(&self, offset: usize, len: usize) -> io::Result<()> {
+        let Some(at) = self.range(offset, len)? else {
+            return Ok(());
+        };
+        // SAFETY: 1. `range` has checked that these are pages of `self`.
+        // 2. `base` gives raw pointers only; whoever makes references from
+        // them sees to it that they end before pages are given back.
+        unsafe { pages::reset(at, len) }
+    }
+
+    /// The address of a valid range, `None` if it is empty.
+    fn range(&self, offset: usize, len: usize) -> io::Result<Option<*mut u8>> {
+        let page = pages::page_size();
+        let aligned = offset.is_multiple_of(page) && len.is_multiple_of(page);
+        let inside = offset.checked_add(len).is_some_and(|end| end <= self.len());
+        if !aligned || !inside {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        Ok((len > 0).then(|| self.base.as_ptr().wrapping_add(offset)))
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        self.entry = None;
+        // SAFETY: 1. made by `reserve` with this length. 2. `base` is valid as
+        // long as `self` only; that is its users' contract.
+        unsafe { pages::release(self.base, self.len) };
+    }
+}
+
+// SAFETY: the address space belongs to the process, not to a thread, and the
+// operations on it are the kernel's, which orders them.
+unsafe impl Send for Reservation {}
+// SAFETY: as above; no method reads or writes the pages.
+unsafe impl Sync for Reservation {}

@@ -1,0 +1,446 @@
+//! The types of the specification (Spec 3.0 §2.3), as values that compare,
+//! hash and print in the text format's form.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// A value type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ValType {
+    /// `i32`
+    I32,
+    /// `i64`
+    I64,
+    /// `f32`
+    F32,
+    /// `f64`
+    F64,
+    /// `v128`
+    V128,
+    /// A reference type.
+    Ref(RefType),
+}
+
+impl ValType {
+    /// `funcref`
+    pub const FUNCREF: Self = Self::Ref(RefType::FUNCREF);
+    /// `externref`
+    pub const EXTERNREF: Self = Self::Ref(RefType::EXTERNREF);
+}
+
+/// What a reference refers to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum HeapType {
+    /// Any function.
+    Func,
+    /// A host value.
+    Extern,
+}
+
+/// A reference type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RefType {
+    heap: HeapType,
+    nullable: bool,
+}
+
+impl RefType {
+    /// `funcref`, a reference to any function, or null.
+    pub const FUNCREF: Self = Self {
+        heap: HeapType::Func,
+        nullable: true,
+    };
+    /// `externref`, a reference to a host value, or null.
+    pub const EXTERNREF: Self = Self {
+        heap: HeapType::Extern,
+        nullable: true,
+    };
+
+    /// What it refers to.
+    pub fn heap_type(&self) -> HeapType {
+        self.heap
+    }
+
+    /// Whether null is one of its values.
+    pub fn is_nullable(&self) -> bool {
+        self.nullable
+    }
+}
+
+/// A function type: what a function takes and gives. Cheap to clone.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct FuncType {
+    /// Parameters, then results.
+    types: Arc<[ValType]>,
+    params: usize,
+}
+
+impl FuncType {
+    /// The type of functions with these parameters and results.
+    pub fn new(params: impl IntoIterator<Item = ValType>, results: impl IntoIterator<Item = ValType>) -> Self {
+        let mut types: Vec<ValType> = params.into_iter().collect();
+        let params = types.len();
+        types.extend(results);
+        Self {
+            types: types.into(),
+            params,
+        }
+    }
+
+    /// Types of the parameters.
+    pub fn params(&self) -> impl ExactSizeIterator<Item = ValType> + DoubleEndedIterator + '_ {
+        self.types[..self.params].iter().copied()
+    }
+
+    /// Types of the results.
+    pub fn results(&self) -> impl ExactSizeIterator<Item = ValType> + DoubleEndedIterator + '_ {
+        self.types[self.params..].iter().copied()
+    }
+
+    /// Slots that a call passes values in: the larger of both numbers.
+    pub(crate) fn slots(&self) -> u32 {
+        let slots = self.params.max(self.types.len() - self.params);
+        u32::try_from(slots).expect("validation bounds parameters and results")
+    }
+}
+
+/// Whether a global can change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Mutability {
+    /// It keeps its first value.
+    Const,
+    /// `mut`
+    Var,
+}
+
+/// The type of a global.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct GlobalType {
+    content: ValType,
+    mutability: Mutability,
+}
+
+impl GlobalType {
+    /// The type of globals with values of type `content`.
+    pub fn new(content: ValType, mutability: Mutability) -> Self {
+        Self { content, mutability }
+    }
+
+    /// The type of its value.
+    pub fn content(&self) -> ValType {
+        self.content
+    }
+
+    /// Whether it can change.
+    pub fn mutability(&self) -> Mutability {
+        self.mutability
+    }
+}
+
+/// The type of a table: its elements' type, and its size in elements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TableType {
+    element: RefType,
+    minimum: u64,
+    maximum: Option<u64>,
+}
+
+impl TableType {
+    /// A table of at least `minimum` and at most `maximum` elements.
+    pub fn new(element: RefType, minimum: u32, maximum: Option<u32>) -> Self {
+        Self {
+            element,
+            minimum: minimum.into(),
+            maximum: maximum.map(u64::from),
+        }
+    }
+
+    /// The type of its elements.
+    pub fn element(&self) -> RefType {
+        self.element
+    }
+
+    /// The type with another minimum size.
+    pub(crate) fn with_minimum(self, minimum: u64) -> Self {
+        Self { minimum, ..self }
+    }
+
+    /// Elements it has at first.
+    pub fn minimum(&self) -> u64 {
+        self.minimum
+    }
+
+    /// Elements it can never exceed, if the type says so.
+    pub fn maximum(&self) -> Option<u64> {
+        self.maximum
+    }
+}
+
+/// The type of a memory: its size in pages, and the pages' size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct MemoryType {
+    minimum: u64,
+    maximum: Option<u64>,
+    page_size_log2: u32,
+    is_64: bool,
+}
+
+impl MemoryType {
+    /// A memory of at least `minimum` and at most `maximum` pages of 64 KiB.
+    pub fn new(minimum: u32, maximum: Option<u32>) -> Self {
+        Self {
+            minimum: minimum.into(),
+            maximum: maximum.map(u64::from),
+            page_size_log2: 16,
+            is_64: false,
+        }
+    }
+
+    /// The type with another minimum size.
+    pub(crate) fn with_minimum(self, minimum: u64) -> Self {
+        Self { minimum, ..self }
+    }
+
+    /// Pages it has at first.
+    pub fn minimum(&self) -> u64 {
+        self.minimum
+    }
+
+    /// Pages it can never exceed, if the type says so.
+    pub fn maximum(&self) -> Option<u64> {
+        self.maximum
+    }
+
+    /// Bytes of a page.
+    pub fn page_size(&self) -> u64 {
+        1 << self.page_size_log2
+    }
+
+    /// Whether its addresses are of type `i64`.
+    pub fn is_64(&self) -> bool {
+        self.is_64
+    }
+}
+
+/// The type of something a module imports or exports.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum ExternType {
+    /// A function.
+    Func(FuncType),
+    /// A global.
+    Global(GlobalType),
+    /// A table.
+    Table(TableType),
+    /// A memory.
+    Memory(MemoryType),
+}
+
+impl ExternType {
+    /// What it is the type of: `function`, `global`, `table` or `memory`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Func(_) => "function",
+            Self::Global(_) => "global",
+            Self::Table(_) => "table",
+            Self::Memory(_) => "memory",
+        }
+    }
+}
+
+impl From<FuncType> for ExternType {
+    fn from(ty: FuncType) -> Self {
+        Self::Func(ty)
+    }
+}
+
+impl From<GlobalType> for ExternType {
+    fn from(ty: GlobalType) -> Self {
+        Self::Global(ty)
+    }
+}
+
+impl From<TableType> for ExternType {
+    fn from(ty: TableType) -> Self {
+        Self::Table(ty)
+    }
+}
+
+impl From<MemoryType> for ExternType {
+    fn from(ty: MemoryType) -> Self {
+        Self::Memory(ty)
+    }
+}
+
+impl fmt::Display for ValType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::I32 => f.write_str("i32"),
+            Self::I64 => f.write_str("i64"),
+            Self::F32 => f.write_str("f32"),
+            Self::F64 => f.write_str("f64"),
+            Self::V128 => f.write_str("v128"),
+            Self::Ref(ty) => ty.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for HeapType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Func => "func",
+            Self::Extern => "extern",
+        })
+    }
+}
+
+impl fmt::Display for RefType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.nullable {
+            write!(f, "{}ref", self.heap)
+        } else {
+            write!(f, "(ref {})", self.heap)
+        }
+    }
+}
+
+impl fmt::Display for FuncType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let list = |f: &mut fmt::Formatter<'_>, word: &str, types: &[ValType]| {
+            if types.is_empty() {
+                return Ok(());
+            }
+            write!(f, " ({word}")?;
+            types.iter().try_for_each(|ty| write!(f, " {ty}"))?;
+            f.write_str(")")
+        };
+        f.write_str("(func")?;
+        list(f, "param", &self.types[..self.params])?;
+        list(f, "result", &self.types[self.params..])?;
+        f.write_str(")")
+    }
+}
+
+impl fmt::Display for GlobalType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.mutability {
+            Mutability::Const => write!(f, "(global {})", self.content),
+            Mutability::Var => write!(f, "(global (mut {}))", self.content),
+        }
+    }
+}
+
+/// Prints `minimum maximum`, the latter if there is one.
+fn limits(f: &mut fmt::Formatter<'_>, minimum: u64, maximum: Option<u64>) -> fmt::Result {
+    write!(f, " {minimum}")?;
+    maximum.map_or(Ok(()), |maximum| write!(f, " {maximum}"))
+}
+
+impl fmt::Display for TableType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(table")?;
+        limits(f, self.minimum, self.maximum)?;
+        write!(f, " {})", self.element)
+    }
+}
+
+impl fmt::Display for MemoryType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.is_64 { "(memory i64" } else { "(memory" })?;
+        limits(f, self.minimum, self.maximum)?;
+        if self.page_size_log2 != 16 {
+            write!(f, " (pagesize {})", self.page_size())?;
+        }
+        f.write_str(")")
+    }
+}
+
+impl fmt::Display for ExternType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Func(ty) => ty.fmt(f),
+            Self::Global(ty) => ty.fmt(f),
+            Self::Table(ty) => ty.fmt(f),
+            Self::Memory(ty) => ty.fmt(f),
+        }
+    }
+}
+
+/// A type of a proposal that this crate does not run; validation refuses it
+/// first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Unsupported;
+
+impl RefType {
+    /// The type as wasmparser has it.
+    pub(crate) fn from_wasm(ty: wasmparser::RefType) -> Result<Self, Unsupported> {
+        match ty {
+            wasmparser::RefType::FUNCREF => Ok(Self::FUNCREF),
+            wasmparser::RefType::EXTERNREF => Ok(Self::EXTERNREF),
+            _ => Err(Unsupported),
+        }
+    }
+}
+
+impl ValType {
+    /// The type as wasmparser has it.
+    pub(crate) fn from_wasm(ty: wasmparser::ValType) -> Result<Self, Unsupported> {
+        Ok(match ty {
+            wasmparser::ValType::I32 => Self::I32,
+            wasmparser::ValType::I64 => Self::I64,
+            wasmparser::ValType::F32 => Self::F32,
+            wasmparser::ValType::F64 => Self::F64,
+            wasmparser::ValType::V128 => Self::V128,
+            wasmparser::ValType::Ref(ty) => Self::Ref(RefType::from_wasm(ty)?),
+        })
+    }
+}
+
+impl FuncType {
+    /// The type as wasmparser has it.
+    pub(crate) fn from_wasm(ty: &wasmparser::FuncType) -> Result<Self, Unsupported> {
+        Ok(Self::new(list_all(ty.params())?, list_all(ty.results())?))
+    }
+}
+
+/// Converts each type of a list.
+fn list_all(types: &[wasmparser::ValType]) -> Result<Vec<ValType>, Unsupported> {
+    types.iter().map(|ty| ValType::from_wasm(*ty)).collect()
+}
+
+impl GlobalType {
+    /// The type as wasmparser has it.
+    pub(crate) fn from_wasm(ty: wasmparser::GlobalType) -> Result<Self, Unsupported> {
+        let mutability = if ty.mutable { Mutability::Var } else { Mutability::Const };
+        Ok(Self::new(ValType::from_wasm(ty.content_type)?, mutability))
+    }
+}
+
+impl TableType {
+    /// The type as wasmparser has it.
+    pub(crate) fn from_wasm(ty: wasmparser::TableType) -> Result<Self, Unsupported> {
+        if ty.table64 || ty.shared {
+            return Err(Unsupported);
+        }
+        Ok(Self {
+            element: RefType::from_wasm(ty.element_type)?,
+            minimum: ty.initial,
+            maximum: ty.maximum,
+        })
+    }
+}
+
+impl MemoryType {
+    /// The type as wasmparser has it.
+    pub(crate) fn from_wasm(ty: wasmparser::MemoryType) -> Result<Self, Unsupported> {
+        if ty.memory64 || ty.shared || ty.page_size_log2.is_some_and(|log2| log2 != 16) {
+            return Err(Unsupported);
+        }
+        Ok(Self {
+            minimum: ty.initial,
+            maximum: ty.maximum,
+            page_size_log2: 16,
+            is_64: false,
+        })
+    }
+}
