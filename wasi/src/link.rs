@@ -1,0 +1,146 @@
+//! The thin layer between the WASI functions and the virtual machine:
+//! [`add_to_linker`].
+
+use std::cell::Cell;
+
+use vm::{Caller, Error, Linker, Memory, Trap};
+
+use crate::abi::{Abi, Call};
+use crate::ctx::WasiCtx;
+use crate::errno::{Errno, Failure};
+use crate::functions::{shared_functions, wasm_type};
+use crate::memory::{GuestAddr, GuestMemory};
+use crate::types::Fd;
+use crate::{preview0, preview1};
+
+/// A WASI function that needs the guest's memory was called by a module that
+/// exports none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the module calls WASI but does not export its memory as \"memory\"")]
+pub struct MissingMemory;
+
+/// The memory of the instance that called a WASI function.
+struct CallerMemory<'a, 'b, T: 'static> {
+    caller: &'a mut Caller<'b, T>,
+    memory: Option<Memory>,
+    /// The memory was needed and not there.
+    missed: Cell<bool>,
+}
+
+impl<T: 'static> CallerMemory<'_, '_, T> {
+    /// The memory.
+    fn memory(&self) -> Result<Memory, Errno> {
+        self.memory.ok_or_else(|| {
+            self.missed.set(true);
+            Errno::Fault
+        })
+    }
+}
+
+/// A guest address as a position in its memory.
+fn offset(addr: u32) -> Result<usize, Errno> {
+    usize::try_from(addr).map_err(|_| Errno::Fault)
+}
+
+impl<T: 'static> GuestMemory for CallerMemory<'_, '_, T> {
+    fn read(&self, addr: u32, buf: &mut [u8]) -> Result<(), Errno> {
+        self.memory()?
+            .read(&*self.caller, offset(addr)?, buf)
+            .map_err(|_| Errno::Fault)
+    }
+
+    fn write(&mut self, addr: u32, buf: &[u8]) -> Result<(), Errno> {
+        self.memory()?
+            .write(&mut *self.caller, offset(addr)?, buf)
+            .map_err(|_| Errno::Fault)
+    }
+}
+
+/// Runs one WASI function for the guest that called it.
+fn enter<T: 'static>(
+    caller: &mut Caller<'_, T>,
+    get: impl Fn(&mut T) -> &mut WasiCtx,
+    abi: &'static Abi,
+    function: impl FnOnce(&mut Call<'_>) -> Result<(), Failure>,
+) -> Result<i32, Error> {
+    let memory = caller.get_export("memory").and_then(vm::Extern::into_memory);
+    // The state and the memory both belong to the store, so the state is
+    // taken out for the call. No WASI function calls the guest, so nothing
+    // sees it missing.
+    let mut ctx = std::mem::take(get(caller.data_mut()));
+    let mut memory = CallerMemory {
+        caller,
+        memory,
+        missed: Cell::new(false),
+    };
+    let result = function(&mut Call {
+        ctx: &mut ctx,
+        memory: &mut memory,
+        abi,
+    });
+    let missed = memory.missed.get();
+    *get(caller.data_mut()) = ctx;
+    if missed {
+        return Err(Error::host(MissingMemory));
+    }
+    match result {
+        Ok(()) => Ok(i32::from(Errno::Success.number())),
+        Err(Failure::Errno(errno)) => Ok(i32::from(errno.number())),
+        Err(Failure::Exit(exit)) => Err(Error::host(exit)),
+        Err(Failure::Interrupt) => Err(Trap::Interrupt.into()),
+    }
+}
+
+/// Defines WASI functions in a linker, each from its name and parameters.
+macro_rules! define {
+    ($linker:ident, $get:ident, $abi:expr; $($name:ident($($arg:ident: $type:ident),*);)*) => {
+        $($linker.func_wrap(
+            $abi.module,
+            stringify!($name),
+            move |mut caller: Caller<'_, T>, $($arg: wasm_type!($type)),*| -> Result<i32, Error> {
+                enter(&mut caller, $get, $abi, |call| call.$name($($type::from($arg)),*))
+            },
+        )?;)*
+    };
+}
+
+/// Defines both import modules of WASI in `linker`: all 46 functions of
+/// `wasi_snapshot_preview1` and all 45 of `wasi_unstable`. `get` finds the
+/// guest's state in the store's data.
+///
+/// A guest that calls `proc_exit` ends its call with an error that carries
+/// [`I32Exit`](crate::I32Exit); one whose interrupt flag is set while it
+/// waits, with `Trap::Interrupt`.
+///
+/// # Errors
+///
+/// An import of one of the names is defined already.
+pub fn add_to_linker<T: 'static>(
+    linker: &mut Linker<T>,
+    get: impl Fn(&mut T) -> &mut WasiCtx + Send + Sync + Copy + 'static,
+) -> Result<(), Error> {
+    add_module(linker, get, &preview0::ABI)?;
+    add_module(linker, get, &preview1::ABI)?;
+    define! { linker, get, &preview1::ABI;
+        sock_accept(fd: Fd, flags: u32, opened: GuestAddr);
+    }
+    Ok(())
+}
+
+/// Defines the functions both previews have, in one preview's module.
+fn add_module<T: 'static>(
+    linker: &mut Linker<T>,
+    get: impl Fn(&mut T) -> &mut WasiCtx + Send + Sync + Copy + 'static,
+    abi: &'static Abi,
+) -> Result<(), Error> {
+    shared_functions!(define, linker, get, abi);
+    // The one function without a result: it does not return.
+    linker.func_wrap(
+        abi.module,
+        "proc_exit",
+        move |mut caller: Caller<'_, T>, code: u32| -> Result<(), Error> {
+            enter(&mut caller, get, abi, |call| call.proc_exit(code)).map(drop)
+        },
+    )?;
+    Ok(())
+}

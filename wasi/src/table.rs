@@ -1,0 +1,361 @@
+//! A guest's file descriptors.
+//!
+//! Owns [`FdTable`], which maps the guest's numbers to [`Descriptor`]s, and
+//! the rules for numbers: the lowest free one is handed out next, as POSIX
+//! has it, and there are at most as many as the context allows, so that a
+//! guest cannot exhaust the host.
+
+use std::fs::File;
+use std::io::{Read, Write};
+
+use crate::dir::Listing;
+use crate::errno::Errno;
+use crate::host::HostFile;
+use crate::types::{Fd, FdFlags, FileType, Rights};
+
+/// How many descriptors a guest may have open unless its context says
+/// otherwise.
+pub(crate) const DEFAULT_LIMIT: usize = 1024;
+
+/// One open descriptor of a guest.
+#[derive(Debug)]
+pub(crate) struct Descriptor {
+    /// What it names.
+    pub(crate) object: Object,
+    /// What may be done with it.
+    pub(crate) base: Rights,
+    /// What may be done with descriptors opened through it.
+    pub(crate) inheriting: Rights,
+    /// Its flags, as the guest set them.
+    pub(crate) flags: FdFlags,
+}
+
+/// What a descriptor names.
+pub(crate) enum Object {
+    /// A directory.
+    Directory(Directory),
+    /// Any other host file.
+    File(HostFile),
+    /// A stream of the embedder's to read from.
+    Input(Box<dyn Read + Send>),
+    /// A stream of the embedder's to write to.
+    Output(Box<dyn Write + Send>),
+}
+
+impl std::fmt::Debug for Object {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Object::Directory(directory) => directory.fmt(f),
+            Object::File(file) => file.fmt(f),
+            Object::Input(_) => f.write_str("Input"),
+            Object::Output(_) => f.write_str("Output"),
+        }
+    }
+}
+
+/// An open directory.
+#[derive(Debug)]
+pub(crate) struct Directory {
+    /// The host's descriptor of it; paths are resolved below it.
+    pub(crate) file: File,
+    /// Nothing in it may be changed through this descriptor.
+    pub(crate) read_only: bool,
+    /// The guest's name for it, if it was open from the start.
+    pub(crate) preopen: Option<Box<[u8]>>,
+    /// Where `fd_readdir` stands, once it was used.
+    pub(crate) listing: Option<Listing>,
+}
+
+impl Directory {
+    /// Checks that what is in the directory may be changed.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::Rofs`] if not.
+    pub(crate) fn check_writable(&self) -> Result<(), Errno> {
+        if self.read_only { Err(Errno::Rofs) } else { Ok(()) }
+    }
+}
+
+impl Descriptor {
+    /// A descriptor with all rights that make sense for `file`.
+    pub(crate) fn for_file(file: HostFile) -> Descriptor {
+        let base = match file.filetype() {
+            filetype if filetype.is_socket() => Rights::STREAM.or(Rights::SOCKET),
+            // A guest's `isatty` takes a character device without the rights
+            // to seek for a terminal, so other devices must have them.
+            _ if file.has_position() => Rights::FILE,
+            _ => Rights::STREAM,
+        };
+        Descriptor {
+            object: Object::File(file),
+            base,
+            inheriting: Rights::NONE,
+            flags: FdFlags::NONE,
+        }
+    }
+
+    /// What it names.
+    pub(crate) fn filetype(&self) -> FileType {
+        match &self.object {
+            Object::Directory(_) => FileType::Directory,
+            Object::File(file) => file.filetype(),
+            Object::Input(_) | Object::Output(_) => FileType::Unknown,
+        }
+    }
+
+    /// Checks for rights.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::NotCapable`] if one is missing.
+    pub(crate) fn require(&self, rights: Rights) -> Result<(), Errno> {
+        if self.base.contains(rights) {
+            Ok(())
+        } else {
+            Err(Errno::NotCapable)
+        }
+    }
+
+    /// The directory it names.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::Notdir`] if it names something else.
+    pub(crate) fn directory(&self) -> Result<&Directory, Errno> {
+        match &self.object {
+            Object::Directory(directory) => Ok(directory),
+            _ => Err(Errno::Notdir),
+        }
+    }
+
+    /// The directory it names, to change.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::Notdir`] if it names something else.
+    pub(crate) fn directory_mut(&mut self) -> Result<&mut Directory, Errno> {
+        match &mut self.object {
+            Object::Directory(directory) => Ok(directory),
+            _ => Err(Errno::Notdir),
+        }
+    }
+
+    /// The host file it names, for an operation on contents.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::Isdir`] for a directory, [`Errno::Spipe`] for a stream of the
+    /// embedder's, which has no position, size or place on a disk.
+    pub(crate) fn file(&self) -> Result<&HostFile, Errno> {
+        match &self.object {
+            Object::File(file) => Ok(file),
+            Object::Directory(_) => Err(Errno::Isdir),
+            Object::Input(_) | Object::Output(_) => Err(Errno::Spipe),
+        }
+    }
+
+    /// The host file it names, with rights for an operation on it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Descriptor::file`] and [`Descriptor::require`].
+    pub(crate) fn file_with(&self, rights: Rights) -> Result<&HostFile, Errno> {
+        let file = self.file()?;
+        self.require(rights)?;
+        Ok(file)
+    }
+
+    /// The host file it names, with rights for an operation at a position.
+    ///
+    /// # Errors
+    ///
+    /// As [`Descriptor::file_with`]; [`Errno::Spipe`] if it has no positions.
+    pub(crate) fn positioned(&self, rights: Rights) -> Result<&HostFile, Errno> {
+        let file = self.file()?;
+        if !file.has_position() {
+            return Err(Errno::Spipe);
+        }
+        self.require(rights)?;
+        Ok(file)
+    }
+
+    /// Whether reading and writing may have to wait for somebody else.
+    pub(crate) fn may_wait(&self) -> bool {
+        match &self.object {
+            Object::File(file) => file.may_wait(),
+            _ => true,
+        }
+    }
+
+    /// Whether the guest asked that nothing waits.
+    pub(crate) fn nonblock(&self) -> bool {
+        self.flags.contains(FdFlags::NONBLOCK)
+    }
+}
+
+/// A guest's descriptors by their numbers.
+#[derive(Debug)]
+pub(crate) struct FdTable {
+    slots: Vec<Option<Descriptor>>,
+    /// No slot below is free.
+    lowest_free: usize,
+    /// How many slots there may be.
+    limit: usize,
+}
+
+impl Default for FdTable {
+    fn default() -> FdTable {
+        FdTable::new(DEFAULT_LIMIT)
+    }
+}
+
+impl FdTable {
+    /// A table for up to `limit` descriptors.
+    pub(crate) fn new(limit: usize) -> FdTable {
+        FdTable {
+            slots: Vec::new(),
+            lowest_free: 0,
+            limit,
+        }
+    }
+
+    /// The descriptor with number `fd`.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::Badf`] if there is none.
+    pub(crate) fn get(&self, fd: Fd) -> Result<&Descriptor, Errno> {
+        usize::try_from(fd.0)
+            .ok()
+            .and_then(|index| self.slots.get(index)?.as_ref())
+            .ok_or(Errno::Badf)
+    }
+
+    /// The descriptor with number `fd`, to change.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::Badf`] if there is none.
+    pub(crate) fn get_mut(&mut self, fd: Fd) -> Result<&mut Descriptor, Errno> {
+        self.slot_mut(fd)?.as_mut().ok_or(Errno::Badf)
+    }
+
+    /// Checks that another descriptor fits in, before something is created
+    /// in the host for it.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::Nfile`] if not.
+    pub(crate) fn check_room(&self) -> Result<(), Errno> {
+        if self.free_index() < self.limit {
+            Ok(())
+        } else {
+            Err(Errno::Nfile)
+        }
+    }
+
+    /// The lowest index that is free: a slot's, or the one after the last.
+    fn free_index(&self) -> usize {
+        let mut index = self.lowest_free;
+        while matches!(self.slots.get(index), Some(Some(_))) {
+            index += 1;
+        }
+        index
+    }
+
+    /// Gives `descriptor` the lowest free number.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::Nfile`] if the table is full.
+    pub(crate) fn insert(&mut self, descriptor: Descriptor) -> Result<Fd, Errno> {
+        self.check_room()?;
+        let index = self.free_index();
+        let fd = Fd(u32::try_from(index).map_err(|_| Errno::Nfile)?);
+        match self.slots.get_mut(index) {
+            Some(slot) => *slot = Some(descriptor),
+            None => self.slots.push(Some(descriptor)),
+        }
+        self.lowest_free = index + 1;
+        Ok(fd)
+    }
+
+    /// Takes out the descriptor with number `fd`.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::Badf`] if there is none.
+    pub(crate) fn remove(&mut self, fd: Fd) -> Result<Descriptor, Errno> {
+        let descriptor = self.slot_mut(fd)?.take().ok_or(Errno::Badf)?;
+        if let Ok(index) = usize::try_from(fd.0) {
+            self.lowest_free = self.lowest_free.min(index);
+        }
+        Ok(descriptor)
+    }
+
+    /// Gives the descriptor `from` the number `to`, closing what had it.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::Badf`] if either is not open.
+    pub(crate) fn renumber(&mut self, from: Fd, to: Fd) -> Result<(), Errno> {
+        self.get(from)?;
+        self.get(to)?;
+        if from != to {
+            let moved = self.remove(from)?;
+            *self.get_mut(to)? = moved;
+        }
+        Ok(())
+    }
+
+    /// The slot of number `fd`.
+    fn slot_mut(&mut self, fd: Fd) -> Result<&mut Option<Descriptor>, Errno> {
+        usize::try_from(fd.0)
+            .ok()
+            .and_then(|index| self.slots.get_mut(index))
+            .ok_or(Errno::Badf)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stream() -> Descriptor {
+        Descriptor {
+            object: Object::Input(Box::new(std::io::empty())),
+            base: Rights::FD_READ,
+            inheriting: Rights::NONE,
+            flags: FdFlags::NONE,
+        }
+    }
+
+    #[test]
+    fn the_lowest_free_number_is_next_and_the_limit_holds() {
+        let mut table = FdTable::new(3);
+        for number in 0..3 {
+            assert_eq!(table.insert(stream()), Ok(Fd(number)));
+        }
+        assert_eq!(table.insert(stream()), Err(Errno::Nfile));
+        assert!(table.remove(Fd(1)).is_ok());
+        assert_eq!(table.remove(Fd(1)).err(), Some(Errno::Badf));
+        assert_eq!(table.insert(stream()), Ok(Fd(1)));
+        assert_eq!(table.check_room(), Err(Errno::Nfile));
+    }
+
+    #[test]
+    fn renumbering_needs_both_and_frees_one() {
+        let mut table = FdTable::new(8);
+        for _ in 0..3 {
+            assert!(table.insert(stream()).is_ok());
+        }
+        assert_eq!(table.renumber(Fd(0), Fd(7)), Err(Errno::Badf));
+        assert_eq!(table.renumber(Fd(7), Fd(0)), Err(Errno::Badf));
+        assert_eq!(table.renumber(Fd(2), Fd(2)), Ok(()));
+        assert_eq!(table.renumber(Fd(0), Fd(2)), Ok(()));
+        assert_eq!(table.get(Fd(0)).err(), Some(Errno::Badf));
+        assert!(table.get(Fd(2)).is_ok());
+        assert_eq!(table.get(Fd(u32::MAX)).err(), Some(Errno::Badf));
+    }
+}
