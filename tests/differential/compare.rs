@@ -1,0 +1,177 @@
+//! Runs one module in both engines and says where they differ.
+
+use wasmparser::{FunctionBody, Operator, Parser, Payload};
+
+use crate::machine::{Ending, Machine, Setup, Value};
+use crate::ours::Ours;
+use crate::peer::Peer;
+use crate::random::Random;
+
+/// How many calls are made into one module.
+const CALLS: usize = 24;
+
+/// What is known of a module beforehand.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Strictness {
+    /// It is valid, and NaNs are canonical wherever they can be observed.
+    Valid,
+    /// It may be anything.
+    Damaged,
+}
+
+/// What came out of one module.
+pub(crate) enum Finding {
+    /// Everything agreed: numbers of calls that gave results and that trapped.
+    Agreed {
+        results: u64,
+        traps: u64,
+    },
+    /// Agreed until a limit was reached or as far as it could be compared.
+    Inconclusive {
+        results: u64,
+        traps: u64,
+    },
+    /// This engine refused it, rightly.
+    Refused,
+    /// Only the peer refused it.
+    RefusedByPeer,
+    Mismatch(String),
+}
+
+/// The sum of all findings.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) modules: u64,
+    pub(crate) results: u64,
+    pub(crate) traps: u64,
+    pub(crate) inconclusive: u64,
+    pub(crate) refused: u64,
+    pub(crate) refused_by_peer: u64,
+}
+
+impl Tally {
+    pub(crate) fn add(&mut self, finding: &Finding) {
+        self.modules += 1;
+        match *finding {
+            Finding::Agreed { results, traps } => {
+                self.results += results;
+                self.traps += traps;
+            }
+            Finding::Inconclusive { results, traps } => {
+                self.results += results;
+                self.traps += traps;
+                self.inconclusive += 1;
+            }
+            Finding::Refused => self.refused += 1,
+            Finding::RefusedByPeer => self.refused_by_peer += 1,
+            Finding::Mismatch(_) => {}
+        }
+    }
+}
+
+pub(crate) fn run(wasm: &[u8], setup: &Setup, random: &mut Random, strictness: Strictness) -> Finding {
+    let valid = match strictness {
+        Strictness::Valid => true,
+        Strictness::Damaged => wasmparser::Validator::new_with_features(wasmparser::WasmFeatures::all())
+            .validate_all(wasm)
+            .is_ok(),
+    };
+    let ours = Ours::start(wasm, setup);
+    if !valid {
+        return match ours {
+            Err(Ending::Refused(_)) => Finding::Refused,
+            Err(ending) => Finding::Mismatch(format!("an invalid module was run: {ending:?}")),
+            Ok(_) => Finding::Mismatch("an invalid module was instantiated".into()),
+        };
+    }
+    let peer = Peer::start(wasm, setup);
+    let (mut results, mut traps) = (0, 0);
+    let (mut ours, peer) = match (ours, peer) {
+        (Ok(ours), Ok(peer)) => (ours, Some(peer)),
+        // The peer's limits are narrower in places. Run the module anyway.
+        (Ok(ours), Err(Ending::Limit | Ending::Refused(_))) => (ours, None),
+        (Err(Ending::Limit), _) | (_, Err(Ending::Limit)) => return Finding::Inconclusive { results, traps },
+        // It may use a proposal that only the peer or only the validator has on.
+        (Err(Ending::Refused(_)), _) if strictness == Strictness::Damaged => return Finding::Refused,
+        (Err(Ending::Trap(ours)), Err(Ending::Trap(peer))) if ours == peer => {
+            return Finding::Agreed { results, traps: 1 };
+        }
+        (ours, peer) => {
+            let (ours, peer) = (ours.err(), peer.err());
+            return Finding::Mismatch(format!(
+                "instantiation: {ours:?}, but the peer: {peer:?} (None: worked)"
+            ));
+        }
+    };
+    let Some(mut peer) = peer else {
+        for (name, arguments) in calls(&mut ours, random) {
+            ours.call(&name, &arguments);
+        }
+        return Finding::RefusedByPeer;
+    };
+    // NaNs are not canonical in a damaged module, and engines differ in their bits.
+    let exact = strictness == Strictness::Valid || !uses_floats(wasm);
+    if exact && let Some(difference) = state_difference(&mut ours, &mut peer) {
+        return Finding::Mismatch(format!("after instantiation: {difference}"));
+    }
+    for (name, arguments) in calls(&mut ours, random) {
+        let (found, expected) = (ours.call(&name, &arguments), peer.call(&name, &arguments));
+        if matches!(found, Ending::Limit) || matches!(expected, Ending::Limit) || !exact {
+            // One of them did not finish, so their memories may differ now. Go on
+            // with ours, which must survive whatever comes.
+            for (name, arguments) in calls(&mut ours, random) {
+                ours.call(&name, &arguments);
+            }
+            return Finding::Inconclusive { results, traps };
+        }
+        if found != expected {
+            return Finding::Mismatch(format!("{name}{arguments:?}: {found:?}, but the peer: {expected:?}"));
+        }
+        match found {
+            Ending::Values(_) => results += 1,
+            _ => traps += 1,
+        }
+        if let Some(difference) = state_difference(&mut ours, &mut peer) {
+            return Finding::Mismatch(format!("after {name}{arguments:?}: {difference}"));
+        }
+    }
+    Finding::Agreed { results, traps }
+}
+
+/// The calls to make: all exported functions in turn, with random arguments.
+fn calls(machine: &mut impl Machine, random: &mut Random) -> Vec<(String, Vec<Value>)> {
+    let functions = machine.functions();
+    let calls = functions
+        .iter()
+        .cycle()
+        .take(if functions.is_empty() { 0 } else { CALLS });
+    calls
+        .map(|(name, types)| (name.clone(), types.iter().map(|&ty| random.value(ty)).collect()))
+        .collect()
+}
+
+fn state_difference(ours: &mut impl Machine, peer: &mut impl Machine) -> Option<String> {
+    let (found, expected) = (ours.state(), peer.state());
+    (found != expected).then(|| format!("{found:?}, but the peer: {expected:?}"))
+}
+
+/// Whether any function of a valid module computes with floating-point numbers.
+fn uses_floats(wasm: &[u8]) -> bool {
+    let bodies = Parser::new(0).parse_all(wasm).filter_map(|payload| match payload {
+        Ok(Payload::CodeSectionEntry(body)) => Some(body),
+        _ => None,
+    });
+    bodies.into_iter().any(|body| body_uses_floats(&body).unwrap_or(true))
+}
+
+fn body_uses_floats(body: &FunctionBody<'_>) -> wasmparser::Result<bool> {
+    for operator in body.get_operators_reader()? {
+        // The names of the operators are those of the specification in CamelCase.
+        let operator: Operator<'_> = operator?;
+        let name = format!("{operator:?}");
+        if name.starts_with("F32") || name.starts_with("F64") || name.contains("F32") || name.contains("F64") {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}

@@ -1,0 +1,171 @@
+//! Random and damaged modules, run by this engine and by wasmi side by side.
+//!
+//! Random modules (wasm-smith) are valid: both engines must give the same results,
+//! the same kinds of traps, and leave the same globals, memories and tables.
+//! Damaged modules (`mutate`) must be refused, or run to a result, a trap or the
+//! end of their fuel, in bounded memory; where they are valid, use no floating
+//! point and both engines finish them, results must agree too.
+//!
+//! All randomness comes from seeds, one per module. Environment variables:
+//!
+//! - `ORCAVM_DIFFERENTIAL_SEED`: the first seed (0)
+//! - `ORCAVM_DIFFERENTIAL_COUNT`: how many random modules; there are twice as
+//!   many damaged ones
+//!
+//! A failure names the seed and the file the module was written to. After a crash,
+//! `differential-*.seed` in cargo's folder for temporary files holds the seed.
+
+mod compare;
+mod machine;
+mod mutate;
+mod ours;
+mod peer;
+mod random;
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use compare::{Finding, Tally};
+use machine::Setup;
+use random::Random;
+
+fn number(name: &str, default: u64) -> u64 {
+    env::var(name).map_or(default, |value| {
+        value.parse().unwrap_or_else(|_| panic!("{name} is not a number"))
+    })
+}
+
+fn count() -> u64 {
+    number(
+        "ORCAVM_DIFFERENTIAL_COUNT",
+        if cfg!(debug_assertions) { 400 } else { 4000 },
+    )
+}
+
+/// Runs `check` on each seed and adds up what it reports.
+fn each_seed(kind: &'static str, count: u64, mut check: impl FnMut(u64, &mut Case) -> Finding) -> Tally {
+    let first = number("ORCAVM_DIFFERENTIAL_SEED", 0);
+    let mut tally = Tally::default();
+    for seed in first..first + count {
+        let mut case = Case::new(kind, seed);
+        let finding = check(seed, &mut case);
+        if let Finding::Mismatch(text) = &finding {
+            panic!("the engines disagree: {text}");
+        }
+        tally.add(&finding);
+    }
+    println!("{kind}: {tally:?}");
+    tally
+}
+
+/// The module being tested; tells about it when the test panics or crashes.
+struct Case {
+    kind: &'static str,
+    seed: u64,
+    wasm: Vec<u8>,
+}
+
+impl Case {
+    fn new(kind: &'static str, seed: u64) -> Self {
+        let wasm = Vec::new();
+        fs::write(Self::path(kind, "seed"), seed.to_string()).expect("the folder is writable");
+        Self { kind, seed, wasm }
+    }
+
+    fn path(kind: &str, extension: &str) -> PathBuf {
+        Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("differential-{kind}.{extension}"))
+    }
+}
+
+impl Drop for Case {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            let path = Self::path(self.kind, "wasm");
+            let written = fs::write(&path, &self.wasm);
+            eprintln!(
+                "{} module of seed {} failed; it is in {} ({written:?}); to repeat it alone: \
+                 ORCAVM_DIFFERENTIAL_SEED={} ORCAVM_DIFFERENTIAL_COUNT=1",
+                self.kind,
+                self.seed,
+                path.display(),
+                self.seed
+            );
+        }
+    }
+}
+
+/// How the engines run the module of a seed: each variant of the translator and of
+/// memory access gets its share.
+fn setup(seed: u64, terminates: bool) -> Setup {
+    Setup {
+        fuel: match terminates {
+            true => seed.is_multiple_of(3).then_some(100_000_000),
+            false => Some(20_000),
+        },
+        guard: !seed.is_multiple_of(5),
+    }
+}
+
+#[test]
+fn random_modules_agree() {
+    let tally = each_seed("random", count(), |seed, case| {
+        let mut random = Random::new(seed);
+        let (wasm, terminates) = random.module(seed);
+        case.wasm = wasm;
+        compare::run(
+            &case.wasm,
+            &setup(seed, terminates),
+            &mut random,
+            compare::Strictness::Valid,
+        )
+    });
+    // Otherwise this test says little.
+    assert!(
+        tally.modules < 100 || tally.results > tally.modules,
+        "too few results: {tally:?}"
+    );
+    assert!(
+        tally.refused_by_peer * 10 <= tally.modules,
+        "the peer refuses too much: {tally:?}"
+    );
+    assert!(
+        tally.inconclusive * 2 <= tally.modules,
+        "too little is compared: {tally:?}"
+    );
+}
+
+#[test]
+fn damaged_modules_do_no_harm() {
+    let before = peak_memory();
+    let tally = each_seed("damaged", 2 * count(), |seed, case| {
+        let mut random = Random::new(seed ^ 0x00da_3a6e_d000_0000);
+        case.wasm = random.damaged_module(seed);
+        compare::run(
+            &case.wasm,
+            &setup(seed, false),
+            &mut random,
+            compare::Strictness::Damaged,
+        )
+    });
+    assert!(
+        tally.modules < 100 || tally.refused * 20 > tally.modules,
+        "hardly anything damaged: {tally:?}"
+    );
+    assert!(
+        tally.modules < 100 || tally.results * 10 > tally.modules,
+        "hardly anything runs: {tally:?}"
+    );
+    // Each store is limited to 64 MiB; two of them and the modules are alive at a time.
+    let grown = peak_memory().saturating_sub(before);
+    assert!(grown < 1 << 30, "memory use grew by {grown} bytes");
+}
+
+/// The most memory this process ever had, in bytes; 0 where the system does not say.
+fn peak_memory() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kilobytes = line.and_then(|line| line.trim().trim_end_matches("kB").trim().parse::<u64>().ok());
+    kilobytes.unwrap_or(0) * 1024
+}
