@@ -1,6 +1,8 @@
 //! Loads, stores, copies, globals, `select`, and the operators that work on
 //! memories and tables as a whole.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use super::access::{LoadAs, StoreAs};
 use super::context::{Cx, Pending};
 use super::control::{raise, trap};
@@ -358,6 +360,8 @@ for_each_plain_op!(define_memory_ops);
 
 /// An operator on whole memories, tables or segments.
 pub(crate) trait Bulk {
+    /// Mnemonic.
+    const NAME: &'static str;
     /// Executes it; `args` are its operands' slots, `x` and `y` its indices.
     ///
     /// # Safety
@@ -396,28 +400,44 @@ fn done(result: Result<(), Trap>) -> u64 {
     result.map_or_else(exit::trap, |()| exit::DONE)
 }
 
-/// The exit code of a growth, whose result replaces `arg`.
-unsafe fn grown(cx: *mut Cx, arg: *mut u64, result: Result<Option<u64>, Error>) -> u64 {
-    match result {
-        Ok(old) => {
+/// Grows something, which asks the embedder's limiter; the result replaces
+/// `arg`. Gives the exit code.
+///
+/// # Safety
+/// `cx` is the running context, `arg` the operator's result slot.
+unsafe fn grown(
+    cx: *mut Cx,
+    arg: *mut u64,
+    grow: impl FnOnce(&mut StoreInner, *mut ()) -> Result<Option<u64>, Error>,
+) -> u64 {
+    // SAFETY: the caller's promise.
+    let (inner, store) = unsafe { store_of(cx) };
+    // SAFETY: the running activation outlives the run.
+    let act = unsafe { &*(*(*cx).rt).act };
+    act.set_in_guest(false);
+    let outcome = catch_unwind(AssertUnwindSafe(|| grow(inner, store)));
+    act.set_in_guest(true);
+    let pending = match outcome {
+        Ok(Ok(old)) => {
             let old = old.map_or(u32::MAX, |old| old as u32);
-            // SAFETY: the operator's result slot.
+            // SAFETY: the caller's promise.
             unsafe { arg.write(u64::from(old)) };
-            exit::DONE
+            return exit::DONE;
         }
-        Err(error) => {
-            // SAFETY: `cx` is the running context.
-            unsafe { store_of(cx) }.0.machine.pending = Some(Pending::Error(error));
-            exit::HOST
-        }
-    }
+        Ok(Err(error)) => Pending::Error(error),
+        Err(payload) => Pending::Panic(payload),
+    };
+    // SAFETY: the caller's promise.
+    unsafe { store_of(cx) }.0.machine.pending = Some(pending);
+    exit::HOST
 }
 
 macro_rules! bulk_ops {
-    ($($(#[$doc:meta])* $name:ident |$cx:ident, $args:ident, $x:ident, $y:ident| $body:expr;)*) => {$(
-        $(#[$doc])*
+    ($($name:ident $text:literal |$cx:ident, $args:ident, $x:ident, $y:ident| $body:expr;)*) => {$(
+        #[doc = $text]
         pub(crate) enum $name {}
         impl Bulk for $name {
+            const NAME: &'static str = $text;
             #[allow(clippy::multiple_unsafe_ops_per_block, unused_variables)]
             unsafe fn run($cx: *mut Cx, $args: *mut u64, $x: u32, $y: u32) -> u64 {
                 // SAFETY: the caller's promise: operands are in their slots,
@@ -429,37 +449,29 @@ macro_rules! bulk_ops {
 }
 
 bulk_ops! {
-    /// `memory.size`
-    MemorySize |cx, args, x, y| {
+    MemorySize "memory.size" |cx, args, x, y| {
         args.write(memory(cx, x).get().pages());
         exit::DONE
     };
-    /// `memory.grow`
-    MemoryGrow |cx, args, x, y| {
-        let (inner, store) = store_of(cx);
-        let result = slow::memory_grow(inner, store, memory(cx, x), args.read());
-        grown(cx, args, result)
+    MemoryGrow "memory.grow" |cx, args, x, y| {
+        let (memory, delta) = (memory(cx, x), args.read());
+        grown(cx, args, |inner, store| slow::memory_grow(inner, store, memory, delta))
     };
-    /// `memory.fill`
-    MemoryFill |cx, args, x, y| {
+    MemoryFill "memory.fill" |cx, args, x, y| {
         done(slow::memory_fill(memory(cx, x), args.read(), args.add(1).read() as u8, args.add(2).read()))
     };
-    /// `memory.copy`
-    MemoryCopy |cx, args, x, y| {
+    MemoryCopy "memory.copy" |cx, args, x, y| {
         done(slow::memory_copy(memory(cx, x), memory(cx, y), args.read(), args.add(1).read(), args.add(2).read()))
     };
-    /// `memory.init`
-    MemoryInit |cx, args, x, y| {
+    MemoryInit "memory.init" |cx, args, x, y| {
         let data = store_of(cx).0.instances[(*cx).instance as usize].data(y);
         done(slow::memory_init(memory(cx, x), data, args.read(), args.add(1).read(), args.add(2).read()))
     };
-    /// `data.drop`
-    DataDrop |cx, args, x, y| {
+    DataDrop "data.drop" |cx, args, x, y| {
         store_of(cx).0.instances[(*cx).instance as usize].drop_data(x);
         exit::DONE
     };
-    /// `table.get`
-    TableGet |cx, args, x, y| {
+    TableGet "table.get" |cx, args, x, y| {
         match table_slot(table(cx, x), args.read()) {
             Some(slot) => {
                 args.write(*slot);
@@ -468,8 +480,7 @@ bulk_ops! {
             None => exit::trap(Trap::TableOutOfBounds),
         }
     };
-    /// `table.set`
-    TableSet |cx, args, x, y| {
+    TableSet "table.set" |cx, args, x, y| {
         match table_slot(table(cx, x), args.read()) {
             Some(slot) => {
                 *slot = args.add(1).read();
@@ -478,37 +489,29 @@ bulk_ops! {
             None => exit::trap(Trap::TableOutOfBounds),
         }
     };
-    /// `table.size`
-    TableSize |cx, args, x, y| {
+    TableSize "table.size" |cx, args, x, y| {
         args.write(table(cx, x).get().len);
         exit::DONE
     };
-    /// `table.grow`
-    TableGrow |cx, args, x, y| {
-        let (inner, store) = store_of(cx);
-        let result = slow::table_grow(inner, store, table(cx, x), args.add(1).read(), args.read());
-        grown(cx, args, result)
+    TableGrow "table.grow" |cx, args, x, y| {
+        let (table, delta, init) = (table(cx, x), args.add(1).read(), args.read());
+        grown(cx, args, |inner, store| slow::table_grow(inner, store, table, delta, init))
     };
-    /// `table.fill`
-    TableFill |cx, args, x, y| {
+    TableFill "table.fill" |cx, args, x, y| {
         done(slow::table_fill(table(cx, x), args.read(), args.add(1).read(), args.add(2).read()))
     };
-    /// `table.copy`
-    TableCopy |cx, args, x, y| {
+    TableCopy "table.copy" |cx, args, x, y| {
         done(slow::table_copy(table(cx, x), table(cx, y), args.read(), args.add(1).read(), args.add(2).read()))
     };
-    /// `table.init`
-    TableInit |cx, args, x, y| {
+    TableInit "table.init" |cx, args, x, y| {
         let elems = store_of(cx).0.instances[(*cx).instance as usize].elem(y);
         done(slow::table_init(table(cx, x), elems, args.read(), args.add(1).read(), args.add(2).read()))
     };
-    /// `elem.drop`
-    ElemDrop |cx, args, x, y| {
+    ElemDrop "elem.drop" |cx, args, x, y| {
         store_of(cx).0.instances[(*cx).instance as usize].drop_elem(x);
         exit::DONE
     };
-    /// `ref.func`; the reference stands at `cx` plus `x`.
-    RefFunc |cx, args, x, y| {
+    RefFunc "ref.func" |cx, args, x, y| {
         args.write(cx.byte_add(x as usize).cast::<u64>().read());
         exit::DONE
     };

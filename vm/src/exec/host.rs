@@ -18,8 +18,11 @@ pub struct HostDef {
     /// Its type.
     pub(crate) ty: FuncType,
     /// Reads its parameters from the call's slots and writes its results there.
-    pub(crate) call: Box<dyn Fn(HostCall<'_>) -> Result<(), Error> + Send + Sync>,
+    pub(crate) call: HostClosure,
 }
+
+/// What a host function runs.
+pub(crate) type HostClosure = Box<dyn Fn(HostCall<'_>) -> Result<(), Error> + Send + Sync>;
 
 impl std::fmt::Debug for HostDef {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -149,13 +152,10 @@ pub(crate) unsafe fn call_from_guest(cx: *mut Cx, fp: *mut u64, slots: usize) ->
     // SAFETY: as above.
     unsafe { (*rt).next_frame = before };
     let pending = match outcome {
-        // SAFETY: the control block lives as long as the store.
         Ok(Ok(())) => {
-            return if unsafe { (*(*rt).control).take_pending() } {
-                exit::INTERRUPT
-            } else {
-                exit::DONE
-            };
+            // SAFETY: the control block lives as long as the store.
+            let interrupted = unsafe { (*(*rt).control).take_pending() };
+            return if interrupted { exit::INTERRUPT } else { exit::DONE };
         }
         Ok(Err(error)) => Pending::Error(error),
         Err(payload) => Pending::Panic(payload),

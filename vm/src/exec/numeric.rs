@@ -1,6 +1,7 @@
 //! Numeric operators: types and handlers derived from the opcode table, one
 //! handler per operand variant.
 
+use super::access::touch_frame;
 use super::control::{branch, raise};
 use super::dispatch::{Handler, goto, handler, next};
 use super::exit;
@@ -133,6 +134,9 @@ handler! {
         let a = L::get::<O::In>(&s, BRANCH_SRC, IMM64);
         let b = R::get::<O::In>(&s, BRANCH_SRC + 2 * L::SLOTS, IMM64);
         if O::holds(a, b) == P::TAKEN_IF {
+            if L::SLOTS + R::SLOTS == 0 {
+                touch_frame(&s);
+            }
             branch(s, s.field::<i32>(DST))
         } else {
             s.ip = s.ip.add(const { if L::CONST || R::CONST { SHORT + 8 } else { SHORT } });
@@ -246,6 +250,14 @@ macro_rules! float_max {
         } else {
             $a + $b
         }
+    };
+}
+
+/// A rounding that gives a NaN back as a quiet one (Spec 3.0 §4.3.3): what
+/// implements the rounding need not.
+macro_rules! quiet {
+    ($a:expr, $rounded:expr) => {
+        if $a.is_nan() { $a + $a } else { $rounded }
     };
 }
 

@@ -29,12 +29,11 @@ pub(crate) fn memory_grow(
         .ty()
         .maximum()
         .map(|pages| usize::try_from(pages.saturating_mul(page)).unwrap_or(usize::MAX));
-    if delta > 0 {
-        if let Some(limiter) = inner.limiter(store) {
-            if !limiter.memory_growing(inst.len(), wanted, maximum)? {
-                return Ok(None);
-            }
-        }
+    if delta > 0
+        && let Some(limiter) = inner.limiter(store)
+        && !limiter.memory_growing(inst.len(), wanted, maximum)?
+    {
+        return Ok(None);
     }
     match inst.grow(delta) {
         Some(old) => Ok(Some(old)),
@@ -62,12 +61,11 @@ pub(crate) fn table_grow(
     let to_usize = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
     let wanted = to_usize(inst.len.saturating_add(delta));
     let maximum = inst.ty().maximum().map(to_usize);
-    if delta > 0 {
-        if let Some(limiter) = inner.limiter(store) {
-            if !limiter.table_growing(to_usize(inst.len), wanted, maximum)? {
-                return Ok(None);
-            }
-        }
+    if delta > 0
+        && let Some(limiter) = inner.limiter(store)
+        && !limiter.table_growing(to_usize(inst.len), wanted, maximum)?
+    {
+        return Ok(None);
     }
     match inst.grow(delta, init) {
         Some(old) => Ok(Some(old)),

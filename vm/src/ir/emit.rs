@@ -1,6 +1,7 @@
 //! The code buffer: instructions, their origins, and the last of them, whose
 //! destination may still change.
 
+use super::code::FuncCode;
 use crate::exec::dispatch::Handler;
 use crate::exec::numeric::BinaryInfo;
 
@@ -29,16 +30,32 @@ impl Operand {
 /// An instruction in the making, at most six words.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Instr {
+    prefix: &'static str,
+    name: &'static str,
     words: [u64; 8],
     len: usize,
+    shown: [Option<Operand>; 3],
 }
 
 impl Instr {
-    /// An instruction of `len` bytes, executed by `handler`.
-    pub(crate) fn new(handler: Handler, len: usize) -> Self {
+    /// An instruction of `len` bytes, executed by `handler`; `name` is what a
+    /// listing calls it.
+    pub(crate) fn new(name: &'static str, handler: Handler, len: usize) -> Self {
         let mut words = [0; 8];
         words[0] = handler as usize as u64;
-        Self { words, len: len / 8 }
+        Self {
+            prefix: "",
+            name,
+            words,
+            len: len / 8,
+            shown: [None; 3],
+        }
+    }
+
+    /// Says what else than its name a listing calls the instruction.
+    pub(crate) fn prefix(mut self, prefix: &'static str) -> Self {
+        self.prefix = prefix;
+        self
     }
 
     /// Sets a two-byte field.
@@ -64,6 +81,9 @@ impl Instr {
     pub(crate) fn operands(mut self, at: usize, imm: usize, wide: bool, operands: &[Operand]) -> Self {
         let mut slot_at = at;
         for operand in operands {
+            if let Some(shown) = self.shown.iter_mut().find(|shown| shown.is_none()) {
+                *shown = Some(*operand);
+            }
             match *operand {
                 Operand::Slot(slot) => {
                     self = self.u16(slot_at, slot);
@@ -103,6 +123,44 @@ pub(crate) struct Emitter {
     /// Byte offset in the module of the operator being translated.
     origin: u32,
     last: Option<Last>,
+    /// The instructions as text has them, if a listing is wanted.
+    listing: Option<Vec<Line>>,
+}
+
+/// An instruction of a listing.
+#[derive(Debug)]
+struct Line {
+    at: Position,
+    destination: Option<Operand>,
+    instr: Instr,
+}
+
+impl std::fmt::Display for Operand {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Slot(slot) => write!(f, "s{slot}"),
+            Self::Acc => f.write_str("acc"),
+            Self::Const(value) => write!(f, "{value:#x}"),
+        }
+    }
+}
+
+/// `0008: s3 = i32.add s0, 0x1`, where the number is a byte offset.
+impl std::fmt::Display for Line {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:04x}: ", self.at * 8)?;
+        if let Some(destination) = self.destination {
+            write!(f, "{destination} = ")?;
+        }
+        if !self.instr.prefix.is_empty() {
+            write!(f, "{} ", self.instr.prefix)?;
+        }
+        f.write_str(self.instr.name)?;
+        for (i, operand) in self.instr.shown.iter().flatten().enumerate() {
+            write!(f, "{} {operand}", if i == 0 { "" } else { "," })?;
+        }
+        Ok(())
+    }
 }
 
 impl Emitter {
@@ -111,6 +169,22 @@ impl Emitter {
         self.words.clear();
         self.origins.clear();
         self.last = None;
+        self.listing = None;
+    }
+
+    /// Keeps the instructions for [`Emitter::listing`] from now on.
+    pub(crate) fn keep_listing(&mut self) {
+        self.listing = Some(Vec::new());
+    }
+
+    /// The instructions as text, one a line.
+    pub(crate) fn listing(&self) -> String {
+        self.listing.iter().flatten().map(|line| format!("{line}\n")).collect()
+    }
+
+    /// The line of the instruction at a position, the last one.
+    fn line_at(&mut self, at: Position) -> Option<&mut Line> {
+        self.listing.as_mut()?.last_mut().filter(|line| line.at == at)
     }
 
     /// Says which operator the next instructions come from.
@@ -138,6 +212,13 @@ impl Emitter {
         }
         self.words.extend_from_slice(&instr.words[..instr.len]);
         self.last = None;
+        if let Some(listing) = &mut self.listing {
+            listing.push(Line {
+                at,
+                destination: None,
+                instr: *instr,
+            });
+        }
         at
     }
 
@@ -175,6 +256,9 @@ impl Emitter {
     pub(crate) fn redirect_to_acc(&mut self, last: Last) {
         self.words[last.at] = last.to_acc as usize as u64;
         self.last = None;
+        if let Some(line) = self.line_at(last.at) {
+            line.destination = Some(Operand::Acc);
+        }
     }
 
     /// Gives the last instruction another destination slot.
@@ -182,11 +266,17 @@ impl Emitter {
         let word = &mut self.words[last.at + 1];
         *word = *word & !0xffff | u64::from(slot);
         self.last = None;
+        if let Some(line) = self.line_at(last.at) {
+            line.destination = Some(Operand::Slot(slot));
+        }
     }
 
     /// Takes the last instruction back.
     pub(crate) fn take_back(&mut self, last: Last) {
         self.words.truncate(last.at);
+        if let Some(listing) = &mut self.listing {
+            listing.pop();
+        }
         while self
             .origins
             .last()
@@ -221,7 +311,10 @@ impl Emitter {
     }
 
     /// The finished code and origins; the buffers stay with the emitter.
-    pub(crate) fn finish(&self) -> (Box<[u64]>, Box<[(u32, u32)]>) {
-        (self.words.as_slice().into(), self.origins.as_slice().into())
+    pub(crate) fn finish(&self) -> FuncCode {
+        FuncCode {
+            words: self.words.as_slice().into(),
+            origins: self.origins.as_slice().into(),
+        }
     }
 }

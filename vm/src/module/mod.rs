@@ -11,7 +11,7 @@ use std::sync::{Arc, OnceLock};
 
 pub(crate) use self::index::{FuncIdx, GlobalIdx, MemoryIdx, TableIdx, TypeId, TypeIdx, TypeRegistry};
 use self::names::Names;
-use crate::types::{ExternType, FuncType, GlobalType, MemoryType, RefType, TableType};
+use crate::types::{ExternType, FuncType, GlobalType, MemoryType, TableType};
 
 /// A parsed and validated module.
 #[derive(Debug)]
@@ -116,8 +116,6 @@ pub(crate) enum ExportKind {
 pub(crate) struct ElemSegment {
     /// What instantiation does with it.
     pub(crate) kind: ElemKind,
-    /// Type of its elements.
-    pub(crate) ty: RefType,
     /// Its elements.
     pub(crate) items: ElemItems,
 }

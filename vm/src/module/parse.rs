@@ -18,7 +18,7 @@ use super::{
 };
 use crate::error::{LoadError, LoadErrorKind};
 use crate::ir::translate::{HEADER_SLOTS, MAX_FRAME_SLOTS};
-use crate::types::{FuncType, GlobalType, MemoryType, RefType, TableType, Unsupported};
+use crate::types::{FuncType, GlobalType, MemoryType, TableType, Unsupported};
 
 /// Bytes of bodies from which on validation is worth several threads.
 const PARALLEL_BYTES: usize = 256 << 10;
@@ -221,7 +221,6 @@ impl Builder {
             Payload::ElementSection(section) => {
                 for element in section {
                     let element = element?;
-                    let offset = element.range.start;
                     let kind = match &element.kind {
                         ElementKind::Passive => ElemKind::Passive,
                         ElementKind::Declared => ElemKind::Declared,
@@ -233,27 +232,24 @@ impl Builder {
                             offset: self.const_expr(offset_expr)?,
                         },
                     };
-                    let (ty, items) = match element.items {
+                    let items = match element.items {
                         ElementItems::Functions(funcs) => {
                             let funcs: Box<[FuncIdx]> = funcs
                                 .into_iter()
                                 .map(|func| func.map(FuncIdx::new))
                                 .collect::<Result<_, _>>()?;
                             self.escaped.extend(funcs.iter().copied());
-                            (RefType::FUNCREF, ElemItems::Funcs(funcs))
+                            ElemItems::Funcs(funcs)
                         }
-                        ElementItems::Expressions(ty, exprs) => {
+                        ElementItems::Expressions(_, exprs) => {
                             let exprs = exprs
                                 .into_iter()
                                 .map(|expr| self.const_expr(&expr?))
                                 .collect::<Result<_, _>>()?;
-                            (
-                                RefType::from_wasm(ty).map_err(|e| unsupported(e, offset))?,
-                                ElemItems::Exprs(exprs),
-                            )
+                            ElemItems::Exprs(exprs)
                         }
                     };
-                    self.data.elems.push(ElemSegment { kind, ty, items });
+                    self.data.elems.push(ElemSegment { kind, items });
                 }
             }
             Payload::DataSection(section) => {
@@ -400,7 +396,7 @@ fn validate_bodies(module: &ModuleData, waiting: &[Waiting<'_>], threads: usize)
     };
     std::thread::scope(|scope| {
         for _ in 1..threads {
-            scope.spawn(&work);
+            scope.spawn(work);
         }
         work();
     });

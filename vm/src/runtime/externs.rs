@@ -152,10 +152,10 @@ impl Memory {
 /// Makes a memory in a store whose counts have been checked.
 pub(crate) fn new_memory(inner: &mut StoreInner, whole: *mut (), ty: MemoryType) -> Result<MemoryRef, Error> {
     let bytes = |pages: u64| usize::try_from(pages.saturating_mul(ty.page_size())).unwrap_or(usize::MAX);
-    if let Some(limiter) = inner.limiter(whole) {
-        if !limiter.memory_growing(0, bytes(ty.minimum()), ty.maximum().map(bytes))? {
-            return Err(LimitError::MemoryUnavailable { pages: ty.minimum() }.into());
-        }
+    if let Some(limiter) = inner.limiter(whole)
+        && !limiter.memory_growing(0, bytes(ty.minimum()), ty.maximum().map(bytes))?
+    {
+        return Err(LimitError::MemoryUnavailable { pages: ty.minimum() }.into());
     }
     let guarding = Guarding::of(&ty, inner.engine.config().guard);
     let memory = MemoryInst::new(ty, guarding).or_else(|error| match guarding {
@@ -274,10 +274,10 @@ impl Table {
 /// Makes a table in a store whose counts have been checked.
 pub(crate) fn new_table(inner: &mut StoreInner, whole: *mut (), ty: TableType, init: u64) -> Result<TableRef, Error> {
     let to_usize = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
-    if let Some(limiter) = inner.limiter(whole) {
-        if !limiter.table_growing(0, to_usize(ty.minimum()), ty.maximum().map(to_usize))? {
-            return Err(LimitError::TableUnavailable { elements: ty.minimum() }.into());
-        }
+    if let Some(limiter) = inner.limiter(whole)
+        && !limiter.table_growing(0, to_usize(ty.minimum()), ty.maximum().map(to_usize))?
+    {
+        return Err(LimitError::TableUnavailable { elements: ty.minimum() }.into());
     }
     let table = TableInst::new(ty, init)?;
     Ok(inner.add_table(table))

@@ -5,8 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::engine::Engine;
 use crate::error::{Error, LoadError, LoadErrorKind};
+use crate::exec::memory::Guarding;
 use crate::ir::code::{CodeOptions, CodeSet};
-use crate::module::ModuleData;
+use crate::ir::translate::listing;
+use crate::module::{FuncIdx, ModuleData};
 use crate::types::ExternType;
 
 /// A module. Cheap to clone; clones, and all instances, share what was
@@ -114,6 +116,48 @@ impl Module {
     pub fn custom_sections<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> + 'a {
         let named = self.0.data.customs.iter().filter(move |(own, _)| &**own == name);
         named.filter_map(|(_, range)| self.0.data.bytes.get(range.clone()))
+    }
+
+    /// The interpreter's code of a function as text, as it is for an instance
+    /// with the engine's default memories: an instruction a line, each with
+    /// its byte offset, and operands as slots of the frame (`s0`), the
+    /// accumulator (`acc`) or constants. For people: the form changes from
+    /// version to version. `None` if the module defines no such function.
+    ///
+    /// ```
+    /// use vm::{Engine, Module};
+    ///
+    /// # fn main() -> Result<(), vm::Error> {
+    /// let module = Module::new(
+    ///     &Engine::default(),
+    ///     "(module (func (param i32) (result i32) (i32.add (local.get 0) (i32.const 1))))",
+    /// )?;
+    /// let code = module.code_listing(0)?.unwrap();
+    /// assert!(code.starts_with("0000: acc = i32.add s0, 0x1\n"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// If the function cannot be translated.
+    pub fn code_listing(&self, func_index: u32) -> Result<Option<String>, Error> {
+        let data = &self.0.data;
+        let defined = (func_index as usize).checked_sub(data.num_imported_funcs);
+        if defined.is_none_or(|i| i >= data.bodies.len()) {
+            return Ok(None);
+        }
+        let config = self.0.engine.config();
+        let guarding = |ty| Guarding::of(ty, config.guard);
+        let options = CodeOptions {
+            fuel: config.fuel,
+            depth: config.max_depth.is_some(),
+            checked: data
+                .memories
+                .iter()
+                .map(|ty| guarding(ty) == Guarding::Checked)
+                .collect(),
+        };
+        listing(&self.code(options), FuncIdx::new(func_index)).map(Some)
     }
 
     pub(crate) fn data(&self) -> &Arc<ModuleData> {

@@ -107,8 +107,11 @@ pub struct StoreInner {
     /// Values that `externref`s refer to; slot values are indices plus one.
     pub(crate) externs: Vec<Box<dyn Any + Send + Sync>>,
     limiter_of: Option<LimiterOf>,
+    #[allow(clippy::vec_box, reason = "running code has their addresses")]
     memories: Vec<Box<MemoryInst>>,
+    #[allow(clippy::vec_box, reason = "running code has their addresses")]
     tables: Vec<Box<TableInst>>,
+    #[allow(clippy::vec_box, reason = "running code has their addresses")]
     host_funcs: Vec<Box<HostFunc>>,
     host_globals: Vec<HostGlobal>,
 }

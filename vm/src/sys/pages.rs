@@ -84,6 +84,7 @@ mod imp {
     ///
     /// # Safety
     /// As for [`protect`].
+    #[cfg_attr(not(test), allow(dead_code, reason = "what unmapping regions will need"))]
     pub(crate) unsafe fn reset(at: *mut u8, len: usize) -> io::Result<()> {
         // On Linux no moment passes in which the pages are unmapped, so that
         // no other mapping can come to stand between a guest's pages.
@@ -161,6 +162,7 @@ mod imp {
     ///
     /// # Safety
     /// None is needed.
+    #[cfg_attr(not(test), allow(dead_code, reason = "what unmapping regions will need"))]
     pub(crate) unsafe fn reset(_at: *mut u8, _len: usize) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }

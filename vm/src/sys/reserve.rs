@@ -77,6 +77,7 @@ impl Reservation {
     ///
     /// # Errors
     /// As for [`Reservation::commit`].
+    #[cfg_attr(not(test), allow(dead_code, reason = "what unmapping regions will need"))]
     pub(crate) fn decommit(&self, offset: usize, len: usize) -> io::Result<()> {
         let Some(at) = self.range(offset, len)? else {
             return Ok(());

@@ -73,10 +73,10 @@ impl Translator<'_> {
     /// Opens a block; its parameters are in their temporaries.
     fn open(&mut self, blockty: BlockType, kind: impl FnOnce(&mut Self) -> Result<Kind, Stop>) -> Result<(), Stop> {
         let (params, results) = self.block_types(blockty)?;
-        self.flush_locals();
+        self.spill_locals();
         let height = self.stack.len() - params.len();
         for at in (height..self.stack.len()).rev() {
-            self.to_temp(at);
+            self.spill(at);
         }
         let kind = kind(self)?;
         self.frames.push(Frame {
@@ -234,7 +234,7 @@ impl Translator<'_> {
         }
         let (arity, height) = (frame.arity(), frame.height);
         self.move_operands(arity, height, only);
-        let from = self.emit.push(&Instr::new(ctl::br, 16));
+        let from = self.emit.push(&Instr::new("br", ctl::br, 16));
         self.link(index, Fixup { from, field: 8 })
     }
 
@@ -253,25 +253,25 @@ impl Translator<'_> {
     fn conditional_branch(&mut self, condition: Operand, if_true: bool) -> Fixup {
         let mut condition = condition;
         let mut if_true = if_true;
-        if let Operand::Slot(slot) = condition {
-            if let Some((last, (info, left, right))) =
+        if let Operand::Slot(slot) = condition
+            && let Some((last, (info, left, right))) =
                 self.emit.last_into(slot).and_then(|last| Some((last, last.compare?)))
-            {
-                self.emit.take_back(last);
-                let equal = std::ptr::eq(info, I32Eq::info());
-                if right == Operand::Const(0) && (equal || std::ptr::eq(info, I32Ne::info())) {
-                    condition = left;
-                    if_true ^= equal;
-                } else if let Some(compare) = &info.compare {
-                    let handler = compare.branch[usize::from(if_true)][left.kind()][right.kind()];
-                    let constant = matches!(left, Operand::Const(_)) || matches!(right, Operand::Const(_));
-                    let instr =
-                        Instr::new(handler, if constant { 24 } else { 16 }).operands(12, 16, info.wide, &[left, right]);
-                    return Fixup {
-                        from: self.emit.push(&instr),
-                        field: 8,
-                    };
-                }
+        {
+            self.emit.take_back(last);
+            let equal = std::ptr::eq(info, I32Eq::info());
+            if right == Operand::Const(0) && (equal || std::ptr::eq(info, I32Ne::info())) {
+                condition = left;
+                if_true ^= equal;
+            } else if let Some(compare) = &info.compare {
+                let handler = compare.branch[usize::from(if_true)][left.kind()][right.kind()];
+                let constant = matches!(left, Operand::Const(_)) || matches!(right, Operand::Const(_));
+                let instr = Instr::new(info.name, handler, if constant { 24 } else { 16 })
+                    .prefix(if if_true { "br_if" } else { "br_if_not" })
+                    .operands(12, 16, info.wide, &[left, right]);
+                return Fixup {
+                    from: self.emit.push(&instr),
+                    field: 8,
+                };
             }
         }
         let condition = match condition {
@@ -284,7 +284,8 @@ impl Translator<'_> {
             slot @ Operand::Slot(_) => self.fold(slot),
         };
         let handlers = if if_true { &ctl::BR_IF } else { &ctl::BR_IF_ZERO };
-        let instr = Instr::new(handlers[condition.kind()], 16).operands(12, 0, false, &[condition]);
+        let name = if if_true { "br_if" } else { "br_if_not" };
+        let instr = Instr::new(name, handlers[condition.kind()], 16).operands(12, 0, false, &[condition]);
         Fixup {
             from: self.emit.push(&instr),
             field: 8,
@@ -338,7 +339,7 @@ impl Translator<'_> {
             }
         }
         let count = targets.len() + 1;
-        let instr = Instr::new(ctl::BR_TABLE[index.kind()], 16)
+        let instr = Instr::new("br_table", ctl::BR_TABLE[index.kind()], 16)
             .operands(8, 0, false, &[index])
             .u32(12, count);
         let from = self.emit.push(&instr);
@@ -374,10 +375,10 @@ impl Translator<'_> {
             return;
         }
         for at in (self.stack.len() - n..self.stack.len()).rev() {
-            if let Operand::Slot(slot) = self.operand_at(at) {
-                if usize::from(slot) < n {
-                    self.to_temp(at);
-                }
+            if let Operand::Slot(slot) = self.operand_at(at)
+                && usize::from(slot) < n
+            {
+                self.spill(at);
             }
         }
     }
@@ -400,14 +401,14 @@ impl Translator<'_> {
             }
         }
         if self.code.options().depth {
-            self.emit.push(&Instr::new(ctl::count_leave, 8));
+            self.emit.push(&Instr::new("count_leave", ctl::count_leave, 8));
         }
         let instr = match one {
             Some((operand, ty)) => {
                 let len = if matches!(operand, Operand::Const(_)) { 24 } else { 16 };
-                Instr::new(ctl::RET_ONE[ty.class()][operand.kind()], len).operands(10, 16, true, &[operand])
+                Instr::new("ret_one", ctl::RET_ONE[ty.class()][operand.kind()], len).operands(10, 16, true, &[operand])
             }
-            None => Instr::new(ctl::ret, 16),
+            None => Instr::new("ret", ctl::ret, 16),
         };
         self.emit.push(&instr.u16(8, header));
         Ok(())
@@ -419,7 +420,7 @@ impl Translator<'_> {
     fn arguments(&mut self, ty: &FuncType) -> Result<(u32, u32), Stop> {
         let first = self.stack.len() - ty.params().len();
         for at in (first..self.stack.len()).rev() {
-            self.to_temp(at);
+            self.spill(at);
         }
         self.stack.truncate(first);
         let slots = ty.slots() as usize;
@@ -437,12 +438,12 @@ impl Translator<'_> {
         let (delta, header) = self.arguments(&ty)?;
         if func.index() < self.module.num_imported_funcs {
             let record = u32::try_from(self.code.cx_layout().import(func.index()))?;
-            let call = Instr::new(ctl::call_import, 24).u32(8, record);
+            let call = Instr::new("call_import", ctl::call_import, 24).u32(8, record);
             self.emit.push(&call.u32(16, delta).u32(20, header));
             self.emit
-                .push(&Instr::new(ctl::landing, 16).u32(8, delta).u32(12, header));
+                .push(&Instr::new("landing", ctl::landing, 16).u32(8, delta).u32(12, header));
         } else {
-            let call = Instr::new(ctl::call, 24).u64(8, self.cell_address(func)?);
+            let call = Instr::new("call", ctl::call, 24).u64(8, self.cell_address(func)?);
             self.emit.push(&call.u32(16, delta).u32(20, header));
         }
         Ok(())
@@ -465,13 +466,13 @@ impl Translator<'_> {
         // copies to slots leave the accumulator alone.
         let (delta, header) = self.arguments(&ty)?;
         let table = u32::try_from(self.code.cx_layout().table(table as usize))?;
-        let call = Instr::new(ctl::CALL_INDIRECT[index.kind()], 32)
+        let call = Instr::new("call_indirect", ctl::CALL_INDIRECT[index.kind()], 32)
             .operands(8, 0, false, &[index])
             .u32(12, table)
             .u32(16, id);
         self.emit.push(&call.u32(24, delta).u32(28, header));
         self.emit
-            .push(&Instr::new(ctl::landing, 16).u32(8, delta).u32(12, header));
+            .push(&Instr::new("landing", ctl::landing, 16).u32(8, delta).u32(12, header));
         Ok(())
     }
 }

@@ -38,6 +38,8 @@ pub(crate) struct Scratch {
     stack: OperandStack,
     frames: Vec<Frame>,
     locals: Vec<Ty>,
+    /// Whether the instructions are kept as text.
+    listing: bool,
 }
 
 /// Translates function `func` of the module of `code`.
@@ -57,8 +59,21 @@ pub(crate) fn translate(code: &CodeSet, func: FuncIdx, scratch: &mut Scratch) ->
     let body = FunctionBody::new(BinaryReader::new(bytes, body.range.start as u64));
     let mut translator = Translator::new(code, module, func, scratch);
     translator.function(&body).map_err(|_| too_large())?;
-    let (words, origins) = translator.emit.finish();
-    Ok(FuncCode { words, origins })
+    Ok(translator.emit.finish())
+}
+
+/// The code of function `func` as text: an instruction a line, operands as
+/// slots of the frame (`s0`), accumulator (`acc`) or constants.
+///
+/// # Errors
+/// As [`translate`].
+pub(crate) fn listing(code: &CodeSet, func: FuncIdx) -> Result<String, Error> {
+    let mut scratch = Scratch {
+        listing: true,
+        ..Scratch::default()
+    };
+    translate(code, func, &mut scratch)?;
+    Ok(scratch.emitter.listing())
 }
 
 /// Why a translation stops: a limit, or a body that was not validated.
@@ -168,7 +183,7 @@ macro_rules! translate_operator {
                         Ok(())
                     }
                     Operator::Unreachable => {
-                        self.emit.push(&Instr::new(ctl::unreachable, 8));
+                        self.emit.push(&Instr::new("unreachable", ctl::unreachable, 8));
                         self.stop();
                         Ok(())
                     }
@@ -240,8 +255,12 @@ impl<'a> Translator<'a> {
             stack,
             frames,
             locals,
+            listing,
         } = scratch;
         emitter.reset();
+        if *listing {
+            emitter.keep_listing();
+        }
         frames.clear();
         locals.clear();
         let ty = module.func_type(func);
@@ -303,13 +322,16 @@ impl<'a> Translator<'a> {
     /// What a function does before its first operator.
     fn prologue(&mut self) -> Result<(), Stop> {
         if self.code.options().depth {
-            self.emit.push(&Instr::new(ctl::count_enter, 8));
+            self.emit.push(&Instr::new("count_enter", ctl::count_enter, 8));
         }
         let zeroed = self.locals.len() - self.params;
         if zeroed > 0 {
             let first = u16::try_from(self.slots + HEADER_SLOTS)?;
-            self.emit
-                .push(&Instr::new(ctl::enter, 16).u16(8, first).u16(10, u16::try_from(zeroed)?));
+            self.emit.push(
+                &Instr::new("enter", ctl::enter, 16)
+                    .u16(8, first)
+                    .u16(10, u16::try_from(zeroed)?),
+            );
         }
         self.frames.push(Frame::function(self.results.len()));
         self.begin_fuel();
@@ -340,7 +362,7 @@ impl<'a> Translator<'a> {
     fn begin_fuel(&mut self) {
         if self.code.options().fuel {
             self.end_fuel();
-            self.fuel = Some((self.emit.push(&Instr::new(ctl::fuel, 16)), 0));
+            self.fuel = Some((self.emit.push(&Instr::new("fuel", ctl::fuel, 16)), 0));
         }
     }
 
@@ -403,11 +425,11 @@ impl<'a> Translator<'a> {
     /// it in the accumulator. The operand must have been popped.
     fn fold(&mut self, operand: Operand) -> Operand {
         // A local's slot is never the destination of `last`: see `local_set`.
-        if let Operand::Slot(slot) = operand {
-            if let Some(last) = self.emit.last_into(slot) {
-                self.emit.redirect_to_acc(last);
-                return Operand::Acc;
-            }
+        if let Operand::Slot(slot) = operand
+            && let Some(last) = self.emit.last_into(slot)
+        {
+            self.emit.redirect_to_acc(last);
+            return Operand::Acc;
         }
         operand
     }
@@ -441,7 +463,7 @@ impl<'a> Translator<'a> {
     fn copy_to(&mut self, operand: Operand, ty: Ty, slot: u16) {
         let handlers: &[Handler; 2] = &data::COPY[ty.class()][operand.kind()];
         let len = if matches!(operand, Operand::Const(_)) { 24 } else { 16 };
-        let instr = Instr::new(handlers[0], len).operands(10, 16, true, &[operand]);
+        let instr = Instr::new("copy", handlers[0], len).operands(10, 16, true, &[operand]);
         self.emit.push_result(instr, slot, handlers[1]);
     }
 }

@@ -68,7 +68,7 @@ impl Translator<'_> {
             _ => (16, 12),
         };
         let [to_slot, to_acc] = info.handlers[left.kind()][right.kind()];
-        let instr = Instr::new(to_slot, len).operands(10, imm, info.wide, &[left, right]);
+        let instr = Instr::new(info.name, to_slot, len).operands(10, imm, info.wide, &[left, right]);
         self.push_result(instr, to_acc, info.out);
         if info.compare.is_some() {
             self.emit.note_compare(info, left, right);
@@ -79,16 +79,14 @@ impl Translator<'_> {
     /// comparison with zero.
     pub(super) fn eqz(&mut self, equal: &'static BinaryInfo) {
         let (operand, ty) = self.pop();
-        if let (Operand::Slot(slot), false) = (operand, equal.wide) {
-            if let Some(last) = self.emit.last_into(slot) {
-                if let Some((info, left, right)) = last.compare {
-                    if let Some(negated) = info.compare.as_ref().and_then(|compare| compare.negated) {
-                        self.emit.take_back(last);
-                        self.emit_binary(negated(), left, right);
-                        return;
-                    }
-                }
-            }
+        if let (Operand::Slot(slot), false) = (operand, equal.wide)
+            && let Some(last) = self.emit.last_into(slot)
+            && let Some((info, left, right)) = last.compare
+            && let Some(negated) = info.compare.as_ref().and_then(|compare| compare.negated)
+        {
+            self.emit.take_back(last);
+            self.emit_binary(negated(), left, right);
+            return;
         }
         let operand = self.constant_to_acc(operand, ty);
         self.emit_binary(equal, operand, Operand::Const(0));
@@ -99,7 +97,7 @@ impl Translator<'_> {
         let (operand, ty) = self.pop();
         let operand = self.constant_to_acc(operand, ty);
         let [to_slot, to_acc] = info.handlers[operand.kind()];
-        let instr = Instr::new(to_slot, 16).operands(10, 16, false, &[operand]);
+        let instr = Instr::new(info.name, to_slot, 16).operands(10, 16, false, &[operand]);
         self.push_result(instr, to_acc, info.out);
         Ok(())
     }
@@ -107,10 +105,10 @@ impl Translator<'_> {
     /// The variant of an address operand, already popped, and its offset.
     fn address(&mut self, operand: Operand, offset: u64) -> Result<(usize, Operand, u32), Stop> {
         let offset = u32::try_from(offset)?;
-        if let Operand::Const(base) = operand {
-            if let Ok(whole) = u32::try_from(base + u64::from(offset)) {
-                return Ok((2, Operand::Acc, whole));
-            }
+        if let Operand::Const(base) = operand
+            && let Ok(whole) = u32::try_from(base + u64::from(offset))
+        {
+            return Ok((2, Operand::Acc, whole));
         }
         Ok((operand.kind(), operand, offset))
     }
@@ -126,7 +124,7 @@ impl Translator<'_> {
         let memory = memory_of(memarg)?;
         let checked = self.is_checked(memory);
         let [to_slot, to_acc] = info.handlers[usize::from(checked)][variant];
-        let mut instr = Instr::new(to_slot, if checked { 24 } else { 16 })
+        let mut instr = Instr::new(info.name, to_slot, if checked { 24 } else { 16 })
             .operands(10, 16, false, &[operand])
             .u32(12, offset);
         if checked {
@@ -165,7 +163,7 @@ impl Translator<'_> {
         let len = imm + if matches!(value, Operand::Const(_)) { 8 } else { 0 };
         let handler = info.handlers[usize::from(checked)][variant][value.kind()];
         // The value's field has its own place whatever the address is.
-        let mut instr = Instr::new(handler, len)
+        let mut instr = Instr::new(info.name, handler, len)
             .operands(8, imm, false, &[operand])
             .operands(10, imm, info.wide, &[value])
             .u32(12, offset);
@@ -194,7 +192,7 @@ impl Translator<'_> {
         let (x, y) = (constant(first), constant(second));
         let [to_slot, to_acc] = data::SELECT[ty.class()][x][y][condition.kind()];
         let mut instr =
-            Instr::new(to_slot, 16 + 8 * (x + y)).operands(10, 0, false, &slots(&[first, second, condition]));
+            Instr::new("select", to_slot, 16 + 8 * (x + y)).operands(10, 0, false, &slots(&[first, second, condition]));
         let mut imm = 16;
         for operand in [first, second] {
             if let Operand::Const(value) = operand {
@@ -234,12 +232,12 @@ impl Translator<'_> {
     /// Saves the value of a local for the operands that mean it.
     fn preserve(&mut self, local: u32) {
         while let Some(at) = self.stack.topmost_of(local) {
-            self.to_temp(at);
+            self.spill(at);
         }
     }
 
     /// Brings the operand at a position into its temporary.
-    pub(super) fn to_temp(&mut self, at: usize) {
+    pub(super) fn spill(&mut self, at: usize) {
         let operand = self.operand_at(at);
         let slot = self.temp_slot(at);
         if operand != Operand::Slot(slot) {
@@ -251,9 +249,9 @@ impl Translator<'_> {
 
     /// Brings all operands that mean locals into their temporaries, before
     /// control may take ways on which the locals differ.
-    pub(super) fn flush_locals(&mut self) {
+    pub(super) fn spill_locals(&mut self) {
         while let Some((at, _)) = self.stack.take_local() {
-            self.to_temp(at);
+            self.spill(at);
         }
     }
 
@@ -262,7 +260,7 @@ impl Translator<'_> {
         let ty = super::own_ty(&self.module.globals.get(global.index()).ok_or(Stop)?.content());
         let (kind, offset) = self.global_place(global)?;
         let [to_slot, to_acc] = data::GLOBAL_GET[ty.class()][kind];
-        self.push_result(Instr::new(to_slot, 16).u32(12, offset), to_acc, ty);
+        self.push_result(Instr::new("global.get", to_slot, 16).u32(12, offset), to_acc, ty);
         Ok(())
     }
 
@@ -274,7 +272,7 @@ impl Translator<'_> {
         let handler = data::GLOBAL_SET[ty.class()][kind][operand.kind()];
         let len = if matches!(operand, Operand::Const(_)) { 24 } else { 16 };
         self.emit.push(
-            &Instr::new(handler, len)
+            &Instr::new("global.set", handler, len)
                 .operands(10, 16, true, &[operand])
                 .u32(12, offset),
         );
@@ -294,12 +292,12 @@ impl Translator<'_> {
     pub(super) fn bulk<O: Bulk>(&mut self, operands: usize, result: Option<Ty>, x: u32, y: u32) -> Result<(), Stop> {
         let first = self.stack.len() - operands;
         for at in (first..self.stack.len()).rev() {
-            self.to_temp(at);
+            self.spill(at);
         }
         self.stack.truncate(first);
         let base = self.temp_slot(first);
         self.emit.push(
-            &Instr::new(data::bulk_handler::<O>(), 24)
+            &Instr::new(O::NAME, data::bulk_handler::<O>(), 24)
                 .u16(8, base)
                 .u32(12, x)
                 .u32(16, y),
