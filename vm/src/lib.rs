@@ -51,8 +51,10 @@ pub(crate) mod trap;
 pub(crate) mod types;
 
 pub use error::{
-    Error, HostError, LimitError, LinkError, LoadError, LoadErrorKind, MemoryAccessError, TrapError, TypeError,
+    Error, HostError, LimitError, LinkError, LoadError, LoadErrorKind, MemoryAccessError, ResourceError, TrapError,
+    TypeError,
 };
+pub use runtime::context::{AsContext, AsContextMut, Caller, StoreContext, StoreContextMut};
 pub use runtime::engine::{Config, Engine};
 pub use runtime::externs::{Export, Extern, Global, Memory, Table};
 pub use runtime::func::{Func, TypedFunc};
@@ -60,8 +62,9 @@ pub use runtime::instance::Instance;
 pub use runtime::limits::{ResourceLimiter, StoreLimits, StoreLimitsBuilder};
 pub use runtime::linker::Linker;
 pub use runtime::module::{ExportType, ImportType, Module};
-pub use runtime::store::{AsContext, AsContextMut, Caller, InterruptHandle, Store, StoreContext, StoreContextMut};
+pub use runtime::store::{InterruptHandle, Store};
 pub use runtime::typed::{IntoFunc, WasmParams, WasmResults, WasmRet, WasmTy};
 pub use runtime::val::{ExternRef, Ref, Val};
 pub use trap::{FrameInfo, Trap, WasmBacktrace};
+pub use types::memory::MemoryTypeBuilder;
 pub use types::{ExternType, FuncType, GlobalType, HeapType, MemoryType, Mutability, RefType, TableType, ValType};

@@ -1,17 +1,34 @@
 //! Structure (Spec 3.0 §2.5): what a module consists of, once parsed and
 //! validated. Immutable, and shared by all who run the module.
+//!
+//! A [`ModuleData`] comes from [`ModuleData::parse`] only, so all its indices
+//! and ranges are in bounds. What is large in real modules (code, data, names)
+//! stays in the module's bytes, as ranges; besides, a module takes some tens
+//! of bytes per function, segment, import and export.
 
+mod const_expr;
 mod index;
 mod names;
 mod parse;
+mod proposals;
+mod sections;
+#[cfg(all(test, feature = "wat"))]
+mod tests;
+mod validate;
 
-use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
+pub(crate) use self::const_expr::{ConstExpr, ConstOp};
 pub(crate) use self::index::{FuncIdx, GlobalIdx, MemoryIdx, TableIdx, TypeId, TypeIdx, TypeRegistry};
 use self::names::Names;
 use crate::types::{ExternType, FuncType, GlobalType, MemoryType, TableType};
+
+/// Slots that no function's frame may exceed: instructions name slots in 16
+/// bits. Validation refuses functions that need more.
+pub(crate) const MAX_FRAME_SLOTS: usize = 65_535;
+/// Slots of a frame's header.
+pub(crate) const HEADER_SLOTS: usize = 2;
 
 /// A parsed and validated module.
 #[derive(Debug)]
@@ -46,8 +63,8 @@ pub(crate) struct ModuleData {
     pub(crate) global_inits: Vec<ConstExpr>,
     /// Exports, in order.
     pub(crate) exports: Vec<Export>,
-    /// Positions in `exports` by name.
-    pub(crate) export_names: HashMap<Box<str>, usize>,
+    /// Positions in `exports`, by ascending name.
+    exports_by_name: Box<[u32]>,
     /// The start function.
     pub(crate) start: Option<FuncIdx>,
     /// Element segments.
@@ -60,7 +77,7 @@ pub(crate) struct ModuleData {
     pub(crate) num_escaped: usize,
     /// Those functions, ascending.
     escaped: Vec<FuncIdx>,
-    /// Custom sections: name and content.
+    /// Custom sections: name, and where in the bytes the content is.
     pub(crate) customs: Vec<(Box<str>, Range<usize>)>,
     names: OnceLock<Names>,
 }
@@ -173,33 +190,10 @@ pub(crate) enum DataKind {
 pub(crate) struct FuncBody {
     /// Locals and code, in the module's bytes.
     pub(crate) range: Range<usize>,
-}
-
-/// A constant expression (Spec 3.0 §3.4.11): operators in order.
-#[derive(Debug)]
-pub(crate) struct ConstExpr(pub(crate) smallvec::SmallVec<[ConstOp; 1]>);
-
-/// An operator of a constant expression.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum ConstOp {
-    /// A constant, as a slot; null references are 0.
-    Const(u64),
-    /// `global.get`
-    GlobalGet(GlobalIdx),
-    /// `ref.func`
-    RefFunc(FuncIdx),
-    /// `i32.add`
-    I32Add,
-    /// `i32.sub`
-    I32Sub,
-    /// `i32.mul`
-    I32Mul,
-    /// `i64.add`
-    I64Add,
-    /// `i64.sub`
-    I64Sub,
-    /// `i64.mul`
-    I64Mul,
+    /// Operands that are on the operand stack at once, at most.
+    pub(crate) max_stack: u32,
+    /// Locals, parameters included.
+    pub(crate) num_locals: u32,
 }
 
 impl ModuleData {
@@ -231,7 +225,13 @@ impl ModuleData {
 
     /// What is exported under a name.
     pub(crate) fn export(&self, name: &str) -> Option<&Export> {
-        self.exports.get(*self.export_names.get(name)?)
+        let named = |position: u32| self.exports.get(position as usize);
+        let order = |position: &u32| named(*position).map(|export| &*export.name).cmp(&Some(name));
+        named(
+            *self
+                .exports_by_name
+                .get(self.exports_by_name.binary_search_by(order).ok()?)?,
+        )
     }
 
     /// The type of an import.
@@ -256,12 +256,13 @@ impl ModuleData {
 
     /// The name of the module, if it has one.
     pub(crate) fn module_name(&self) -> Option<&str> {
-        self.names().module.as_deref()
+        self.names().module()
     }
 
-    /// The name of a function: from the name section, or an export's.
+    /// The name of a function: from the name section, or else an export's, or
+    /// else an import's.
     pub(crate) fn func_name(&self, func: FuncIdx) -> Option<&str> {
-        if let Some(name) = self.names().funcs.get(&func.as_u32()) {
+        if let Some(name) = self.names().func(&self.bytes, func.as_u32()) {
             return Some(name);
         }
         let exported = self
@@ -288,8 +289,7 @@ impl ModuleData {
         self.names.get_or_init(|| {
             let section = self.customs.iter().find(|(name, _)| &**name == "name");
             section
-                .and_then(|(_, range)| self.bytes.get(range.clone()))
-                .map(Names::parse)
+                .map(|(_, range)| Names::parse(&self.bytes, range.clone()))
                 .unwrap_or_default()
         })
     }

@@ -1,7 +1,8 @@
 //! What modules import and export: memories, tables, globals, functions.
 
+use super::context::{AsContext, AsContextMut, StoreContextMut};
 use super::func::Func;
-use super::store::{AsContext, AsContextMut, StoreContextMut, StoreId, StoreInner};
+use super::store::{StoreId, StoreInner};
 use super::val::{Ref, Val};
 use crate::error::{Error, LimitError, MemoryAccessError, TypeError};
 use crate::exec::context::GlobalRef;

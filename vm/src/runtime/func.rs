@@ -3,8 +3,9 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+use super::context::{AsContext, AsContextMut, Caller};
 use super::externs::check_store;
-use super::store::{AsContext, AsContextMut, Caller, StoreId, StoreInner};
+use super::store::{StoreId, StoreInner};
 use super::typed::{IntoFunc, WasmParams, WasmResults};
 use super::val::Val;
 use crate::error::{Error, TypeError};

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use super::context::{AsContextMut, StoreContextMut};
 use super::externs::{Export, Extern, Global, Memory, Table, check_store, new_memory, new_table};
 use super::func::{Func, TypedFunc};
 use super::module::Module;
-use super::store::{AsContextMut, InstanceEntity, InstanceId, StoreContextMut, StoreData, StoreId, StoreInner};
+use super::store::{InstanceEntity, InstanceId, StoreData, StoreId, StoreInner};
 use super::typed::{WasmParams, WasmResults};
 use crate::error::{Error, LinkError, TypeError};
 use crate::exec::context::{FuncRef, GlobalRef, Wiring};

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::context::{AsContext, AsContextMut, Caller};
 use super::engine::Engine;
 use super::externs::Extern;
 use super::func::{Func, untyped};
 use super::instance::Instance;
 use super::module::Module;
-use super::store::{AsContext, AsContextMut, Caller, StoreInner};
+use super::store::StoreInner;
 use super::typed::IntoFunc;
 use super::val::Val;
 use crate::error::{Error, LinkError};

@@ -1,5 +1,6 @@
 //! Runtime structure (Spec 3.0 §4.2) and the embedding API. Safe code only.
 
+pub(crate) mod context;
 pub(crate) mod engine;
 pub(crate) mod externs;
 pub(crate) mod func;

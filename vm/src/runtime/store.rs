@@ -6,9 +6,9 @@ use std::num::NonZero;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+pub(crate) use super::context::Caller;
+use super::context::{AsContext, AsContextMut};
 use super::engine::Engine;
-use super::externs::Extern;
-use super::instance::export_of;
 use super::limits::{DEFAULT_COUNT, ResourceLimiter};
 use crate::error::{Error, LimitError};
 use crate::exec::context::{FuncRef, GlobalRef, HostGlobal, InstanceCx, Machine};
@@ -155,6 +155,21 @@ impl StoreInner {
         table_ref
     }
 
+    /// What there is of parts that an instantiation makes before it can fail.
+    pub(crate) fn mark(&self) -> Mark {
+        Mark {
+            memories: self.memories.len(),
+            tables: self.tables.len(),
+        }
+    }
+
+    /// Drops the memories and tables made since `mark`, to which nothing has
+    /// been given a reference yet.
+    pub(crate) fn roll_back(&mut self, mark: &Mark) {
+        self.memories.truncate(mark.memories);
+        self.tables.truncate(mark.tables);
+    }
+
     /// Makes a host function.
     pub(crate) fn add_host_func(&mut self, def: Arc<HostDef>) -> FuncRef {
         let ty = self.engine.types().intern(&def.ty);
@@ -206,6 +221,12 @@ impl StoreInner {
     }
 }
 
+/// See [`StoreInner::mark`].
+pub(crate) struct Mark {
+    memories: usize,
+    tables: usize,
+}
+
 /// What finds the limiter in the embedder's data.
 type LimiterFn<T> = Box<dyn FnMut(&mut T) -> &mut (dyn ResourceLimiter) + Send + Sync>;
 
@@ -219,6 +240,10 @@ pub(crate) struct StoreData<T> {
 impl<T> StoreData<T> {
     pub(crate) fn limiter(&mut self) -> Option<&mut dyn ResourceLimiter> {
         self.limiter.as_mut().map(|limiter| limiter(&mut self.data))
+    }
+
+    pub(crate) fn data(&self) -> &T {
+        &self.data
     }
 
     pub(crate) fn data_mut(&mut self) -> &mut T {
@@ -272,6 +297,14 @@ impl<T> Store<T> {
     /// The embedder's data.
     pub fn data_mut(&mut self) -> &mut T {
         &mut self.0.data
+    }
+
+    pub(crate) fn whole(&self) -> &StoreData<T> {
+        &self.0
+    }
+
+    pub(crate) fn whole_mut(&mut self) -> &mut StoreData<T> {
+        &mut self.0
     }
 
     /// Drops the store but for the embedder's data.
@@ -365,222 +398,5 @@ impl InterruptHandle {
     /// ends when it returns.
     pub fn interrupt(&self) {
         self.0.interrupt();
-    }
-}
-
-/// A store, borrowed.
-#[derive(Clone, Copy)]
-pub struct StoreContext<'a, T: 'static>(pub(crate) &'a StoreData<T>);
-
-/// A store, borrowed exclusively.
-pub struct StoreContextMut<'a, T: 'static>(pub(crate) &'a mut StoreData<T>);
-
-impl<'a, T> StoreContext<'a, T> {
-    /// The embedder's data.
-    pub fn data(&self) -> &'a T {
-        &self.0.data
-    }
-
-    /// The store's engine.
-    pub fn engine(&self) -> &'a Engine {
-        &self.0.inner.engine
-    }
-
-    /// The fuel left.
-    ///
-    /// # Errors
-    /// If the engine does not count fuel.
-    pub fn get_fuel(&self) -> Result<u64, Error> {
-        if self.engine().config().fuel {
-            Ok(self.0.inner.machine.fuel())
-        } else {
-            Err(LimitError::NoFuel.into())
-        }
-    }
-}
-
-impl<T> StoreContextMut<'_, T> {
-    /// The embedder's data.
-    pub fn data(&self) -> &T {
-        &self.0.data
-    }
-
-    /// The embedder's data.
-    pub fn data_mut(&mut self) -> &mut T {
-        &mut self.0.data
-    }
-
-    /// The store's engine.
-    pub fn engine(&self) -> &Engine {
-        &self.0.inner.engine
-    }
-
-    /// The fuel left.
-    ///
-    /// # Errors
-    /// If the engine does not count fuel.
-    pub fn get_fuel(&self) -> Result<u64, Error> {
-        self.as_context().get_fuel()
-    }
-
-    /// Sets the fuel that code may use.
-    ///
-    /// # Errors
-    /// If the engine does not count fuel.
-    pub fn set_fuel(&mut self, fuel: u64) -> Result<(), Error> {
-        if !self.engine().config().fuel {
-            return Err(LimitError::NoFuel.into());
-        }
-        self.0.inner.machine.set_fuel(fuel);
-        Ok(())
-    }
-
-    /// The whole store as code that runs sees it.
-    pub(crate) fn whole(&mut self) -> *mut () {
-        std::ptr::from_mut(self.0).cast()
-    }
-}
-
-/// Something that leads to a store.
-pub trait AsContext {
-    /// The embedder's data in the store.
-    type Data: 'static;
-    /// The store.
-    fn as_context(&self) -> StoreContext<'_, Self::Data>;
-}
-
-/// Something that leads to a store exclusively.
-pub trait AsContextMut: AsContext {
-    /// The store.
-    fn as_context_mut(&mut self) -> StoreContextMut<'_, Self::Data>;
-}
-
-impl<T> AsContext for Store<T> {
-    type Data = T;
-    fn as_context(&self) -> StoreContext<'_, T> {
-        StoreContext(&self.0)
-    }
-}
-
-impl<T> AsContextMut for Store<T> {
-    fn as_context_mut(&mut self) -> StoreContextMut<'_, T> {
-        StoreContextMut(&mut self.0)
-    }
-}
-
-impl<T> AsContext for StoreContext<'_, T> {
-    type Data = T;
-    fn as_context(&self) -> StoreContext<'_, T> {
-        StoreContext(self.0)
-    }
-}
-
-impl<T> AsContext for StoreContextMut<'_, T> {
-    type Data = T;
-    fn as_context(&self) -> StoreContext<'_, T> {
-        StoreContext(self.0)
-    }
-}
-
-impl<T> AsContextMut for StoreContextMut<'_, T> {
-    fn as_context_mut(&mut self) -> StoreContextMut<'_, T> {
-        StoreContextMut(self.0)
-    }
-}
-
-impl<C: AsContext> AsContext for &C {
-    type Data = C::Data;
-    fn as_context(&self) -> StoreContext<'_, C::Data> {
-        C::as_context(self)
-    }
-}
-
-impl<C: AsContext> AsContext for &mut C {
-    type Data = C::Data;
-    fn as_context(&self) -> StoreContext<'_, C::Data> {
-        C::as_context(self)
-    }
-}
-
-impl<C: AsContextMut> AsContextMut for &mut C {
-    fn as_context_mut(&mut self) -> StoreContextMut<'_, C::Data> {
-        C::as_context_mut(self)
-    }
-}
-
-/// A host function's view of its call: the store, and the calling instance.
-pub struct Caller<'a, T: 'static> {
-    store: StoreContextMut<'a, T>,
-    instance: Option<InstanceId>,
-}
-
-impl<'a, T> Caller<'a, T> {
-    pub(crate) fn new(store: &'a mut StoreData<T>, instance: Option<InstanceId>) -> Self {
-        Self {
-            store: StoreContextMut(store),
-            instance,
-        }
-    }
-
-    /// The same caller for a shorter time.
-    pub(crate) fn reborrow(&mut self) -> Caller<'_, T> {
-        Caller {
-            store: StoreContextMut(self.store.0),
-            instance: self.instance,
-        }
-    }
-
-    pub(crate) fn store_inner(&self) -> &StoreInner {
-        &self.store.0.inner
-    }
-
-    /// The embedder's data.
-    pub fn data(&self) -> &T {
-        self.store.data()
-    }
-
-    /// The embedder's data.
-    pub fn data_mut(&mut self) -> &mut T {
-        self.store.data_mut()
-    }
-
-    /// The store's engine.
-    pub fn engine(&self) -> &Engine {
-        self.store.engine()
-    }
-
-    /// What the calling instance exports under a name. There is no instance,
-    /// and so no export, where the host itself called the function.
-    pub fn get_export(&mut self, name: &str) -> Option<Extern> {
-        export_of(&mut self.store.0.inner, self.instance?, name)
-    }
-
-    /// The fuel left.
-    ///
-    /// # Errors
-    /// If the engine does not count fuel.
-    pub fn get_fuel(&self) -> Result<u64, Error> {
-        self.store.get_fuel()
-    }
-
-    /// Sets the fuel that code may use.
-    ///
-    /// # Errors
-    /// If the engine does not count fuel.
-    pub fn set_fuel(&mut self, fuel: u64) -> Result<(), Error> {
-        self.store.set_fuel(fuel)
-    }
-}
-
-impl<T> AsContext for Caller<'_, T> {
-    type Data = T;
-    fn as_context(&self) -> StoreContext<'_, T> {
-        self.store.as_context()
-    }
-}
-
-impl<T> AsContextMut for Caller<'_, T> {
-    fn as_context_mut(&mut self) -> StoreContextMut<'_, T> {
-        self.store.as_context_mut()
     }
 }

@@ -1,7 +1,8 @@
 //! Rust types that stand for wasm types.
 
+use super::context::Caller;
 use super::func::Func;
-use super::store::{Caller, StoreId, StoreInner};
+use super::store::{StoreId, StoreInner};
 use super::val::ExternRef;
 use crate::error::Error;
 use crate::exec::context::FuncRef;

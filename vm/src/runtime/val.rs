@@ -2,8 +2,9 @@
 
 use std::any::Any;
 
+use super::context::{AsContext, AsContextMut};
 use super::func::Func;
-use super::store::{AsContext, AsContextMut, StoreId, StoreInner};
+use super::store::{StoreId, StoreInner};
 use crate::error::{Error, TypeError};
 use crate::exec::context::FuncRef;
 use crate::exec::slow::func_slot;

@@ -9,12 +9,12 @@ use std::collections::BTreeMap;
 
 use wasmparser::{BlockType, BrTable};
 
-use super::{HEADER_SLOTS, Stop, Translator, own_ty};
+use super::{Stop, Translator, own_ty};
 use crate::exec::control as ctl;
 use crate::exec::numeric::{Binary, I32Eq, I32Ne};
 use crate::ir::emit::{Instr, Operand, Position};
 use crate::ir::stack::{Ty, Value};
-use crate::module::{FuncIdx, TypeIdx};
+use crate::module::{FuncIdx, HEADER_SLOTS, TypeIdx};
 use crate::types::FuncType;
 
 /// A field of an instruction that will hold the offset of a label.

@@ -24,12 +24,7 @@ use super::table::for_each_plain_op;
 use crate::error::{Error, LimitError};
 use crate::exec::dispatch::Handler;
 use crate::exec::{control as ctl, data, numeric};
-use crate::module::{FuncIdx, GlobalIdx, ModuleData, TypeIdx};
-
-/// Slots no frame may exceed: instructions name slots in 16 bits.
-pub(crate) const MAX_FRAME_SLOTS: usize = 65_535;
-/// Slots of a frame's header.
-pub(crate) const HEADER_SLOTS: usize = 2;
+use crate::module::{FuncIdx, GlobalIdx, HEADER_SLOTS, MAX_FRAME_SLOTS, ModuleData, TypeIdx};
 
 /// Buffers that translations use in turn.
 #[derive(Debug, Default)]

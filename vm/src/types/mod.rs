@@ -1,8 +1,16 @@
 //! The types of the specification (Spec 3.0 §2.3), as values that compare,
 //! hash and print in the text format's form.
 
+mod convert;
+pub(crate) mod memory;
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::sync::Arc;
+
+pub(crate) use self::convert::Unsupported;
+pub use self::memory::MemoryType;
 
 /// A value type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -144,6 +152,7 @@ pub struct TableType {
     element: RefType,
     minimum: u64,
     maximum: Option<u64>,
+    is_64: bool,
 }
 
 impl TableType {
@@ -153,6 +162,7 @@ impl TableType {
             element,
             minimum: minimum.into(),
             maximum: maximum.map(u64::from),
+            is_64: false,
         }
     }
 
@@ -175,49 +185,8 @@ impl TableType {
     pub fn maximum(&self) -> Option<u64> {
         self.maximum
     }
-}
 
-/// The type of a memory: its size in pages, and the pages' size.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct MemoryType {
-    minimum: u64,
-    maximum: Option<u64>,
-    page_size_log2: u32,
-    is_64: bool,
-}
-
-impl MemoryType {
-    /// A memory of at least `minimum` and at most `maximum` pages of 64 KiB.
-    pub fn new(minimum: u32, maximum: Option<u32>) -> Self {
-        Self {
-            minimum: minimum.into(),
-            maximum: maximum.map(u64::from),
-            page_size_log2: 16,
-            is_64: false,
-        }
-    }
-
-    /// The type with another minimum size.
-    pub(crate) fn with_minimum(self, minimum: u64) -> Self {
-        Self { minimum, ..self }
-    }
-
-    /// Pages it has at first.
-    pub fn minimum(&self) -> u64 {
-        self.minimum
-    }
-
-    /// Pages it can never exceed, if the type says so.
-    pub fn maximum(&self) -> Option<u64> {
-        self.maximum
-    }
-
-    /// Bytes of a page.
-    pub fn page_size(&self) -> u64 {
-        1 << self.page_size_log2
-    }
-
-    /// Whether its addresses are of type `i64`.
+    /// Whether its indices are of type `i64`.
     pub fn is_64(&self) -> bool {
         self.is_64
     }
@@ -338,20 +307,9 @@ fn limits(f: &mut fmt::Formatter<'_>, minimum: u64, maximum: Option<u64>) -> fmt
 
 impl fmt::Display for TableType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("(table")?;
+        f.write_str(if self.is_64 { "(table i64" } else { "(table" })?;
         limits(f, self.minimum, self.maximum)?;
         write!(f, " {})", self.element)
-    }
-}
-
-impl fmt::Display for MemoryType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.is_64 { "(memory i64" } else { "(memory" })?;
-        limits(f, self.minimum, self.maximum)?;
-        if self.page_size_log2 != 16 {
-            write!(f, " (pagesize {})", self.page_size())?;
-        }
-        f.write_str(")")
     }
 }
 
@@ -363,84 +321,5 @@ impl fmt::Display for ExternType {
             Self::Table(ty) => ty.fmt(f),
             Self::Memory(ty) => ty.fmt(f),
         }
-    }
-}
-
-/// A type of a proposal that this crate does not run; validation refuses it
-/// first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Unsupported;
-
-impl RefType {
-    /// The type as wasmparser has it.
-    pub(crate) fn from_wasm(ty: wasmparser::RefType) -> Result<Self, Unsupported> {
-        match ty {
-            wasmparser::RefType::FUNCREF => Ok(Self::FUNCREF),
-            wasmparser::RefType::EXTERNREF => Ok(Self::EXTERNREF),
-            _ => Err(Unsupported),
-        }
-    }
-}
-
-impl ValType {
-    /// The type as wasmparser has it.
-    pub(crate) fn from_wasm(ty: wasmparser::ValType) -> Result<Self, Unsupported> {
-        Ok(match ty {
-            wasmparser::ValType::I32 => Self::I32,
-            wasmparser::ValType::I64 => Self::I64,
-            wasmparser::ValType::F32 => Self::F32,
-            wasmparser::ValType::F64 => Self::F64,
-            wasmparser::ValType::V128 => Self::V128,
-            wasmparser::ValType::Ref(ty) => Self::Ref(RefType::from_wasm(ty)?),
-        })
-    }
-}
-
-impl FuncType {
-    /// The type as wasmparser has it.
-    pub(crate) fn from_wasm(ty: &wasmparser::FuncType) -> Result<Self, Unsupported> {
-        Ok(Self::new(list_all(ty.params())?, list_all(ty.results())?))
-    }
-}
-
-/// Converts each type of a list.
-fn list_all(types: &[wasmparser::ValType]) -> Result<Vec<ValType>, Unsupported> {
-    types.iter().map(|ty| ValType::from_wasm(*ty)).collect()
-}
-
-impl GlobalType {
-    /// The type as wasmparser has it.
-    pub(crate) fn from_wasm(ty: wasmparser::GlobalType) -> Result<Self, Unsupported> {
-        let mutability = if ty.mutable { Mutability::Var } else { Mutability::Const };
-        Ok(Self::new(ValType::from_wasm(ty.content_type)?, mutability))
-    }
-}
-
-impl TableType {
-    /// The type as wasmparser has it.
-    pub(crate) fn from_wasm(ty: wasmparser::TableType) -> Result<Self, Unsupported> {
-        if ty.table64 || ty.shared {
-            return Err(Unsupported);
-        }
-        Ok(Self {
-            element: RefType::from_wasm(ty.element_type)?,
-            minimum: ty.initial,
-            maximum: ty.maximum,
-        })
-    }
-}
-
-impl MemoryType {
-    /// The type as wasmparser has it.
-    pub(crate) fn from_wasm(ty: wasmparser::MemoryType) -> Result<Self, Unsupported> {
-        if ty.memory64 || ty.shared || ty.page_size_log2.is_some_and(|log2| log2 != 16) {
-            return Err(Unsupported);
-        }
-        Ok(Self {
-            minimum: ty.initial,
-            maximum: ty.maximum,
-            page_size_log2: 16,
-            is_64: false,
-        })
     }
 }

@@ -1,0 +1,98 @@
+//! Constant expressions (Spec 3.0 §3.4.11): the first values of globals and
+//! table elements, and the offsets of segments.
+//!
+//! Values are slots, as everywhere in this crate: 32-bit ones zero-extended,
+//! floats as their bits, null as 0.
+
+use std::ops::Deref;
+
+use super::index::{FuncIdx, GlobalIdx};
+
+/// A constant expression: operators in order, at least one.
+///
+/// A module can have millions of them, nearly all of one operator, so that
+/// case takes no memory of its own.
+#[derive(Debug)]
+pub(crate) struct ConstExpr(pub(crate) ConstOps);
+
+/// An operator of a constant expression.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ConstOp {
+    /// `i32.const`, `i64.const`, `f32.const`, `f64.const` or `ref.null`, as a
+    /// slot.
+    Const(u64),
+    /// `global.get`
+    GlobalGet(GlobalIdx),
+    /// `ref.func`
+    RefFunc(FuncIdx),
+    /// `i32.add`
+    I32Add,
+    /// `i32.sub`
+    I32Sub,
+    /// `i32.mul`
+    I32Mul,
+    /// `i64.add`
+    I64Add,
+    /// `i64.sub`
+    I64Sub,
+    /// `i64.mul`
+    I64Mul,
+}
+
+/// The operators of a constant expression, as a slice of [`ConstOp`].
+#[derive(Debug)]
+pub(crate) enum ConstOps {
+    /// The only one.
+    One(ConstOp),
+    /// Several. Boxed twice so that an expression takes 16 bytes.
+    Many(Box<Box<[ConstOp]>>),
+}
+
+impl Deref for ConstOps {
+    type Target = [ConstOp];
+
+    fn deref(&self) -> &[ConstOp] {
+        match self {
+            Self::One(op) => std::slice::from_ref(op),
+            Self::Many(ops) => ops,
+        }
+    }
+}
+
+impl<'a> IntoIterator for &'a ConstOps {
+    type Item = &'a ConstOp;
+    type IntoIter = std::slice::Iter<'a, ConstOp>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl ConstExpr {
+    /// The expression of these operators, which are valid together.
+    pub(super) fn new(ops: &[ConstOp]) -> Self {
+        match ops {
+            [op] => Self(ConstOps::One(*op)),
+            ops => Self(ConstOps::Many(Box::new(ops.into()))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ConstExpr, ConstOp, FuncIdx};
+
+    #[test]
+    fn an_expression_of_one_operator_takes_16_bytes() {
+        assert_eq!(size_of::<ConstExpr>(), 16);
+    }
+
+    #[test]
+    fn operators_are_kept_in_order() {
+        let ops = [ConstOp::Const(1), ConstOp::RefFunc(FuncIdx::new(2)), ConstOp::I64Sub];
+        for len in 0..=ops.len() {
+            let expr = ConstExpr::new(&ops[..len]);
+            assert_eq!(expr.0.iter().copied().collect::<Vec<_>>(), ops[..len]);
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! Validation of function bodies (Spec 3.0 §3.4), by several threads where
+//! there is much of them.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use wasmparser::{
+    BinaryReader, BinaryReaderError, FuncToValidate, FuncValidator, FuncValidatorAllocations, FunctionBody,
+    ValidatorResources, WasmFeatures,
+};
+
+use super::{FuncBody, FuncIdx, ModuleData};
+use super::{HEADER_SLOTS, MAX_FRAME_SLOTS};
+use crate::error::{LoadError, LoadErrorKind};
+
+/// Bytes of bodies from which on validation is worth several threads.
+const PARALLEL_BYTES: usize = 256 << 10;
+/// Threads beyond which more do not help.
+const MAX_THREADS: usize = 16;
+/// Bodies a thread takes at a time.
+const BATCH: usize = 32;
+
+/// What the validation of all bodies of a module has in common.
+pub(super) struct Bodies {
+    resources: ValidatorResources,
+    features: WasmFeatures,
+}
+
+impl Bodies {
+    /// What `func` has in common with the module's other functions.
+    pub(super) fn new(func: FuncToValidate<ValidatorResources>) -> Self {
+        Self {
+            resources: func.resources,
+            features: func.features,
+        }
+    }
+}
+
+/// Validates all bodies read so far, and notes the sizes of their frames.
+///
+/// # Errors
+/// The first in the order of bodies: a body that is not valid, or whose frame
+/// is too large.
+pub(super) fn validate_bodies(module: &mut ModuleData, common: &Bodies, threads: usize) -> Result<(), LoadError> {
+    let mut bodies = std::mem::take(&mut module.bodies);
+    let result = validate_all(module, &mut bodies, common, threads);
+    module.bodies = bodies;
+    result
+}
+
+/// Batches of bodies that wait for a thread, in order, and the first error.
+struct Queue<'a> {
+    batches: std::iter::Enumerate<std::slice::ChunksMut<'a, FuncBody>>,
+    /// With the position of its body.
+    error: Option<(usize, LoadError)>,
+}
+
+/// As [`validate_bodies`].
+fn validate_all(
+    module: &ModuleData,
+    bodies: &mut [FuncBody],
+    common: &Bodies,
+    threads: usize,
+) -> Result<(), LoadError> {
+    let bytes: usize = bodies.iter().map(|body| body.range.len()).sum();
+    let threads = if bytes < PARALLEL_BYTES {
+        1
+    } else {
+        threads.clamp(1, MAX_THREADS)
+    };
+    let queue = Mutex::new(Queue {
+        batches: bodies.chunks_mut(BATCH).enumerate(),
+        error: None,
+    });
+    let work = || {
+        let mut allocations = FuncValidatorAllocations::default();
+        while let Some((batch, bodies)) = next_batch(&queue) {
+            for (i, body) in bodies.iter_mut().enumerate() {
+                let defined = batch * BATCH + i;
+                if let Err(error) = validate_body(module, defined, body, common, &mut allocations) {
+                    let mut queue = lock(&queue);
+                    if queue.error.as_ref().is_none_or(|(first, _)| defined < *first) {
+                        queue.error = Some((defined, error));
+                    }
+                    return;
+                }
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..threads {
+            // Where the system has no thread to give, the others do the work.
+            if std::thread::Builder::new().spawn_scoped(scope, work).is_err() {
+                break;
+            }
+        }
+        work();
+    });
+    match lock(&queue).error.take() {
+        Some((_, error)) => Err(error),
+        None => Ok(()),
+    }
+}
+
+/// The next batch; none once there is an error, since all before it have been
+/// handed out.
+fn next_batch<'a>(queue: &Mutex<Queue<'a>>) -> Option<(usize, &'a mut [FuncBody])> {
+    let mut queue = lock(queue);
+    if queue.error.is_some() {
+        None
+    } else {
+        queue.batches.next()
+    }
+}
+
+fn lock<'a, 'b>(queue: &'a Mutex<Queue<'b>>) -> MutexGuard<'a, Queue<'b>> {
+    queue.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Validates the body of the `defined`-th defined function.
+fn validate_body(
+    module: &ModuleData,
+    defined: usize,
+    body: &mut FuncBody,
+    common: &Bodies,
+    allocations: &mut FuncValidatorAllocations,
+) -> Result<(), LoadError> {
+    // The validator has counted functions and bodies, and bounded their number.
+    let func = FuncIdx::new(u32::try_from(module.num_imported_funcs + defined).expect("fewer than 2^32 functions"));
+    let to_validate = FuncToValidate {
+        resources: common.resources.clone(),
+        index: func.as_u32(),
+        ty: module
+            .funcs
+            .get(func.index())
+            .expect("each body has a function")
+            .as_u32(),
+        features: common.features,
+    };
+    let bytes = module
+        .bytes
+        .get(body.range.clone())
+        .expect("bodies are read from these bytes");
+    let mut validator = to_validate.into_validator(std::mem::take(allocations));
+    body.max_stack = drive(
+        &mut validator,
+        &FunctionBody::new(BinaryReader::new(bytes, body.range.start as u64)),
+    )?;
+    body.num_locals = validator.len_locals();
+    *allocations = validator.into_allocations();
+    let slots = frame_slots(module, func, body);
+    if slots <= MAX_FRAME_SLOTS {
+        return Ok(());
+    }
+    let kind = LoadErrorKind::FrameTooLarge {
+        func: func.as_u32(),
+        name: None,
+        slots,
+    };
+    Err(LoadError::new(kind, Some(body.range.start as u64)))
+}
+
+/// Validates a body; the operands that are on its operand stack at once, at
+/// most.
+pub(super) fn drive(
+    validator: &mut FuncValidator<ValidatorResources>,
+    body: &FunctionBody<'_>,
+) -> Result<u32, BinaryReaderError> {
+    let mut reader = body.get_binary_reader();
+    validator.read_locals(&mut reader)?;
+    reader.set_features(*validator.features());
+    let mut max_stack = 0;
+    while !reader.eof() {
+        let at = reader.original_position();
+        reader.visit_operator(&mut validator.visitor(at))??;
+        max_stack = max_stack.max(validator.operand_stack_height());
+    }
+    let end = reader.original_position();
+    reader.finish_expression(&validator.visitor(end))?;
+    Ok(max_stack)
+}
+
+/// Slots that a function's code may name, at most: its parameters and results,
+/// header, locals and operands, and the parameters, results and header of what
+/// it calls.
+fn frame_slots(module: &ModuleData, func: FuncIdx, body: &FuncBody) -> usize {
+    let slots = module.func_type(func).slots() as usize;
+    2 * slots + 2 * HEADER_SLOTS + body.num_locals as usize + body.max_stack as usize + 2
+}
