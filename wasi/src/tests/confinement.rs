@@ -41,6 +41,18 @@ fn assert_unreachable(guest: &mut Guest, path: &str) {
     assert!(guest.readlink(&below).is_err(), "readlink {below}");
 }
 
+/// Runs every function that could take a file away or show it on `path`,
+/// which names the secret outside; none may succeed.
+fn assert_secret_unreachable(guest: &mut Guest, path: &str) {
+    assert_unreachable(guest, path);
+    assert!(guest.unlink(path).is_err(), "unlink {path}");
+    assert!(guest.rename(path, "taken").is_err(), "rename {path}");
+    assert!(guest.rename("file", path).is_err(), "rename to {path}");
+    assert!(guest.link(0, path, "taken").is_err(), "link {path}");
+    assert!(guest.set_mtime(0, path, 1).is_err(), "set times {path}");
+    assert!(guest.filetype(0, path).is_err(), "stat {path}");
+}
+
 /// The outside as [`sandbox`] made it.
 fn assert_outside_untouched(dir: &tempfile::TempDir) {
     let names: Vec<_> = std::fs::read_dir(dir.path().join("outside")).unwrap().collect();
@@ -64,6 +76,9 @@ fn dot_dot_does_not_lead_out() {
         "../inside/../outside",
     ] {
         assert_unreachable(&mut guest, path);
+    }
+    for path in ["../outside/secret", "dir/nested/../../../outside/secret"] {
+        assert_secret_unreachable(&mut guest, path);
     }
     let open = guest.open(ROOT, "../outside/secret", OpenFlags::NONE, Rights::FD_READ);
     assert_eq!(open, Err(Errno::Perm));
@@ -116,6 +131,14 @@ fn links_do_not_lead_out() {
         // The link itself can be looked at.
         assert_eq!(guest.filetype(0, path), Ok(7), "{path}");
     }
+    for path in [
+        "relative/secret",
+        "absolute/secret",
+        "chain2/secret",
+        "dir/up/relative/secret",
+    ] {
+        assert_secret_unreachable(&mut guest, path);
+    }
     // A link that stays inside is followed.
     assert_eq!(guest.read_file(ROOT, "dir/up/file").unwrap(), b"inside");
     assert_outside_untouched(&dir);
@@ -157,6 +180,15 @@ fn a_subdirectory_confines_as_its_preopen_does() {
     assert_eq!(guest.read_file(below, "nested/../../file"), Err(Errno::Perm));
 }
 
+/// Sets its flag when the test is done, however it ends.
+struct StopAtEnd<'a>(&'a AtomicBool);
+
+impl Drop for StopAtEnd<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// While another thread keeps turning a directory into a link to the outside
 /// and back, nothing outside is read, made or removed.
 #[test]
@@ -177,6 +209,7 @@ fn directories_that_become_links_meanwhile_do_not_lead_out() {
                 rustix::fs::renameat_with(&host, "flip", &host, "link", rustix::fs::RenameFlags::EXCHANGE).unwrap();
             }
         });
+        let _stop = StopAtEnd(&stop);
         for _ in 0..2000 {
             if let Ok(contents) = guest.read_file(ROOT, "flip/secret") {
                 assert_eq!(contents, b"decoy");
@@ -187,6 +220,13 @@ fn directories_that_become_links_meanwhile_do_not_lead_out() {
                 guest.close(fd);
             }
             // Whatever these come to, it must be inside.
+            let _ = guest.unlink("flip/secret");
+            if let Ok(fd) = guest.open(ROOT, "flip/secret", OpenFlags::CREAT, Rights::FD_WRITE) {
+                assert_eq!(guest.write(fd, b"decoy"), Ok(5));
+                guest.close(fd);
+            }
+            let _ = guest.rename("flip/secret", "moved");
+            let _ = guest.rename("moved", "flip/secret");
             let _ = guest.unlink("flip/made");
             let _ = guest.symlink("x", "flip/made");
             let _ = guest.unlink("flip/made");
@@ -196,7 +236,6 @@ fn directories_that_become_links_meanwhile_do_not_lead_out() {
             let _ = guest.rename("file", "flip/file");
             let _ = guest.rename("flip/file", "file");
         }
-        stop.store(true, Ordering::Relaxed);
     });
     assert!(reads > 0, "the race was never won by the directory");
     let names: Vec<_> = std::fs::read_dir(dir.path().join("outside")).unwrap().collect();

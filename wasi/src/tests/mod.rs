@@ -17,6 +17,7 @@ mod confinement;
 mod files;
 mod hostile;
 mod layouts;
+mod link;
 mod polling;
 mod streams;
 
