@@ -38,10 +38,14 @@ const FEATURES: [(&str, WasmFeatures); 12] = [
 /// The features a script needs beyond WebAssembly 2.0 without SIMD; scripts
 /// are grouped by them. The order is that of tables: fewest needs first.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Group {
-    /// Indexes of [`FEATURES`], ascending, without those that another one of
-    /// them builds on.
-    Needs(usize, Vec<usize>),
+pub struct Group(Needs);
+
+/// What a group's scripts need.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Needs {
+    /// So many features: indexes of [`FEATURES`], ascending, without those that
+    /// another one of them builds on.
+    Features(usize, Vec<usize>),
     /// The script's syntax, or a module in it, is unknown to the parser.
     Unknown,
 }
@@ -53,10 +57,10 @@ impl Group {
         let mut lexer = Lexer::new(text);
         lexer.allow_confusing_unicode(true);
         let Ok(buffer) = ParseBuffer::new_with_lexer(lexer) else {
-            return Group::Unknown;
+            return Group(Needs::Unknown);
         };
         let Ok(script) = parser::parse::<Wast<'_>>(&buffer) else {
-            return Group::Unknown;
+            return Group(Needs::Unknown);
         };
         let mut needed = [false; FEATURES.len()];
         for directive in script.directives {
@@ -65,7 +69,7 @@ impl Group {
                 continue;
             }
             if !is_valid(&bytes, with_all_but(None)) {
-                return Group::Unknown;
+                return Group(Needs::Unknown);
             }
             for (index, needed) in needed.iter_mut().enumerate() {
                 *needed = *needed || !is_valid(&bytes, with_all_but(Some(index)));
@@ -76,30 +80,30 @@ impl Group {
             .filter(|&feature| needed[feature])
             .filter(|&feature| !(0..FEATURES.len()).any(|other| needed[other] && builds_on(other, feature)))
             .collect();
-        Group::Needs(features.len(), features)
+        Group(Needs::Features(features.len(), features))
     }
 
     /// Whether the script needs the feature of that name; `core` is the name
     /// for needing none.
     #[must_use]
     pub fn needs(&self, feature: &str) -> bool {
-        match self {
-            Group::Needs(_, features) if features.is_empty() => feature == "core",
-            Group::Needs(_, features) => features.iter().any(|&index| FEATURES[index].0 == feature),
-            Group::Unknown => feature == "unknown",
+        match &self.0 {
+            Needs::Features(_, features) if features.is_empty() => feature == "core",
+            Needs::Features(_, features) => features.iter().any(|&index| FEATURES[index].0 == feature),
+            Needs::Unknown => feature == "unknown",
         }
     }
 }
 
 impl fmt::Display for Group {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Group::Needs(_, features) if features.is_empty() => f.pad("1.0 + 2.0"),
-            Group::Needs(_, features) => {
+        match &self.0 {
+            Needs::Features(_, features) if features.is_empty() => f.pad("1.0 + 2.0"),
+            Needs::Features(_, features) => {
                 let names: Vec<&str> = features.iter().map(|&index| FEATURES[index].0).collect();
                 f.pad(&names.join(" + "))
             }
-            Group::Unknown => f.pad("unknown syntax"),
+            Needs::Unknown => f.pad("unknown syntax"),
         }
     }
 }

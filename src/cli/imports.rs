@@ -10,6 +10,14 @@ use super::source::Source;
 /// How many unknown imports an error names.
 const NAMED: usize = 5;
 
+/// The modules that `--link` gives.
+pub(crate) struct Links<'o> {
+    /// Their names, in order.
+    pub(crate) names: Vec<&'o str>,
+    /// How many of them are there already.
+    pub(crate) done: usize,
+}
+
 /// Checks that everything a module imports is there.
 ///
 /// # Errors
@@ -21,6 +29,7 @@ pub(crate) fn check<T: 'static>(
     module: &Module,
     linker: &Linker<T>,
     store: &mut Store<T>,
+    links: &Links<'_>,
 ) -> Result<()> {
     let mut unknown: Vec<ImportType<'_>> = Vec::new();
     for import in module.imports() {
@@ -32,7 +41,7 @@ pub(crate) fn check<T: 'static>(
         return Ok(());
     };
     let name = source.name();
-    let mut message = format!("{name}: unknown import {}; {}", show(first), hint(first));
+    let mut message = format!("{name}: unknown import {}; {}", show(first), hint(first, links));
     // Writing to a String cannot fail.
     for other in others.iter().take(NAMED - 1) {
         let _ = write!(message, "\n  also unknown: {}", show(other));
@@ -48,8 +57,13 @@ fn show(import: &ImportType<'_>) -> String {
 }
 
 /// Who may provide an import.
-fn hint(import: &ImportType<'_>) -> String {
+fn hint(import: &ImportType<'_>, links: &Links<'_>) -> String {
     let (module, name) = (import.module(), import.name());
+    match links.names.iter().position(|link| *link == module) {
+        Some(index) if index < links.done => return format!("the module linked as {module:?} does not export it"),
+        Some(_) => return format!("--link {module}=... has to stand earlier"),
+        None => {}
+    }
     match module {
         "wasi_snapshot_preview1" | "wasi_unstable" => format!("WASI preview 1 has no function {name:?}"),
         "wasi" if name == "thread-spawn" => "it is of WASI threads, which are not supported".to_owned(),

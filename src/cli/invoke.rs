@@ -2,6 +2,7 @@
 //! line.
 
 use std::ffi::OsString;
+use std::fmt::{Display, LowerExp};
 use std::io::{self, Write};
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -69,7 +70,7 @@ pub(crate) fn call<T>(store: &mut Store<T>, name: &str, func: Func, args: &[OsSt
     for (index, (param, arg)) in params.iter().zip(args).enumerate() {
         let value = arg.to_str().and_then(|arg| parse(param, arg).transpose());
         let value = value
-            .ok_or_else(|| anyhow!("{arg:?} cannot be a {param}"))
+            .ok_or_else(|| anyhow!("{arg:?} is no {param}"))
             .flatten()
             .with_context(|| format!("argument {} of {name:?}", index + 1))?;
         values.push(value);
@@ -133,12 +134,19 @@ fn show(value: &Val) -> String {
     match value {
         Val::I32(value) => value.to_string(),
         Val::I64(value) => value.to_string(),
-        Val::F32(bits) => f32::from_bits(*bits).to_string(),
-        Val::F64(bits) => f64::from_bits(*bits).to_string(),
+        Val::F32(bits) => short(f32::from_bits(*bits)),
+        Val::F64(bits) => short(f64::from_bits(*bits)),
         Val::FuncRef(None) | Val::ExternRef(None) => "null".to_owned(),
         Val::FuncRef(Some(_)) => "funcref".to_owned(),
         Val::ExternRef(Some(_)) => "externref".to_owned(),
     }
+}
+
+/// A float in the shortest digits that give it back, with an exponent if there
+/// would be many zeros.
+fn short(float: impl Display + LowerExp) -> String {
+    let plain = float.to_string();
+    if plain.len() > 24 { format!("{float:e}") } else { plain }
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ mod units;
 mod validate;
 mod wast;
 
-use std::io;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -84,10 +84,16 @@ pub(crate) fn main() -> ExitCode {
     }
 }
 
-/// Prints an error. That nobody reads standard error is no reason to panic.
+/// Prints an error, without the numbers of the host's errors. That nobody reads
+/// standard error is no reason to panic.
 fn report(message: impl std::fmt::Display) {
-    use io::Write as _;
-    let _ = writeln!(io::stderr(), "error: {message}");
+    let text = message.to_string();
+    let mut parts = text.split(" (os error ");
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        plain += part.split_once(')').map_or(part, |(_number, rest)| rest);
+    }
+    let _ = writeln!(io::stderr(), "error: {plain}");
 }
 
 /// Whether the error is that whoever read our output has gone: `orcavm inspect

@@ -15,11 +15,15 @@ use orcavm::vm::{
 };
 use orcavm::wasi::{self, DirPerms, I32Exit, WasiCtx, WasiCtxBuilder};
 
+use super::imports::{self, Links};
 use super::source::Source;
-use super::{imports, invoke, report, units};
+use super::{invoke, report, units};
 
 /// Exit code of a program that trapped: that of a native one that aborted.
 const TRAPPED: u8 = 134;
+
+/// Frames of a backtrace that are printed.
+const SHOWN_FRAMES: usize = 20;
 
 /// How long after its time a program may still be in a host function.
 const GRACE: Duration = Duration::from_millis(200);
@@ -184,17 +188,22 @@ fn execute(options: &Options, time: Option<&TimeLimit>) -> Result<()> {
         time.start(store.interrupt_handle(), file);
     }
 
+    let mut links = Links {
+        names: options.links.iter().map(|link| link.name.as_str()).collect(),
+        done: 0,
+    };
     for Link { name, file } in &options.links {
         let source = Source::read(file)?;
         let module = source.module(&engine)?;
-        let instance = instantiate(&source, &module, &linker, &mut store)?;
+        let instance = instantiate(&links, &source, &module, &linker, &mut store)?;
         initialize(&source, &mut store, instance)?;
         linker
             .instance(&mut store, name, instance)
             .with_context(|| format!("--link {name}"))?;
+        links.done += 1;
     }
 
-    let instance = instantiate(&source, &module, &linker, &mut store)?;
+    let instance = instantiate(&links, &source, &module, &linker, &mut store)?;
     let name = source.name();
     if let Some(function) = &options.invoke {
         let func = invoke::function(name, &mut store, &module, instance, function)?;
@@ -249,8 +258,14 @@ fn context(options: &Options, file: &OsStr, args: &[OsString], time: Option<&Tim
     Ok(builder.build()?)
 }
 
-fn instantiate(source: &Source, module: &Module, linker: &Linker<State>, store: &mut Store<State>) -> Result<Instance> {
-    imports::check(source, module, linker, store)?;
+fn instantiate(
+    links: &Links<'_>,
+    source: &Source,
+    module: &Module,
+    linker: &Linker<State>,
+    store: &mut Store<State>,
+) -> Result<Instance> {
+    imports::check(source, module, linker, store, links)?;
     linker
         .instantiate(store, module)
         .with_context(|| source.name().to_owned())
@@ -289,8 +304,12 @@ fn end_of_guest(error: &anyhow::Error, cause: &vm::Error, time: Option<&TimeLimi
         (Some(trap), _) => report(format_args!("{error}: trap: {trap}")),
         (None, _) => report(format_args!("{error:#}")),
     }
-    if !backtrace.frames().is_empty() {
-        let _ = writeln!(io::stderr(), "{backtrace}");
+    let mut err = io::stderr().lock();
+    for (index, frame) in backtrace.frames().iter().take(SHOWN_FRAMES).enumerate() {
+        let _ = writeln!(err, "{index:>4}: {frame}");
+    }
+    if let Some(more @ 1..) = backtrace.frames().len().checked_sub(SHOWN_FRAMES) {
+        let _ = writeln!(err, "      and {more} more");
     }
     Ok(TRAPPED)
 }

@@ -18,6 +18,7 @@ const MAGIC: &[u8] = b"\0asm";
 pub(crate) struct Source {
     name: String,
     bytes: Vec<u8>,
+    is_text: bool,
 }
 
 impl Source {
@@ -44,7 +45,11 @@ impl Source {
             if bytes.get(6..8) == Some(&[1, 0]) {
                 bail!("{name}: this is a WebAssembly component, not a core module (at byte 0x6)");
             }
-            return Ok(Source { name, bytes });
+            return Ok(Source {
+                name,
+                bytes,
+                is_text: false,
+            });
         }
         let bytes = match std::str::from_utf8(&bytes) {
             _ if bytes.is_empty() => bail!("{name} is empty"),
@@ -54,7 +59,11 @@ impl Source {
                 start_of(&bytes)
             ),
         };
-        Ok(Source { name, bytes })
+        Ok(Source {
+            name,
+            bytes,
+            is_text: true,
+        })
     }
 
     /// The name, for people.
@@ -78,32 +87,27 @@ impl Source {
 
     /// The error to report when the vm refuses it.
     pub(crate) fn refused(&self, error: &vm::Error) -> Error {
-        anyhow!("{}: {error}", self.name)
+        // A byte of the text would be of more use, but is not known here.
+        let of = if self.is_text {
+            " of the binary made from it"
+        } else {
+            ""
+        };
+        anyhow!("{}: {error}{of}", self.name)
     }
 }
 
 fn read_file(path: &Path) -> Result<Vec<u8>> {
     let name = path.display();
-    let mut file = File::open(path).map_err(|error| anyhow!("cannot open {name}: {}", plain(&error)))?;
-    let metadata = file
-        .metadata()
-        .map_err(|error| anyhow!("cannot read {name}: {}", plain(&error)))?;
+    let mut file = File::open(path).with_context(|| format!("cannot open {name}"))?;
+    let metadata = file.metadata().with_context(|| format!("cannot read {name}"))?;
     if metadata.is_dir() {
         bail!("{name} is a directory, not a WebAssembly module");
     }
     let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0));
     file.read_to_end(&mut bytes)
-        .map_err(|error| anyhow!("cannot read {name}: {}", plain(&error)))?;
+        .with_context(|| format!("cannot read {name}"))?;
     Ok(bytes)
-}
-
-/// An error of the host without its number.
-pub(crate) fn plain(error: &io::Error) -> String {
-    let text = error.to_string();
-    match text.split_once(" (os error") {
-        Some((message, _)) => message.to_owned(),
-        None => text,
-    }
 }
 
 /// Whether a text can have been meant as a module.
