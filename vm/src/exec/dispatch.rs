@@ -201,6 +201,8 @@ handler! {
     fn trampoline(s) {
         // SAFETY: `cx` is a live context.
         let rt = unsafe { (*s.cx).rt };
+        // SAFETY: the running thread owns the block.
+        unsafe { (*rt).scratch = s };
         loop {
             // SAFETY: instructions begin with their handler's address.
             let h = unsafe { s.ip.cast::<Handler>().read() };

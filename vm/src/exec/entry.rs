@@ -3,7 +3,7 @@
 use std::panic::resume_unwind;
 use std::ptr;
 
-use super::context::{FuncRef, Machine, Pending};
+use super::context::{FuncRef, Machine, Pending, Rt};
 use super::{backtrace, dispatch, exit, host, stubs};
 use crate::error::{Error, HostError, TrapError};
 use crate::runtime::store::{StoreData, StoreInner};
@@ -62,7 +62,7 @@ unsafe fn run(store: *mut (), inner: *mut StoreInner, func: FuncRef, fp: *mut u6
     // SAFETY: 1. Calls from inside this one begin above this frame.
     unsafe { (*rt).next_frame = fp.add(slots + 2) };
     // SAFETY: 1.
-    let restore = |rt: *mut super::context::Rt| unsafe {
+    let restore = |rt: *mut Rt| unsafe {
         (*rt).next_frame = fp;
         (*rt).act = act;
         (*rt).store = outer_store;
@@ -113,11 +113,7 @@ unsafe fn run(store: *mut (), inner: *mut StoreInner, func: FuncRef, fp: *mut u6
             let code = unsafe { sys::enter(&activation, first, ip, fp, mb, cx.cast()) };
             if let Some(fault) = activation.fault(code) {
                 // SAFETY: 1.
-                unsafe {
-                    (*rt).trap_ip = fault.ip as *const u8;
-                    (*rt).trap_fp = fault.fp as *mut u64;
-                    (*rt).trap_cx = fault.cx as *mut super::context::Cx;
-                }
+                unsafe { note_fault(rt, &fault) };
             }
             code
         }
@@ -145,6 +141,33 @@ unsafe fn run(store: *mut (), inner: *mut StoreInner, func: FuncRef, fp: *mut u6
     };
     restore(rt);
     result
+}
+
+/// Notes where a fault happened, for the backtrace.
+///
+/// # Safety
+/// `rt` is the block of the store whose run has just ended.
+unsafe fn note_fault(rt: *mut Rt, fault: &sys::Fault) {
+    #[cfg(orcavm_tail_calls)]
+    let (ip, fp, cx) = (
+        fault.ip as *const u8,
+        fault.fp as *mut u64,
+        fault.cx as *mut super::context::Cx,
+    );
+    // Unoptimised handlers keep the machine's registers anywhere, but the loop
+    // that calls them has noted them for each.
+    #[cfg(not(orcavm_tail_calls))]
+    // SAFETY: the caller's promise.
+    let (ip, fp, cx) = unsafe {
+        let _ = fault;
+        ((*rt).scratch.ip, (*rt).scratch.fp, (*rt).scratch.cx)
+    };
+    // SAFETY: the caller's promise.
+    unsafe {
+        (*rt).trap_ip = ip;
+        (*rt).trap_fp = fp;
+        (*rt).trap_cx = cx;
+    }
 }
 
 /// Adds the frames of this run to what an inner one recorded.

@@ -151,12 +151,11 @@ pub(crate) unsafe fn call_from_guest(cx: *mut Cx, fp: *mut u64, slots: usize) ->
     unsafe { (*act).set_in_guest(true) };
     // SAFETY: as above.
     unsafe { (*rt).next_frame = before };
+    // Whatever the outcome, the stack is to be accessible again.
+    // SAFETY: the control block lives as long as the store.
+    let interrupted = unsafe { (*(*rt).control).take_pending() };
     let pending = match outcome {
-        Ok(Ok(())) => {
-            // SAFETY: the control block lives as long as the store.
-            let interrupted = unsafe { (*(*rt).control).take_pending() };
-            return if interrupted { exit::INTERRUPT } else { exit::DONE };
-        }
+        Ok(Ok(())) => return if interrupted { exit::INTERRUPT } else { exit::DONE },
         Ok(Err(error)) => Pending::Error(error),
         Err(payload) => Pending::Panic(payload),
     };

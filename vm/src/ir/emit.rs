@@ -58,6 +58,13 @@ impl Instr {
         self
     }
 
+    /// Says which operands a listing shows, where they are not those given to
+    /// [`Instr::operands`].
+    pub(crate) fn showing(mut self, operands: [Option<Operand>; 3]) -> Self {
+        self.shown = operands;
+        self
+    }
+
     /// Sets a two-byte field.
     pub(crate) fn u16(mut self, at: usize, value: u16) -> Self {
         self.words[at / 8] |= u64::from(value) << (at % 8 * 8);
@@ -232,6 +239,9 @@ impl Emitter {
             to_acc,
             compare: None,
         });
+        if let Some(line) = self.line_at(at) {
+            line.destination = Some(Operand::Slot(slot));
+        }
     }
 
     /// Appends words that are no instruction.

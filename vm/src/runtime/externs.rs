@@ -63,9 +63,9 @@ impl Memory {
         self.memory.get()
     }
 
-    /// The memory's parts, within a store.
-    pub(crate) fn within(self, store: &StoreInner) -> Option<MemoryRef> {
-        (self.store == store.id).then_some(self.memory)
+    /// The memory's parts.
+    pub(crate) fn memory_ref(self) -> MemoryRef {
+        self.memory
     }
 
     /// Its type.
@@ -88,7 +88,11 @@ impl Memory {
     }
 
     /// Its bytes, and the embedder's data beside them.
-    pub fn data_and_store_mut<'a, T: 'static>(&self, store: StoreContextMut<'a, T>) -> (&'a mut [u8], &'a mut T) {
+    pub fn data_and_store_mut<'a, T: 'static>(
+        &self,
+        store: impl Into<StoreContextMut<'a, T>>,
+    ) -> (&'a mut [u8], &'a mut T) {
+        let store = store.into();
         check_store(self.store, &store.0.inner, "memory");
         (self.memory.get_mut().data_mut(), store.0.data_mut())
     }
@@ -214,9 +218,9 @@ impl Table {
         self.table.get()
     }
 
-    /// The table's parts, within a store.
-    pub(crate) fn within(self, store: &StoreInner) -> Option<TableRef> {
-        (self.store == store.id).then_some(self.table)
+    /// The table's parts.
+    pub(crate) fn table_ref(self) -> TableRef {
+        self.table
     }
 
     /// Its type.
@@ -325,14 +329,9 @@ impl Global {
         Self { store, cell, ty }
     }
 
-    /// The global's parts, within a store.
-    pub(crate) fn within(self, store: &StoreInner) -> Option<GlobalRef> {
-        (self.store == store.id).then_some(self.cell)
-    }
-
-    /// Its type, in whatever store it is.
-    pub(crate) fn raw_ty(self) -> GlobalType {
-        self.ty
+    /// The global's cell.
+    pub(crate) fn cell(self) -> GlobalRef {
+        self.cell
     }
 
     /// Its type.
@@ -381,12 +380,47 @@ pub enum Extern {
 
 impl Extern {
     /// Its type; for tables and memories with their present size as minimum.
+    ///
+    /// # Panics
+    /// If it belongs to another store.
     pub fn ty(&self, store: impl AsContext) -> ExternType {
+        self.ty_in(&store.as_context().0.inner)
+    }
+
+    pub(crate) fn ty_in(&self, store: &StoreInner) -> ExternType {
         match self {
-            Self::Func(func) => func.ty(store).into(),
-            Self::Global(global) => global.ty(store).into(),
-            Self::Table(table) => table.ty(&store).with_minimum(table.size(&store)).into(),
-            Self::Memory(memory) => memory.ty(&store).with_minimum(memory.size(&store)).into(),
+            Self::Func(func) => func.ty_in(store).into(),
+            Self::Global(global) => {
+                check_store(global.store, store, "global");
+                global.ty.into()
+            }
+            Self::Table(table) => {
+                let table = table.of(store);
+                table.ty().with_minimum(table.len).into()
+            }
+            Self::Memory(memory) => {
+                let memory = memory.of(store);
+                memory.ty().with_minimum(memory.pages()).into()
+            }
+        }
+    }
+
+    /// Checks that it belongs to a store. What does not may be gone already,
+    /// so this comes before anything else.
+    ///
+    /// # Errors
+    /// If it belongs to another.
+    pub(crate) fn check_in(&self, store: &StoreInner) -> Result<(), TypeError> {
+        let (own, what) = match self {
+            Self::Func(func) => (func.store(), "function"),
+            Self::Global(global) => (global.store, "global"),
+            Self::Table(table) => (table.store, "table"),
+            Self::Memory(memory) => (memory.store, "memory"),
+        };
+        if own == store.id {
+            Ok(())
+        } else {
+            Err(TypeError::OtherStore { what })
         }
     }
 

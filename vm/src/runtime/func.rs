@@ -26,9 +26,24 @@ impl Func {
     /// values, and puts its results into a list that is as long as they are
     /// and holds zeros and nulls at first.
     ///
-    /// # Panics
-    /// When called, if the closure puts values of wrong types there: the call
-    /// ends with a [`TypeError`](crate::TypeError).
+    /// If the closure leaves values of wrong types there, or references of
+    /// another store, the call ends with a [`TypeError`](crate::TypeError).
+    ///
+    /// ```
+    /// use vm::{Engine, Func, FuncType, Store, Val, ValType};
+    ///
+    /// # fn main() -> Result<(), vm::Error> {
+    /// let mut store = Store::new(&Engine::default(), ());
+    /// let ty = FuncType::new([ValType::I32, ValType::I32], [ValType::I32]);
+    /// let largest = Func::new(&mut store, ty, |_, args, results| {
+    ///     let largest = args.iter().filter_map(Val::i32).max();
+    ///     results[0] = Val::I32(largest.unwrap_or(0));
+    ///     Ok(())
+    /// });
+    /// assert_eq!(largest.typed::<(i32, i32), i32>(&store)?.call(&mut store, (3, 7))?, 7);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn new<T: 'static>(
         mut store: impl AsContextMut<Data = T>,
         ty: FuncType,
@@ -81,6 +96,10 @@ impl Func {
         }
     }
 
+    pub(crate) fn store(self) -> StoreId {
+        self.store
+    }
+
     /// The function's record.
     pub(crate) fn func_ref(self) -> FuncRef {
         self.func
@@ -94,7 +113,7 @@ impl Func {
         self.ty_in(&store.as_context().0.inner)
     }
 
-    fn ty_in(self, store: &StoreInner) -> FuncType {
+    pub(crate) fn ty_in(self, store: &StoreInner) -> FuncType {
         check_store(self.store, store, "function");
         store.engine.types().get(self.func.ty())
     }
@@ -119,8 +138,12 @@ impl Func {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Type`] if number or types of the arguments are wrong; else what
-    /// ended the call.
+    /// [`Error::Type`] if number or types of the arguments are wrong, or
+    /// `results` has another length; else what ended the call. `results` are
+    /// as they were then.
+    ///
+    /// # Panics
+    /// If it belongs to another store.
     pub fn call(&self, mut store: impl AsContextMut, args: &[Val], results: &mut [Val]) -> Result<(), Error> {
         let mut store = store.as_context_mut();
         let inner = &store.0.inner;
@@ -199,6 +222,25 @@ pub(crate) fn untyped<T: 'static>(
 }
 
 /// A function whose parameters and results have Rust types, checked once.
+///
+/// Parameters are one value or a tuple of them, results nothing, one or a
+/// tuple; the types are those of [`Func::wrap`]. A call allocates nothing.
+///
+/// ```
+/// use vm::{Engine, Instance, Module, Store, TypedFunc};
+///
+/// # fn main() -> Result<(), vm::Error> {
+/// let engine = Engine::default();
+/// let text = r#"(module (func (export "div") (param i32 i32) (result i32 i32)
+///     (i32.div_u (local.get 0) (local.get 1)) (i32.rem_u (local.get 0) (local.get 1))))"#;
+/// let mut store = Store::new(&engine, ());
+/// let instance = Instance::new(&mut store, &Module::new(&engine, text)?, &[])?;
+/// let div: TypedFunc<(u32, u32), (u32, u32)> = instance.get_typed_func(&mut store, "div")?;
+/// assert_eq!(div.call(&mut store, (17, 5))?, (3, 2));
+/// assert!(instance.get_typed_func::<(u32, u32), u32>(&mut store, "div").is_err());
+/// # Ok(())
+/// # }
+/// ```
 pub struct TypedFunc<P, R> {
     func: Func,
     types: PhantomData<fn(P) -> R>,
@@ -227,7 +269,8 @@ impl<P: WasmParams, R: WasmResults> TypedFunc<P, R> {
     /// Calls it.
     ///
     /// # Errors
-    /// What ended the call.
+    /// What ended the call, or [`Error::Type`] if an argument is a reference
+    /// of another store.
     ///
     /// # Panics
     /// If it belongs to another store.

@@ -8,7 +8,7 @@ use super::func::{Func, TypedFunc};
 use super::module::Module;
 use super::store::{InstanceEntity, InstanceId, StoreData, StoreId, StoreInner};
 use super::typed::{WasmParams, WasmResults};
-use crate::error::{Error, LinkError, TypeError};
+use crate::error::{Error, LinkError};
 use crate::exec::context::{FuncRef, GlobalRef, Wiring};
 use crate::exec::memory::{Guarding, MemoryRef};
 use crate::exec::table::TableRef;
@@ -18,7 +18,7 @@ use crate::module::{
     ConstExpr, ConstOp, DataKind, ElemItems, ElemKind, ExportKind, FuncIdx, GlobalIdx, Import, ImportKind, ModuleData,
 };
 use crate::trap::Trap;
-use crate::types::{ExternType, MemoryType, TableType};
+use crate::types::{MemoryType, TableType};
 
 /// An instance of a module.
 ///
@@ -55,14 +55,14 @@ impl Instance {
     /// module's, in order. Its start function has run.
     ///
     /// # Errors
-    /// [`Error::Link`] if the imports do not fit, [`Error::Limit`] if the
-    /// store's limits or the system do not allow what the module defines;
-    /// nothing has happened then. A trap or host error if a segment does not
+    /// [`Error::Link`] if the imports do not fit, [`Error::Type`] if one is of
+    /// another store, [`Error::Limit`] (or the limiter's error) if the store's
+    /// limits or the system do not allow what the module defines; nothing has
+    /// happened then. A trap or host error if a segment does not
     /// fit or the start function fails; what happened before stays.
     ///
     /// # Panics
-    /// If the module is of another engine than the store, or an import of
-    /// another store.
+    /// If the module is of another engine than the store.
     pub fn new(mut store: impl AsContextMut, module: &Module, imports: &[Extern]) -> Result<Self, Error> {
         instantiate(store.as_context_mut(), module, imports)
     }
@@ -188,57 +188,39 @@ impl Imports {
     }
 
     fn add(&mut self, store: &StoreInner, module: &ModuleData, import: &Import, given: &Extern) -> Result<(), Error> {
-        let other = |what| Error::from(TypeError::OtherStore { what });
+        given.check_in(store)?;
         let fits = match (import.ty, given) {
             (ImportKind::Func(ty), Extern::Func(func)) => {
-                let func = func.within(store)?;
+                let func = func.func_ref();
                 self.funcs.push(func);
                 module.type_ids.get(ty.index()) == Some(&func.ty())
             }
             (ImportKind::Table(ty), Extern::Table(table)) => {
-                let table = table.within(store).ok_or_else(|| other("table"))?;
+                let table = table.table_ref();
                 self.tables.push(table);
                 table_fits(&ty, table.get().ty(), table.get().len)
             }
             (ImportKind::Memory(ty), Extern::Memory(memory)) => {
-                let memory = memory.within(store).ok_or_else(|| other("memory"))?;
+                let memory = memory.memory_ref();
                 self.memories.push(memory);
                 memory_fits(&ty, memory.get().ty(), memory.get().pages())
             }
             (ImportKind::Global(ty), Extern::Global(global)) => {
-                self.globals.push(global.within(store).ok_or_else(|| other("global"))?);
-                global.raw_ty() == ty
+                self.globals.push(global.cell());
+                given.ty_in(store) == ty.into()
             }
             _ => false,
         };
         if fits {
             return Ok(());
         }
-        let (module_name, name) = (import.module.clone(), import.name.clone());
-        let (expected, found) = (module.import_type(import), type_of(store, given));
         Err(LinkError::IncompatibleImport {
-            module: module_name,
-            name,
-            expected,
-            found,
+            module: import.module.clone(),
+            name: import.name.clone(),
+            expected: module.import_type(import),
+            found: given.ty_in(store),
         }
         .into())
-    }
-}
-
-/// The type of something in a store.
-fn type_of(store: &StoreInner, given: &Extern) -> ExternType {
-    match given {
-        Extern::Func(func) => store.engine.types().get(func.func_ref().ty()).into(),
-        Extern::Global(global) => global.raw_ty().into(),
-        Extern::Table(table) => match table.within(store) {
-            Some(table) => table.get().ty().with_minimum(table.get().len).into(),
-            None => ExternType::Table(TableType::new(crate::types::RefType::FUNCREF, 0, None)),
-        },
-        Extern::Memory(memory) => match memory.within(store) {
-            Some(memory) => memory.get().ty().with_minimum(memory.get().pages()).into(),
-            None => ExternType::Memory(MemoryType::new(0, None)),
-        },
     }
 }
 
@@ -280,11 +262,10 @@ fn instantiate<T: 'static>(
         mut memories,
         globals,
     } = imports;
-    for ty in data.memories.iter().skip(data.num_imported_memories) {
-        memories.push(new_memory(inner, whole, *ty)?);
-    }
-    for ty in data.tables.iter().skip(data.num_imported_tables) {
-        tables.push(new_table(inner, whole, *ty, 0)?);
+    let mark = inner.mark();
+    if let Err(error) = allocate(inner, whole, &data, &mut memories, &mut tables) {
+        inner.roll_back(&mark);
+        return Err(error);
     }
     let config = inner.engine.config();
     let options = CodeOptions {
@@ -321,6 +302,23 @@ fn instantiate<T: 'static>(
     })
 }
 
+/// Makes the memories and tables that a module defines.
+fn allocate(
+    store: &mut StoreInner,
+    whole: *mut (),
+    module: &ModuleData,
+    memories: &mut Vec<MemoryRef>,
+    tables: &mut Vec<TableRef>,
+) -> Result<(), Error> {
+    for ty in module.memories.iter().skip(module.num_imported_memories) {
+        memories.push(new_memory(store, whole, *ty)?);
+    }
+    for ty in module.tables.iter().skip(module.num_imported_tables) {
+        tables.push(new_table(store, whole, *ty, 0)?);
+    }
+    Ok(())
+}
+
 /// Gives globals, tables and memories their first values, and runs the start
 /// function.
 fn initialize<T: 'static>(store: &mut StoreData<T>, id: InstanceId, module: &ModuleData) -> Result<(), Error> {
@@ -338,22 +336,22 @@ fn initialize<T: 'static>(store: &mut StoreData<T>, id: InstanceId, module: &Mod
             table.get_mut().elems_mut().fill(value);
         }
     }
-    let mut elems = Vec::with_capacity(module.elems.len());
-    for segment in &module.elems {
-        elems.push(match &segment.kind {
-            ElemKind::Declared => Box::default(),
-            ElemKind::Passive | ElemKind::Active { .. } => elements(&inner.instances[at], &segment.items),
-        });
-    }
-    for (segment, elems) in module.elems.iter().zip(&mut elems) {
+    // All segments are there before the first is written: where a later one
+    // traps, functions that are in a shared table by then can still use them.
+    let instance = &inner.instances[at];
+    let elems = module.elems.iter().map(|segment| match &segment.kind {
+        ElemKind::Declared => Box::default(),
+        ElemKind::Passive | ElemKind::Active { .. } => elements(instance, &segment.items),
+    });
+    inner.instances[at].elems = elems.collect();
+    for (i, segment) in module.elems.iter().enumerate() {
         if let ElemKind::Active { table, offset } = &segment.kind {
-            let elems = std::mem::take(elems);
+            let elems = std::mem::take(&mut inner.instances[at].elems[i]);
             let offset = evaluate(&inner.instances[at], offset);
             let table = inner.instances[at].tables[table.index()];
             slow::table_init(table, &elems, offset, 0, elems.len() as u64)?;
         }
     }
-    inner.instances[at].elems = elems;
     for segment in &module.datas {
         if let DataKind::Active { memory, offset } = &segment.kind {
             let offset = evaluate(&inner.instances[at], offset);

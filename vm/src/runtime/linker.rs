@@ -146,15 +146,17 @@ impl<T> Linker<T> {
     /// one the linker can be used with.
     ///
     /// # Errors
-    /// If the name is defined already.
+    /// If the name is defined already, or `item` belongs to another store.
     pub fn define(
         &mut self,
-        _store: impl AsContext<Data = T>,
+        store: impl AsContext<Data = T>,
         module: &str,
         name: &str,
         item: impl Into<Extern>,
     ) -> Result<&mut Self, Error> {
-        self.insert(module, name, Definition::Extern(item.into()))
+        let item = item.into();
+        item.check_in(&store.as_context().0.inner)?;
+        self.insert(module, name, Definition::Extern(item))
     }
 
     /// Defines all exports of an instance under a module name.
@@ -174,23 +176,77 @@ impl<T> Linker<T> {
         Ok(self)
     }
 
-    /// Instantiates a module and defines its exports under a module name. A
-    /// reactor, which exports `_initialize`, is initialized.
+    /// Defines what a module exports under a module name, in one of two ways.
+    ///
+    /// A *reactor* is instantiated once, here; its exports are those of the
+    /// instance. If it exports a function `_initialize`, that has run.
+    ///
+    /// A *command*, which exports a function `_start`, is meant to run once an
+    /// instance. So its functions are defined to make an instance for each
+    /// call, with the names it imports as they are defined now. The instances
+    /// stay in the store, and count against its limits. What else a command
+    /// exports would belong to no instance, and is not defined.
+    ///
+    /// ```
+    /// use vm::{Engine, Linker, Module, Store};
+    ///
+    /// # fn main() -> Result<(), vm::Error> {
+    /// let engine = Engine::default();
+    /// let counter = Module::new(
+    ///     &engine,
+    ///     r#"(module
+    ///         (global $n (mut i32) (i32.const 40))
+    ///         (func (export "_initialize") (global.set $n (i32.const 41)))
+    ///         (func (export "next") (result i32)
+    ///             (global.set $n (i32.add (global.get $n) (i32.const 1)))
+    ///             (global.get $n)))"#,
+    /// )?;
+    /// let mut store = Store::new(&engine, ());
+    /// let mut linker = Linker::new(&engine);
+    /// linker.module(&mut store, "counter", &counter)?;
+    /// let next = linker.get(&mut store, "counter", "next").and_then(vm::Extern::into_func).unwrap();
+    /// assert_eq!(next.typed::<(), i32>(&store)?.call(&mut store, ())?, 42);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
-    /// What [`Linker::instantiate`] and [`Linker::instance`] meet, and what
-    /// `_initialize` fails with.
+    /// [`LinkError::UnknownImport`], or that a name is defined already; for a
+    /// reactor also what [`Instance::new`] meets, and what `_initialize` fails
+    /// with.
     pub fn module(
         &mut self,
         mut store: impl AsContextMut<Data = T>,
         name: &str,
         module: &Module,
     ) -> Result<&mut Self, Error> {
+        let is_func = |name| matches!(module.get_export(name), Some(ExternType::Func(_)));
+        if is_func("_start") {
+            return self.command(name, module);
+        }
         let instance = self.instantiate(&mut store, module)?;
-        if let Some(initialize) = instance.get_func(&mut store, "_initialize") {
-            initialize.typed::<(), ()>(&store)?.call(&mut store, ())?;
+        if is_func("_initialize") {
+            let initialize = instance.get_typed_func::<(), ()>(&mut store, "_initialize")?;
+            initialize.call(&mut store, ())?;
         }
         self.instance(store, name, instance)
+    }
+
+    /// Defines the functions of a command.
+    fn command(&mut self, name: &str, module: &Module) -> Result<&mut Self, Error> {
+        let imports: Arc<[Definition]> = self.resolve(module)?.into_iter().cloned().collect();
+        for export in module.exports() {
+            let ExternType::Func(ty) = export.ty() else { continue };
+            let (imports, module, own) = (Arc::clone(&imports), module.clone(), Box::<str>::from(export.name()));
+            let run = move |mut caller: Caller<'_, T>, args: &[Val], results: &mut [Val]| {
+                let instance = instantiate(&mut caller, &module, imports.iter())?;
+                let func = instance.get_func(&mut caller, &own);
+                func.expect("each instance exports what its module does")
+                    .call(&mut caller, args, results)
+            };
+            self.func_new(name, export.name(), ty, run)?;
+        }
+        Ok(self)
     }
 
     /// Defines all names of one module under another module name too.
@@ -253,33 +309,31 @@ impl<T> Linker<T> {
     /// # Errors
     /// [`LinkError::UnknownImport`] if a name is not defined, and what
     /// [`Instance::new`] meets.
-    pub fn instantiate(&self, mut store: impl AsContextMut<Data = T>, module: &Module) -> Result<Instance, Error> {
-        let mut imports = Vec::with_capacity(module.imports().len());
-        for import in module.imports() {
-            match self
-                .definitions
-                .get(&(Arc::from(import.module()), Arc::from(import.name())))
-            {
-                Some(definition) => imports.push(definition),
-                None => {
-                    return Err(self
-                        .unknown((import.module().into(), import.name().into(), import.ty()))
-                        .into());
-                }
-            }
-        }
-        let inner = &mut store.as_context_mut().0.inner;
-        let imports: Vec<Extern> = imports.into_iter().map(|definition| make(inner, definition)).collect();
-        Instance::new(store, module, &imports)
+    pub fn instantiate(&self, store: impl AsContextMut<Data = T>, module: &Module) -> Result<Instance, Error> {
+        instantiate(store, module, self.resolve(module)?)
+    }
+
+    /// What a module's imports stand for, in order.
+    fn resolve(&self, module: &Module) -> Result<Vec<&Definition>, Error> {
+        let resolved = module.imports().map(|import| {
+            let name = (Arc::from(import.module()), Arc::from(import.name()));
+            self.definitions.get(&name).ok_or_else(|| {
+                self.unknown((import.module().into(), import.name().into(), import.ty()))
+                    .into()
+            })
+        });
+        resolved.collect()
     }
 
     /// The error for a name that is not defined, with what may have been meant:
-    /// the name in another module, or one in the module that differs in case.
+    /// the name in another module, or else the most similar one in the module.
     fn unknown(&self, (module, name, ty): (Box<str>, Box<str>, ExternType)) -> LinkError {
-        let mut names = self.definitions.keys();
-        let similar = names.find(|(own_module, own_name)| {
-            (**own_name == *name && **own_module != *module)
-                || (**own_module == *module && own_name.eq_ignore_ascii_case(&name))
+        let names = || self.definitions.keys();
+        let elsewhere = names().find(|(own_module, own_name)| **own_name == *name && **own_module != *module);
+        let similar = elsewhere.or_else(|| {
+            let in_module = names().filter(|(own_module, _)| **own_module == *module);
+            let rated = in_module.filter_map(|own| Some((typing_errors(&own.1, &name)?, own)));
+            rated.min_by_key(|(errors, _)| *errors).map(|(_, own)| own)
         });
         let similar = similar.map(|(module, name)| format!("`{module}` `{name}`").into());
         LinkError::UnknownImport {
@@ -291,6 +345,40 @@ impl<T> Linker<T> {
     }
 }
 
+/// How many letters must be put in, left out or replaced to make one name
+/// another, be they large or small; `None` if that is too many for a mistake.
+fn typing_errors(a: &str, b: &str) -> Option<usize> {
+    const LONGEST: usize = 100;
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    let allowed = a.len().min(b.len()) / 4;
+    if a.len().max(b.len()) > LONGEST || a.len().abs_diff(b.len()) > allowed {
+        return None;
+    }
+    // Errors between the first letters of `a` and each beginning of `b`.
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.iter().enumerate() {
+        let mut left = i + 1;
+        let mut diagonal = std::mem::replace(&mut row[0], left);
+        for (above, y) in row[1..].iter_mut().zip(b) {
+            let replaced = diagonal + usize::from(!x.eq_ignore_ascii_case(y));
+            left = replaced.min(left + 1).min(*above + 1);
+            diagonal = std::mem::replace(above, left);
+        }
+    }
+    row.last().copied().filter(|errors| *errors <= allowed)
+}
+
+/// An instance of a module with definitions for its imports.
+fn instantiate<'a>(
+    mut store: impl AsContextMut,
+    module: &Module,
+    imports: impl IntoIterator<Item = &'a Definition>,
+) -> Result<Instance, Error> {
+    let inner = &mut store.as_context_mut().0.inner;
+    let imports: Vec<Extern> = imports.into_iter().map(|definition| make(inner, definition)).collect();
+    Instance::new(store, module, &imports)
+}
+
 /// What a definition is in a store.
 fn make(store: &mut StoreInner, definition: &Definition) -> Extern {
     match definition {
@@ -299,5 +387,29 @@ fn make(store: &mut StoreInner, definition: &Definition) -> Extern {
             let func = store.add_host_func(Arc::clone(def));
             Func::new_handle(store.id, func).into()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::typing_errors;
+
+    #[test]
+    fn typing_errors_are_told_from_other_names() {
+        for (a, b, errors) in [
+            ("fd_write", "fd_write", Some(0)),
+            ("fd_write", "FD_Write", Some(0)),
+            ("fd_write", "fd_wrte", Some(1)),
+            ("fd_write", "fd_wirte", Some(2)),
+            ("fd_write", "fd_read", None),
+            ("fd_write", "fd_write_all", None),
+            ("a", "b", None),
+            ("", "", Some(0)),
+            ("", "b", None),
+        ] {
+            assert_eq!(typing_errors(a, b), errors, "{a} {b}");
+            assert_eq!(typing_errors(b, a), errors, "{b} {a}");
+        }
+        assert_eq!(typing_errors(&"a".repeat(101), &"a".repeat(101)), None);
     }
 }

@@ -98,7 +98,7 @@ impl WasmTy for Option<ExternRef> {
     }
 }
 
-/// Parameters: one [`WasmTy`], or a tuple of up to 16.
+/// Parameters: one [`WasmTy`], or a tuple of up to 17.
 pub trait WasmParams: Sealed + Send + 'static {
     /// Their wasm types.
     #[doc(hidden)]
@@ -111,7 +111,7 @@ pub trait WasmParams: Sealed + Send + 'static {
     fn write(self, slots: &mut [u64]);
 }
 
-/// Results: nothing, one [`WasmTy`], or a tuple of up to 16.
+/// Results: nothing, one [`WasmTy`], or a tuple of up to 17.
 pub trait WasmResults: WasmParams {
     /// Reads the values from a call's slots.
     #[doc(hidden)]
@@ -285,3 +285,5 @@ tuples!(A B C D E G H I J K L M);
 tuples!(A B C D E G H I J K L M N);
 tuples!(A B C D E G H I J K L M N O);
 tuples!(A B C D E G H I J K L M N O Q);
+tuples!(A B C D E G H I J K L M N O Q S);
+tuples!(A B C D E G H I J K L M N O Q S U);

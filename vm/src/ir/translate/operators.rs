@@ -126,6 +126,11 @@ impl Translator<'_> {
         let [to_slot, to_acc] = info.handlers[usize::from(checked)][variant];
         let mut instr = Instr::new(info.name, to_slot, if checked { 24 } else { 16 })
             .operands(10, 16, false, &[operand])
+            .showing([
+                (variant != 2).then_some(operand),
+                Some(Operand::Const(offset.into())),
+                None,
+            ])
             .u32(12, offset);
         if checked {
             instr = instr.u32(16, self.memory_offset(memory)?);
@@ -166,6 +171,11 @@ impl Translator<'_> {
         let mut instr = Instr::new(info.name, handler, len)
             .operands(8, imm, false, &[operand])
             .operands(10, imm, info.wide, &[value])
+            .showing([
+                (variant != 2).then_some(operand),
+                Some(Operand::Const(offset.into())),
+                Some(value),
+            ])
             .u32(12, offset);
         if checked {
             instr = instr.u32(16, self.memory_offset(memory)?);
@@ -191,8 +201,10 @@ impl Translator<'_> {
         let constant = |operand| usize::from(matches!(operand, Operand::Const(_)));
         let (x, y) = (constant(first), constant(second));
         let [to_slot, to_acc] = data::SELECT[ty.class()][x][y][condition.kind()];
-        let mut instr =
-            Instr::new("select", to_slot, 16 + 8 * (x + y)).operands(10, 0, false, &slots(&[first, second, condition]));
+        let operands = [first, second, condition];
+        let mut instr = Instr::new("select", to_slot, 16 + 8 * (x + y))
+            .operands(10, 0, false, &slots(&operands))
+            .showing(operands.map(Some));
         let mut imm = 16;
         for operand in [first, second] {
             if let Operand::Const(value) = operand {

@@ -1,0 +1,16 @@
+;; Constant addresses go into the offset; memory 0 is checked by the MMU.
+(module
+  (memory 1) (memory 1)
+  (global $g (mut i32) (i32.const 0))
+  (func (param i32) (result i32)
+    (i32.load offset=8 (i32.add (local.get 0) (i32.const 4))))
+  (func (result i64) (i64.load8_s offset=16 (i32.const 1024)))
+  (func (param i32)
+    (i32.store (local.get 0) (i32.const 7))
+    (f64.store offset=8 (local.get 0) (f64.const 1))
+    (i32.store8 (i32.const 9) (i32.add (local.get 0) (i32.const 1))))
+  (func (param i32) (result i32) (i32.load 1 (local.get 0)))
+  (func (param i32)
+    (global.set $g (i32.sub (global.get $g) (local.get 0)))
+    (memory.fill (local.get 0) (i32.const 0) (i32.const 10))
+    (drop (memory.grow (i32.const 1)))))
