@@ -152,15 +152,23 @@ handler! {
         branch(s, s.ip.add(16).cast::<i32>().add(index as usize).read())
     }
 
-    /// Sets the locals of a function, `n` slots from the one at byte 8, to zero.
-    pub(crate) fn enter(s) {
-        let n = s.field::<u16>(10);
+    /// Sets the locals of a function to zero, `N` slots from the one at byte 8
+    /// on.
+    fn enter[N](s) {
         let locals = s.slot_at(8);
         let mut i = 0;
-        while i < usize::from(n) {
+        while i < N {
             locals.add(i).write(0);
             i += 1;
         }
+        s.ip = s.ip.add(16);
+        next(s)
+    }
+
+    /// [`enter`] for the number of slots at byte 10.
+    fn enter_many(s) {
+        let n = s.field::<u16>(10);
+        std::ptr::write_bytes(s.slot_at(8), 0, usize::from(n));
         s.ip = s.ip.add(16);
         next(s)
     }
@@ -324,6 +332,14 @@ unsafe fn leave(mut s: Regs) -> u64 {
     s.ip = ip;
     // SAFETY: the instruction after the call, in the caller's frame.
     unsafe { next(s) }
+}
+
+/// The handler that sets `n` locals to zero.
+pub(crate) fn enter_handler(n: usize) -> Handler {
+    const FEW: [Handler; 9] = [
+        enter::<0>, enter::<1>, enter::<2>, enter::<3>, enter::<4>, enter::<5>, enter::<6>, enter::<7>, enter::<8>,
+    ];
+    FEW.get(n).copied().unwrap_or(enter_many)
 }
 
 /// `br_if` by operand: slot, accumulator.

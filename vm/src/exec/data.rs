@@ -137,6 +137,14 @@ handler! {
         next(s)
     }
 
+    /// Copies as many slots as byte 12 says, from the slot at byte 10 on to the
+    /// one at byte 8 on, which is below it.
+    pub(crate) fn copy_many(s) {
+        std::ptr::copy(s.slot_at(SRC), s.slot_at(8), s.field::<u32>(12) as usize);
+        s.ip = s.ip.add(SHORT);
+        next(s)
+    }
+
     /// `select`: slots from byte 10 on, constants from byte 16 on, the
     /// condition last.
     fn select<T: Prim, X: Src, Y: Src, C: Src, D: Dst>(s) {

@@ -62,14 +62,15 @@ impl Regs {
     }
 }
 
-/// Declares handlers: `fn name<params>(s) { … }` where `s` is the register
+/// Declares handlers: `fn name<params>(s) { … }`, or `fn name[N](s) { … }` with
+/// a number `N` as parameter, where `s` is the register
 /// file and the body's value is a call of [`next`], [`goto`] or an exit code.
 macro_rules! handler {
-    ($( $(#[$meta:meta])* $vis:vis fn $name:ident $(<$($g:ident : $bound:path),+>)? ($s:ident) $body:block )*) => {$(
+    ($( $(#[$meta:meta])* $vis:vis fn $name:ident $(<$($g:ident : $bound:path),+>)? $([$n:ident])? ($s:ident) $body:block )*) => {$(
         $(#[$meta])*
         #[cfg(target_arch = "x86_64")]
         #[allow(clippy::too_many_arguments, clippy::multiple_unsafe_ops_per_block, unused_mut, unused_unsafe)]
-        $vis unsafe extern "sysv64" fn $name $(<$($g: $bound),+>)? (
+        $vis unsafe extern "sysv64" fn $name $(<$($g: $bound),+>)? $(<const $n: usize>)? (
             ip: *const u8, fp: *mut u64, mb: *mut u8, cx: *mut $crate::exec::context::Cx,
             a0: u64, a1: u64, f0: f64, f1: f64, f2: f64, f3: f64, f4: f64, f5: f64,
         ) -> u64 {
@@ -84,7 +85,7 @@ macro_rules! handler {
         $(#[$meta])*
         #[cfg(not(target_arch = "x86_64"))]
         #[allow(clippy::too_many_arguments, clippy::multiple_unsafe_ops_per_block, unused_mut, unused_unsafe)]
-        $vis unsafe extern "C" fn $name $(<$($g: $bound),+>)? (
+        $vis unsafe extern "C" fn $name $(<$($g: $bound),+>)? $(<const $n: usize>)? (
             ip: *const u8, fp: *mut u64, mb: *mut u8, cx: *mut $crate::exec::context::Cx,
             a0: u64, a1: u64, f0: f64, f1: f64, f2: f64, f3: f64, f4: f64, f5: f64,
         ) -> u64 {

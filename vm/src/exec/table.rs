@@ -42,6 +42,10 @@ impl TableInst {
 
     fn extend(&mut self, len: u64, init: u64) -> bool {
         let Ok(wanted) = usize::try_from(len) else { return false };
+        if self.elems.is_empty() && init == 0 && len <= MAX_ELEMENTS {
+            // Zeroed by the system, and taken from it as it is used.
+            self.elems = vec![0; wanted];
+        }
         if len > MAX_ELEMENTS || self.elems.try_reserve(wanted.saturating_sub(self.elems.len())).is_err() {
             return false;
         }

@@ -56,6 +56,8 @@ pub(crate) struct OperandStack {
     /// Positions that were pushed as locals, ascending; some may have been
     /// turned into temporaries since.
     locals: Vec<u32>,
+    /// Positions that were pushed as constants, ascending; likewise.
+    constants: Vec<u32>,
     most: usize,
 }
 
@@ -66,6 +68,7 @@ impl OperandStack {
         self.heads.clear();
         self.heads.resize(num_locals, None);
         self.locals.clear();
+        self.constants.clear();
         self.most = 0;
     }
 
@@ -87,6 +90,9 @@ impl OperandStack {
     /// Pushes an operand whose value is in its temporary or constant.
     pub(crate) fn push(&mut self, ty: Ty, value: Value) {
         debug_assert!(!matches!(value, Value::Local(..)));
+        if matches!(value, Value::Const(_)) {
+            self.constants.push(self.entries.len() as u32);
+        }
         self.entries.push(Entry { ty, value });
         self.most = self.most.max(self.entries.len());
     }
@@ -109,8 +115,10 @@ impl OperandStack {
         if let Value::Local(local, before) = entry.value {
             self.heads[local as usize] = before;
         }
-        while self.locals.last().is_some_and(|at| *at as usize >= self.entries.len()) {
-            self.locals.pop();
+        for positions in [&mut self.locals, &mut self.constants] {
+            while positions.last().is_some_and(|at| *at as usize >= self.entries.len()) {
+                positions.pop();
+            }
         }
         entry
     }
@@ -157,6 +165,23 @@ impl OperandStack {
     /// The topmost operand that means `local`.
     pub(crate) fn topmost_of(&self, local: u32) -> Option<usize> {
         self.heads[local as usize].map(|at| at as usize)
+    }
+
+    /// Whether the values of all operands from a position on are in their
+    /// temporaries.
+    pub(crate) fn all_temps_from(&mut self, first: usize) -> bool {
+        for positions in [&mut self.locals, &mut self.constants] {
+            while let Some(at) = positions.last().map(|at| *at as usize) {
+                if !matches!(self.entries[at].value, Value::Temp) {
+                    if at >= first {
+                        return false;
+                    }
+                    break;
+                }
+                positions.pop();
+            }
+        }
+        true
     }
 
     /// Removes and yields one position that still means a local, the topmost.

@@ -11,6 +11,7 @@ use wasmparser::{BlockType, BrTable};
 
 use super::{Stop, Translator, own_ty};
 use crate::exec::control as ctl;
+use crate::exec::data;
 use crate::exec::numeric::{Binary, I32Eq, I32Ne};
 use crate::ir::emit::{Instr, Operand, Position};
 use crate::ir::stack::{Ty, Value};
@@ -30,8 +31,11 @@ pub(super) struct Frame {
     kind: Kind,
     /// Operands below the block's parameters.
     pub(super) height: usize,
-    params: Vec<Ty>,
-    results: Vec<Ty>,
+    /// Number of parameters.
+    params: usize,
+    /// Number of results.
+    results: usize,
+    ty: BlockType,
     /// Branches to the end of the block.
     fixups: Vec<Fixup>,
 }
@@ -47,15 +51,20 @@ enum Kind {
     If(Fixup),
 }
 
+/// Operands that are moved one by one where control branches.
+const FEW: usize = 4;
+
 impl Frame {
     /// The frame of a whole body.
     pub(super) fn function(results: usize) -> Self {
-        // The results' types do not matter: nothing follows.
+        // Nothing follows whose types would matter.
+        let ty = BlockType::Empty;
         Self {
             kind: Kind::Function,
             height: 0,
-            params: Vec::new(),
-            results: vec![Ty::I64; results],
+            params: 0,
+            results,
+            ty,
             fixups: Vec::new(),
         }
     }
@@ -63,8 +72,8 @@ impl Frame {
     /// Number of operands that a branch to the block takes.
     fn arity(&self) -> usize {
         match self.kind {
-            Kind::Loop(_) => self.params.len(),
-            _ => self.results.len(),
+            Kind::Loop(_) => self.params,
+            _ => self.results,
         }
     }
 }
@@ -72,9 +81,9 @@ impl Frame {
 impl Translator<'_> {
     /// Opens a block; its parameters are in their temporaries.
     fn open(&mut self, blockty: BlockType, kind: impl FnOnce(&mut Self) -> Result<Kind, Stop>) -> Result<(), Stop> {
-        let (params, results) = self.block_types(blockty)?;
+        let (params, results) = self.block_arity(blockty)?;
         self.spill_locals();
-        let height = self.stack.len() - params.len();
+        let height = self.stack.len() - params;
         for at in (height..self.stack.len()).rev() {
             self.spill(at);
         }
@@ -84,6 +93,7 @@ impl Translator<'_> {
             height,
             params,
             results,
+            ty: blockty,
             fixups: Vec::new(),
         });
         Ok(())
@@ -127,9 +137,10 @@ impl Translator<'_> {
             self.emit.set_offset(fixup.from, fixup.field, here)?;
         }
         frame.kind = Kind::Block;
-        self.stack.truncate(frame.height);
-        for ty in &frame.params {
-            self.stack.push(*ty, Value::Temp);
+        let (height, ty) = (frame.height, frame.ty);
+        self.stack.truncate(height);
+        for ty in self.block_types(ty)?.0 {
+            self.stack.push(ty, Value::Temp);
         }
         self.reachable = true;
         self.begin_fuel();
@@ -147,8 +158,8 @@ impl Translator<'_> {
             return Ok(());
         }
         if self.reachable {
-            let (results, height) = (self.frames[index].results.len(), self.frames[index].height);
-            self.move_operands(results, height, true);
+            let (results, height) = (self.frames[index].results, self.frames[index].height);
+            self.move_operands(results, height, true)?;
         }
         self.end_fuel();
         let frame = self.frames.pop().ok_or(Stop)?;
@@ -167,7 +178,7 @@ impl Translator<'_> {
         self.stack.truncate(frame.height);
         self.reachable = reachable;
         if reachable {
-            for ty in frame.results {
+            for ty in self.block_types(frame.ty)?.1 {
                 self.stack.push(ty, Value::Temp);
             }
             self.begin_fuel();
@@ -181,22 +192,54 @@ impl Translator<'_> {
     }
 
     /// Whether the top operands are where a branch to the frame wants them.
-    fn in_place(&self, index: usize) -> bool {
+    fn in_place(&mut self, index: usize) -> bool {
         let frame = &self.frames[index];
         let arity = frame.arity();
         if matches!(frame.kind, Kind::Function) {
             return false;
         }
         let first = self.stack.len() - arity;
-        arity == 0
-            || (first == frame.height
-                && (first..self.stack.len()).all(|at| matches!(self.stack.get(at).value, Value::Temp)))
+        arity == 0 || (first == frame.height && self.stack.all_temps_from(first))
+    }
+
+    /// If a branch takes many operands, brings them into their temporaries, so
+    /// that one instruction can move them all. A branch of two bytes must not
+    /// become an instruction for each operand.
+    fn settle_many(&mut self, n: usize) {
+        let first = self.stack.len() - n;
+        if n > FEW && !self.stack.all_temps_from(first) {
+            for at in (first..self.stack.len()).rev() {
+                self.spill(at);
+            }
+        }
+    }
+
+    /// Appends the instruction that moves `n` slots down.
+    fn move_slots(&mut self, n: usize, from: usize, to: usize) -> Result<(), Stop> {
+        let instr = Instr::new("copy_many", data::copy_many, 16);
+        let (from, to) = (u16::try_from(from)?, u16::try_from(to)?);
+        let shown = [Operand::Slot(to), Operand::Slot(from), Operand::Const(n as u64)];
+        self.emit.push(
+            &instr
+                .u16(8, to)
+                .u16(10, from)
+                .u32(12, u32::try_from(n)?)
+                .showing(shown.map(Some)),
+        );
+        Ok(())
     }
 
     /// Brings the top `n` operands to the temporaries from `height` on. If it
     /// is the `only` way to go on, the last instruction may do it.
-    fn move_operands(&mut self, n: usize, height: usize, only: bool) {
+    fn move_operands(&mut self, n: usize, height: usize, only: bool) -> Result<(), Stop> {
         let first = self.stack.len() - n;
+        if n > FEW {
+            self.settle_many(n);
+            if first != height {
+                self.move_slots(n, self.temps + first, self.temps + height)?;
+            }
+            return Ok(());
+        }
         for i in 0..n {
             let slot = self.temp_slot(height + i);
             let operand = self.operand_at(first + i);
@@ -220,6 +263,7 @@ impl Translator<'_> {
             // and operands keep their places on other ways.
             self.emit.bind();
         }
+        Ok(())
     }
 
     /// Goes to a frame's label, taking the top operands along.
@@ -233,7 +277,7 @@ impl Translator<'_> {
             return self.return_();
         }
         let (arity, height) = (frame.arity(), frame.height);
-        self.move_operands(arity, height, only);
+        self.move_operands(arity, height, only)?;
         let from = self.emit.push(&Instr::new("br", ctl::br, 16));
         self.link(index, Fixup { from, field: 8 })
     }
@@ -308,6 +352,7 @@ impl Translator<'_> {
             let fixup = self.conditional_branch(condition, true);
             self.link(index, fixup)?;
         } else {
+            self.settle_many(self.frames[index].arity());
             self.prepare_return(index);
             let fixup = self.conditional_branch(condition, false);
             self.go(index, false)?;
@@ -329,6 +374,8 @@ impl Translator<'_> {
             }
             other => self.fold(other),
         };
+        let default = self.target(targets.default())?;
+        self.settle_many(self.frames[default].arity());
         let depths = targets.targets().collect::<Result<Vec<u32>, _>>()?;
         let depths = || depths.iter().copied().chain(std::iter::once(targets.default()));
         for depth in depths() {
@@ -371,7 +418,7 @@ impl Translator<'_> {
     /// writes, if the frame is the function's.
     fn prepare_return(&mut self, index: usize) {
         let n = self.results.len();
-        if n < 2 || !matches!(self.frames[index].kind, Kind::Function) {
+        if !(2..=FEW).contains(&n) || !matches!(self.frames[index].kind, Kind::Function) {
             return;
         }
         for at in (self.stack.len() - n..self.stack.len()).rev() {
@@ -392,6 +439,9 @@ impl Translator<'_> {
         if n == 1 {
             let operand = self.operand_at(first);
             one = Some((self.fold(operand), self.stack.get(first).ty));
+        } else if n > FEW {
+            self.settle_many(n);
+            self.move_slots(n, self.temps + first, 0)?;
         } else {
             self.prepare_return(0);
             for i in 0..n {

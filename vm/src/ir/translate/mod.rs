@@ -323,7 +323,7 @@ impl<'a> Translator<'a> {
         if zeroed > 0 {
             let first = u16::try_from(self.slots + HEADER_SLOTS)?;
             self.emit.push(
-                &Instr::new("enter", ctl::enter, 16)
+                &Instr::new("enter", ctl::enter_handler(zeroed), 16)
                     .u16(8, first)
                     .u16(10, u16::try_from(zeroed)?),
             );
@@ -427,6 +427,18 @@ impl<'a> Translator<'a> {
             return Operand::Acc;
         }
         operand
+    }
+
+    /// The numbers of a block's parameters and results.
+    fn block_arity(&self, ty: BlockType) -> Result<(usize, usize), Stop> {
+        Ok(match ty {
+            BlockType::Empty => (0, 0),
+            BlockType::Type(_) => (0, 1),
+            BlockType::FuncType(index) => {
+                let ty = self.module.types.get(index as usize).ok_or(Stop)?;
+                (ty.params().len(), ty.results().len())
+            }
+        })
     }
 
     /// The types of a block's parameters and results.
