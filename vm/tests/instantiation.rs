@@ -66,29 +66,35 @@ fn imports_fit_as_the_specification_says() {
 }
 
 #[test]
-fn constant_expressions_use_earlier_globals_and_arithmetic() {
-    let (mut store, instance) = instance(
-        r#"(module
-            (global $a i32 (i32.const -3))
-            (global $b (export "b") i32 (i32.sub (i32.mul (global.get $a) (i32.const 5)) (i32.const 0x7fffffff)))
-            (global $c i64 (i64.const 0x100000001))
-            (global (export "d") i64 (i64.add (i64.mul (global.get $c) (global.get $c)) (i64.const -1)))
-            (global (export "null") funcref (ref.null func))
-            (global (export "ref") funcref (ref.func $f))
-            (func $f (export "f"))
-            (memory (export "m") 1)
-            (data (offset (i32.add (global.get $a) (i32.const 13))) "x"))"#,
-    );
-    let get = |store: &mut Store<()>, name| instance.get_global(&mut *store, name).expect("exported").get(&*store);
+fn constant_expressions_use_imported_globals_and_arithmetic() {
+    let engine = Engine::default();
+    let mut store = Store::new(&engine, ());
+    let a = GlobalType::new(ValType::I32, Mutability::Const);
+    let a = Global::new(&mut store, a, Val::I32(-3)).expect("the types fit");
+    let c = GlobalType::new(ValType::I64, Mutability::Const);
+    let c = Global::new(&mut store, c, Val::I64(0x1_0000_0001)).expect("the types fit");
+    let text = r#"(module
+        (global $a (import "" "a") i32) (global $c (import "" "c") i64)
+        (global (export "b") i32 (i32.sub (i32.mul (global.get $a) (i32.const 5)) (i32.const 0x7fffffff)))
+        (global (export "d") i64 (i64.add (i64.mul (global.get $c) (global.get $c)) (i64.const -1)))
+        (global (export "null") funcref (ref.null func))
+        (global (export "ref") funcref (ref.func $f))
+        (func $f (export "f"))
+        (memory (export "m") 1)
+        (data (offset (i32.add (global.get $a) (i32.const 13))) "x"))"#;
+    let module = Module::new(&engine, text).expect("valid");
+    let instance = Instance::new(&mut store, &module, &[a.into(), c.into()]).expect("they fit");
+    let get = |store: &mut Store<()>, name| {
+        let global = instance.get_global(&mut *store, name).expect("exported");
+        global.get(&*store)
+    };
     assert_eq!(get(&mut store, "b").i32(), Some((-15_i32).wrapping_sub(0x7fff_ffff)));
     assert_eq!(get(&mut store, "d").i64(), Some(0x2_0000_0000));
     assert!(matches!(get(&mut store, "null"), Val::FuncRef(None)));
     let f = instance.get_func(&mut store, "f");
     assert!(matches!(get(&mut store, "ref"), Val::FuncRef(same) if same == f));
-    assert_eq!(
-        instance.get_memory(&mut store, "m").expect("exported").data(&store)[10],
-        b'x'
-    );
+    let memory = instance.get_memory(&mut store, "m").expect("exported");
+    assert_eq!(memory.data(&store)[10], b'x');
 }
 
 #[test]

@@ -446,6 +446,8 @@ macro_rules! bulk_ops {
         pub(crate) enum $name {}
         impl Bulk for $name {
             const NAME: &'static str = $text;
+            // Locals of its own would keep the handler from jumping to the next.
+            #[inline(never)]
             #[allow(clippy::multiple_unsafe_ops_per_block, unused_variables)]
             unsafe fn run($cx: *mut Cx, $args: *mut u64, $x: u32, $y: u32) -> u64 {
                 // SAFETY: the caller's promise: operands are in their slots,

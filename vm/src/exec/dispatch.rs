@@ -6,6 +6,10 @@
 //! optimisation level 1 on (`orcavm_tail_calls`, set by build.rs). Below that
 //! level [`next`] stores the registers and returns to [`trampoline`].
 //!
+//! A function that a handler calls on a slow path must be `#[inline(never)]`:
+//! locals of its own in the handler's frame keep LLVM from making the last call
+//! a jump (`vm/tests/host_stack.rs` notices).
+//!
 //! Never add a seventh integer parameter: it would live on the host stack, and
 //! no call of a handler could become a jump.
 

@@ -124,6 +124,7 @@ pub(crate) fn call_direct(func: FuncRef, store: *mut (), slots: &mut [u64]) -> R
 ///
 /// # Safety
 /// Called by the host-call handler with the registers of a guest's call.
+#[inline(never)]
 pub(crate) unsafe fn call_from_guest(cx: *mut Cx, fp: *mut u64, slots: usize) -> u64 {
     // SAFETY: the record that led here belongs to a live host function.
     let host = unsafe { &*cx.cast::<HostFunc>() };
