@@ -107,7 +107,7 @@ pub(crate) trait Machine: Sized {
     /// Compiles and instantiates. An `Err` is never `Ending::Values`.
     fn start(wasm: &[u8], setup: &Setup) -> Result<Self, Ending>;
 
-    /// The exported functions in the order of the module.
+    /// The exported functions in the order of their names.
     fn functions(&mut self) -> Vec<(String, Vec<Type>)>;
 
     /// Calls an exported function after refilling fuel.

@@ -16,20 +16,22 @@ pub(crate) const PROGRAMS: [&[u8]; 4] = [
 ];
 
 /// Opcodes of one byte without immediates that have the same type and so can stand
-/// for each other.
-const SAME_TYPE: [&[Range<u8>]; 12] = [
-    &[0x46..0x50],                         // i32 comparisons
-    &[0x51..0x5b],                         // i64 comparisons
-    &[0x5b..0x61],                         // f32 comparisons
-    &[0x61..0x67],                         // f64 comparisons
-    &[0x45..0x46, 0x67..0x6a, 0xc0..0xc2], // i32 unary operations
-    &[0x6a..0x79],                         // i32 binary operations
-    &[0x79..0x7c, 0xc2..0xc5],             // i64 unary operations
-    &[0x7c..0x8b],                         // i64 binary operations
-    &[0x8b..0x92],                         // f32 unary operations
-    &[0x92..0x99],                         // f32 binary operations
-    &[0x99..0xa0],                         // f64 unary operations
-    &[0xa0..0xa7],                         // f64 binary operations
+/// for each other: first, last.
+const SAME_TYPE: [(u8, u8); 14] = [
+    (0x46, 0x4f), // i32 comparisons
+    (0x51, 0x5a), // i64 comparisons
+    (0x5b, 0x60), // f32 comparisons
+    (0x61, 0x66), // f64 comparisons
+    (0x67, 0x69), // i32 bit counts
+    (0x6a, 0x78), // i32 binary operations
+    (0x79, 0x7b), // i64 bit counts
+    (0x7c, 0x8a), // i64 binary operations
+    (0x8b, 0x91), // f32 unary operations
+    (0x92, 0x98), // f32 binary operations
+    (0x99, 0x9f), // f64 unary operations
+    (0xa0, 0xa6), // f64 binary operations
+    (0xc0, 0xc1), // i32 sign extensions
+    (0xc2, 0xc4), // i64 sign extensions
 ];
 
 /// Opcodes with an immediate that may become another number without harm: integer
@@ -124,10 +126,11 @@ fn instructions(wasm: &[u8]) -> Vec<usize> {
 /// Replaces an opcode by one of the same type, or changes its immediate.
 fn change_instruction(wasm: &mut [u8], at: usize, random: &mut Random) {
     let opcode = wasm[at];
-    for family in SAME_TYPE {
-        if family.iter().any(|range| range.contains(&opcode)) {
-            wasm[at] = random.pick(family).clone().nth(random.below(3)).unwrap_or(opcode);
-        }
+    if let Some((first, last)) = SAME_TYPE
+        .into_iter()
+        .find(|(first, last)| (first..=last).contains(&&opcode))
+    {
+        wasm[at] = *random.pick(&(first..=last).collect::<Vec<u8>>());
     }
     let with_index = WITH_INDEX.iter().any(|range| range.contains(&opcode)) && random.below(4) == 0;
     if let Some(byte) = wasm.get_mut(at + 1)

@@ -37,10 +37,11 @@ impl Machine for Ours {
             imports.push(provide(&mut store, import.name(), &import.ty()).map_err(|error| ending(&error))?);
         }
         let instance = Instance::new(&mut store, &module, &imports).map_err(|error| ending(&error))?;
-        let exports = instance
-            .exports(&mut store)
+        let exports = instance.exports(&mut store);
+        let mut exports: Vec<_> = exports
             .map(|export| (export.name().to_owned(), export.into_extern()))
             .collect();
+        exports.sort_by(|(a, _), (b, _)| a.cmp(b)); // engines keep them in different orders
         let fuel = setup.fuel;
         Ok(Self { store, exports, fuel })
     }
@@ -48,7 +49,7 @@ impl Machine for Ours {
     fn functions(&mut self) -> Vec<(String, Vec<Type>)> {
         let functions = self.exports.iter().filter_map(|(name, export)| {
             let ty = export.clone().into_func()?.ty(&self.store);
-            Some((name.clone(), ty.params().map(|ty| type_of(&ty)).collect()))
+            Some((name.clone(), ty.params().map(type_of).collect()))
         });
         functions.collect()
     }
@@ -110,7 +111,7 @@ impl Machine for Ours {
 fn provide(store: &mut Store<StoreLimits>, name: &str, ty: &ExternType) -> Result<Extern, Error> {
     Ok(match ty {
         ExternType::Func(ty) => {
-            let (name, types) = (name.to_owned(), ty.results().map(|ty| type_of(&ty)).collect::<Vec<_>>());
+            let (name, types) = (name.to_owned(), ty.results().map(type_of).collect::<Vec<_>>());
             let answer = move |_: Caller<'_, StoreLimits>, arguments: &[Val], results: &mut [Val]| {
                 let arguments: Vec<Value> = arguments.iter().map(to_value).collect();
                 for (result, value) in results.iter_mut().zip(answer(&name, &arguments, &types)) {
@@ -126,7 +127,7 @@ fn provide(store: &mut Store<StoreLimits>, name: &str, ty: &ExternType) -> Resul
         }
         ExternType::Memory(ty) => Extern::Memory(Memory::new(store, ty.clone())?),
         ExternType::Table(ty) => {
-            let null = if *ty.element() == RefType::FUNCREF {
+            let null = if ty.element() == RefType::FUNCREF {
                 Ref::Func(None)
             } else {
                 Ref::Extern(None)
@@ -136,13 +137,13 @@ fn provide(store: &mut Store<StoreLimits>, name: &str, ty: &ExternType) -> Resul
     })
 }
 
-fn type_of(ty: &ValType) -> Type {
+fn type_of(ty: ValType) -> Type {
     match ty {
         ValType::I32 => Type::I32,
         ValType::I64 => Type::I64,
         ValType::F32 => Type::F32,
         ValType::F64 => Type::F64,
-        ValType::Ref(ty) if *ty == RefType::FUNCREF => Type::Func,
+        ValType::Ref(RefType::FUNCREF) => Type::Func,
         ValType::Ref(_) => Type::Extern,
         ValType::V128 => unreachable!("the random modules have no vectors"),
     }
@@ -174,7 +175,8 @@ fn ending(error: &Error) -> Ending {
     Ending::Trap(match error.trap() {
         Some(Trap::UnreachableCodeReached) => TrapKind::Unreachable,
         Some(Trap::MemoryOutOfBounds) => TrapKind::MemoryOutOfBounds,
-        Some(Trap::TableOutOfBounds) => TrapKind::TableOutOfBounds,
+        // The peer has one word for both.
+        Some(Trap::TableOutOfBounds | Trap::UndefinedElement) => TrapKind::TableOutOfBounds,
         Some(Trap::IndirectCallToNull) => TrapKind::NullElement,
         Some(Trap::IntegerDivisionByZero) => TrapKind::DivisionByZero,
         Some(Trap::IntegerOverflow) => TrapKind::IntegerOverflow,

@@ -3,7 +3,7 @@
 use wasmi::errors::{ErrorKind, InstantiationError};
 use wasmi::{
     Caller, CompilationMode, Config, Engine, Error, Extern, ExternType, F32, F64, Func, Global, Instance, Memory,
-    Module, Nullable, Ref, Store, StoreLimits, StoreLimitsBuilder, Table, TrapCode, Val, ValType,
+    Module, Ref, Store, StoreLimits, StoreLimitsBuilder, Table, TrapCode, Val, ValType,
 };
 
 use crate::machine::{
@@ -45,10 +45,11 @@ impl Machine for Peer {
             imports.push(provide(&mut store, import.name(), import.ty()).map_err(|error| ending(&error))?);
         }
         let instance = Instance::new(&mut store, &module, &imports).map_err(|error| ending(&error))?;
-        let exports = instance
-            .exports(&store)
+        let exports = instance.exports(&store);
+        let mut exports: Vec<_> = exports
             .map(|export| (export.name().to_owned(), export.into_extern()))
             .collect();
+        exports.sort_by(|(a, _), (b, _)| a.cmp(b)); // engines keep them in different orders
         let fuel = setup.fuel;
         Ok(Self { store, exports, fuel })
     }
@@ -81,7 +82,7 @@ impl Machine for Peer {
             .ty(&self.store)
             .results()
             .iter()
-            .map(|&ty| Val::default_for_ty(ty))
+            .map(|&ty| Val::default(ty))
             .collect();
         match func.call(&mut self.store, &arguments, &mut results) {
             Ok(()) => Ending::Values(results.iter().map(to_value).collect()),
@@ -104,7 +105,11 @@ impl Machine for Peer {
                     let mut hash = Hash::new();
                     for index in 0..size {
                         let element = table.get(&self.store, index).expect("is below the size");
-                        hash.add(element.is_null().into());
+                        let null = matches!(
+                            to_value(&element),
+                            Value::Func { null: true } | Value::Extern { null: true }
+                        );
+                        hash.add(null.into());
                     }
                     tables.push((name, size, hash.0));
                 }
@@ -141,7 +146,7 @@ fn provide(store: &mut Store<StoreLimits>, name: &str, ty: &ExternType) -> Resul
             Extern::Global(Global::new(store, value, ty.mutability()))
         }
         ExternType::Memory(ty) => Extern::Memory(Memory::new(store, *ty)?),
-        ExternType::Table(ty) => Extern::Table(Table::new(store, *ty, Ref::null(ty.element()))?),
+        ExternType::Table(ty) => Extern::Table(Table::new(store, *ty, Val::default(ty.element()))?),
     })
 }
 
@@ -175,8 +180,8 @@ fn from_value(value: Value) -> Val {
         Value::I64(value) => Val::I64(value),
         Value::F32(bits) => Val::F32(F32::from_bits(bits)),
         Value::F64(bits) => Val::F64(F64::from_bits(bits)),
-        Value::Func { .. } => Val::FuncRef(Nullable::Null),
-        Value::Extern { .. } => Val::ExternRef(Nullable::Null),
+        Value::Func { .. } => Val::FuncRef(Ref::Null),
+        Value::Extern { .. } => Val::ExternRef(Ref::Null),
     }
 }
 
@@ -193,12 +198,9 @@ fn ending(error: &Error) -> Ending {
         Some(TrapCode::IntegerOverflow) => TrapKind::IntegerOverflow,
         Some(TrapCode::BadConversionToInteger) => TrapKind::BadConversion,
         Some(TrapCode::BadSignature) => TrapKind::BadSignature,
-        Some(
-            TrapCode::StackOverflow
-            | TrapCode::OutOfFuel
-            | TrapCode::GrowthOperationLimited
-            | TrapCode::OutOfSystemMemory,
-        ) => return Ending::Limit,
+        Some(TrapCode::StackOverflow | TrapCode::OutOfFuel | TrapCode::GrowthOperationLimited) => return Ending::Limit,
+        // An active segment that does not fit.
+        None if error.to_string().starts_with("out of bounds table access") => TrapKind::TableOutOfBounds,
         None => return Ending::Refused(error.to_string()),
     })
 }

@@ -40,6 +40,9 @@ fn call_with_a_thousand(code: &mut InstructionSink<'_>, call: impl FnOnce(&mut I
     code.local_get(0);
 }
 
+/// Emits one kind of call.
+type Call<'a> = &'a dyn Fn(&mut InstructionSink<'_>);
+
 #[test]
 fn calls_with_a_thousand_parameters_and_results() {
     let params: Vec<ValType> = (0..1000).map(kind).collect();
@@ -53,7 +56,7 @@ fn calls_with_a_thousand_parameters_and_results() {
             code.local_get(n);
         }
     });
-    let variants: [(&str, &dyn Fn(&mut InstructionSink<'_>)); 3] = [
+    let variants: [(&str, Call<'_>); 3] = [
         ("direct", &|code| {
             code.call(callee);
         }),
