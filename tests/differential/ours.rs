@@ -48,7 +48,7 @@ impl Machine for Ours {
 
     fn functions(&mut self) -> Vec<(String, Vec<Type>)> {
         let functions = self.exports.iter().filter_map(|(name, export)| {
-            let ty = export.clone().into_func()?.ty(&self.store);
+            let ty = (*export).into_func()?.ty(&self.store);
             Some((name.clone(), ty.params().map(type_of).collect()))
         });
         functions.collect()
@@ -62,7 +62,7 @@ impl Machine for Ours {
             self.exports
                 .iter()
                 .find(|(export, _)| export == name)
-                .map(|(_, export)| export.clone())
+                .map(|(_, export)| *export)
         };
         if let Some(steps) = find(STEPS_GLOBAL).and_then(Extern::into_global) {
             // A damaged module may export something else under this name.
@@ -123,16 +123,16 @@ fn provide(store: &mut Store<StoreLimits>, name: &str, ty: &ExternType) -> Resul
         }
         ExternType::Global(ty) => {
             let value = from_value(global_value(name, type_of(ty.content())));
-            Extern::Global(Global::new(store, ty.clone(), value)?)
+            Extern::Global(Global::new(store, *ty, value)?)
         }
-        ExternType::Memory(ty) => Extern::Memory(Memory::new(store, ty.clone())?),
+        ExternType::Memory(ty) => Extern::Memory(Memory::new(store, *ty)?),
         ExternType::Table(ty) => {
             let null = if ty.element() == RefType::FUNCREF {
                 Ref::Func(None)
             } else {
                 Ref::Extern(None)
             };
-            Extern::Table(Table::new(store, ty.clone(), null)?)
+            Extern::Table(Table::new(store, *ty, null)?)
         }
     })
 }

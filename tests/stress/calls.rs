@@ -100,7 +100,7 @@ fn calls_with_a_thousand_parameters_and_results() {
             results
                 .iter_mut()
                 .zip(params.iter().rev())
-                .for_each(|(to, from)| *to = from.clone());
+                .for_each(|(to, from)| *to = *from);
             Ok(())
         },
     );

@@ -426,3 +426,36 @@ fn millions_of_host_calls_do_not_deepen_the_host_stack() {
     assert_eq!(run.call(&mut store, rounds).expect("no trap"), 2 * rounds);
     assert_eq!(*store.data(), 500_000);
 }
+
+#[test]
+fn a_host_function_may_call_the_guest_from_another_thread() {
+    let text = r#"(module (import "" "elsewhere" (func $elsewhere (param i32) (result i32))) (memory 1)
+        (func $recurse (export "recurse") (call $recurse))
+        (func (export "load") (param i32) (result i32) (i32.load (local.get 0)))
+        (func (export "run") (param i32) (result i32) (i32.add (i32.const 1) (call $elsewhere (local.get 0)))))"#;
+    let (mut store, instance) = linked(text, (), |linker| {
+        let elsewhere = |mut caller: Caller<'_, ()>, at: i32| -> Result<i32, Error> {
+            let caller = &mut caller;
+            let work = move || {
+                let recurse = caller
+                    .get_export("recurse")
+                    .and_then(Extern::into_func)
+                    .expect("exported");
+                let error = recurse.call(&mut *caller, &[], &mut []).expect_err("it is endless");
+                assert_eq!(error.trap(), Some(Trap::StackOverflow));
+                let load = caller.get_export("load").and_then(Extern::into_func).expect("exported");
+                load.typed::<i32, i32>(&*caller)?.call(caller, at)
+            };
+            std::thread::scope(|scope| scope.spawn(work).join().expect("no panic"))
+        };
+        linker.func_wrap("", "elsewhere", elsewhere).map(|_| ())
+    });
+    let run = instance
+        .get_typed_func::<i32, i32>(&mut store, "run")
+        .expect("exported");
+    for _ in 0..3 {
+        assert_eq!(run.call(&mut store, 0).expect("inside"), 1);
+        let error = run.call(&mut store, 65536).expect_err("outside");
+        assert_eq!(error.trap(), Some(Trap::MemoryOutOfBounds));
+    }
+}

@@ -83,8 +83,9 @@ unsafe fn interrupted(s: &Regs) -> bool {
 /// An instruction starts there.
 #[inline(always)]
 pub(crate) unsafe fn branch(mut s: Regs, offset: i32) -> u64 {
+    // Not only below 0: a loop may begin with the branch to itself.
     // SAFETY: the caller's promise.
-    if offset < 0 && unsafe { interrupted(&s) } {
+    if offset <= 0 && unsafe { interrupted(&s) } {
         // SAFETY: in tail position of a handler.
         return unsafe { poll(s) };
     }

@@ -36,6 +36,9 @@ pub(crate) struct BinaryInfo {
 pub(crate) struct CompareInfo {
     /// Compare and branch: handlers by [branch if][left][right].
     pub(crate) branch: [[[Handler; 3]; 3]; 2],
+    /// Add to a slot, compare it and branch: handlers by [branch if][number
+    /// added in slot, constant][right in slot, constant]; for integers.
+    pub(crate) bump: Option<[[[Handler; 2]; 2]; 2]>,
     /// The comparison that holds exactly if this one does not.
     pub(crate) negated: Option<fn() -> &'static BinaryInfo>,
     /// The comparison with its operands exchanged.
@@ -145,6 +148,27 @@ handler! {
     }
 }
 
+handler! {
+    /// The end of a loop: adds to the slot at byte 12, compares the sum with
+    /// the slot at byte 14 or the constant at byte 20, and takes the branch at
+    /// byte 8. The number added is in the slot named at byte 16 or a constant
+    /// there; constants are 32 bits, sign-extended.
+    fn bump_branch<O: Compare, P: Polarity, N: Src, R: Src>(s) {
+        let slot = s.slot_at(12);
+        let number = if N::CONST { i64::from(s.field::<i32>(16)).cast_unsigned() } else { s.slot_at(16).read() };
+        let sum = slot.read().wrapping_add(number);
+        let sum = if O::In::WIDE { sum } else { sum & 0xffff_ffff };
+        slot.write(sum);
+        let right = if R::CONST { i64::from(s.field::<i32>(20)).cast_unsigned() } else { s.slot_at(14).read() };
+        if O::holds(O::In::from_slot(sum), O::In::from_slot(right)) == P::TAKEN_IF {
+            branch(s, s.field::<i32>(DST))
+        } else {
+            s.ip = s.ip.add(24);
+            next(s)
+        }
+    }
+}
+
 /// Byte of the first operand slot of a compare-and-branch instruction.
 pub(crate) const BRANCH_SRC: usize = 12;
 
@@ -201,6 +225,20 @@ const fn branch_handlers<O: Compare, P: Polarity>() -> [[Handler; 3]; 3] {
             compare_branch::<O, P, K, S>,
             compare_branch::<O, P, K, A>,
             compare_branch::<O, P, K, S>,
+        ],
+    ]
+}
+
+/// The add-compare-and-branch table of a comparison.
+const fn bump_handlers<O: Compare>() -> [[[Handler; 2]; 2]; 2] {
+    [
+        [
+            [bump_branch::<O, IfFalse, S, S>, bump_branch::<O, IfFalse, S, K>],
+            [bump_branch::<O, IfFalse, K, S>, bump_branch::<O, IfFalse, K, K>],
+        ],
+        [
+            [bump_branch::<O, IfTrue, S, S>, bump_branch::<O, IfTrue, S, K>],
+            [bump_branch::<O, IfTrue, K, S>, bump_branch::<O, IfTrue, K, K>],
         ],
     ]
 }
@@ -350,6 +388,7 @@ macro_rules! define_numeric_ops {
                         out: <u32 as Prim>::TY,
                         compare: Some(CompareInfo {
                             branch: [branch_handlers::<$cmp, IfFalse>(), branch_handlers::<$cmp, IfTrue>()],
+                            bump: define_numeric_ops!(@bump $cmp $cmp_in),
                             negated: define_numeric_ops!(@negated $($neg)?),
                             swapped: $swap::info,
                         }),
@@ -399,6 +438,9 @@ macro_rules! define_numeric_ops {
     };
     (@flag) => { false };
     (@flag commutes) => { true };
+    (@bump $cmp:ident f32) => { None };
+    (@bump $cmp:ident f64) => { None };
+    (@bump $cmp:ident $int:ident) => { Some(bump_handlers::<$cmp>()) };
     (@negated) => { None };
     (@negated $neg:ident) => { Some($neg::info) };
 }

@@ -115,8 +115,30 @@ pub(crate) struct Last {
     slot: u16,
     /// Its handler with the accumulator as destination.
     to_acc: Handler,
+    /// The binary operator it is, if it is one, and its operands.
+    pub(crate) binary: Option<(&'static BinaryInfo, Operand, Operand)>,
+}
+
+impl Last {
     /// The comparison it makes, if it is one.
-    pub(crate) compare: Option<(&'static BinaryInfo, Operand, Operand)>,
+    pub(crate) fn compare(&self) -> Option<(&'static BinaryInfo, Operand, Operand)> {
+        self.binary.filter(|(info, ..)| info.compare.is_some())
+    }
+}
+
+/// An instruction `slot = slot + number`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bump {
+    /// Its first word.
+    at: usize,
+    /// The word after it.
+    end: usize,
+    /// The addition.
+    pub(crate) info: &'static BinaryInfo,
+    /// The slot.
+    pub(crate) slot: u16,
+    /// The number added: a slot or a constant.
+    pub(crate) number: Operand,
 }
 
 /// A place in the code, in words.
@@ -130,6 +152,8 @@ pub(crate) struct Emitter {
     /// Byte offset in the module of the operator being translated.
     origin: u32,
     last: Option<Last>,
+    /// The last addition to a slot, or the one before the last instruction.
+    bump: Option<Bump>,
     /// The instructions as text has them, if a listing is wanted.
     listing: Option<Vec<Line>>,
 }
@@ -176,6 +200,7 @@ impl Emitter {
         self.words.clear();
         self.origins.clear();
         self.last = None;
+        self.bump = None;
         self.listing = None;
     }
 
@@ -207,6 +232,7 @@ impl Emitter {
     /// The position of the next instruction, to which something may jump.
     pub(crate) fn bind(&mut self) -> Position {
         self.last = None;
+        self.bump = None;
         self.position()
     }
 
@@ -237,7 +263,7 @@ impl Emitter {
             at,
             slot,
             to_acc,
-            compare: None,
+            binary: None,
         });
         if let Some(line) = self.line_at(at) {
             line.destination = Some(Operand::Slot(slot));
@@ -250,11 +276,22 @@ impl Emitter {
         self.last = None;
     }
 
-    /// Notes that the last instruction compares these operands.
-    pub(crate) fn note_compare(&mut self, info: &'static BinaryInfo, left: Operand, right: Operand) {
+    /// Notes that the last instruction is this binary operator.
+    pub(crate) fn note_binary(&mut self, info: &'static BinaryInfo, left: Operand, right: Operand) {
         if let Some(last) = &mut self.last {
-            last.compare = Some((info, left, right));
+            last.binary = Some((info, left, right));
         }
+    }
+
+    /// The addition to a slot that ends here, if nothing can jump between it
+    /// and the next instruction.
+    pub(crate) fn bump(&self) -> Option<Bump> {
+        self.bump.filter(|bump| bump.end == self.position())
+    }
+
+    /// Takes the addition to a slot back, which is the last instruction.
+    pub(crate) fn take_bump_back(&mut self, bump: Bump) {
+        self.truncate(bump.at);
     }
 
     /// The last instruction, if its result is in `slot`.
@@ -276,6 +313,18 @@ impl Emitter {
         let word = &mut self.words[last.at + 1];
         *word = *word & !0xffff | u64::from(slot);
         self.last = None;
+        if let Some((info, Operand::Slot(left), number @ (Operand::Slot(_) | Operand::Const(_)))) = last.binary
+            && left == slot
+        {
+            let (at, end) = (last.at, self.words.len());
+            self.bump = Some(Bump {
+                at,
+                end,
+                info,
+                slot,
+                number,
+            });
+        }
         if let Some(line) = self.line_at(last.at) {
             line.destination = Some(Operand::Slot(slot));
         }
@@ -283,14 +332,19 @@ impl Emitter {
 
     /// Takes the last instruction back.
     pub(crate) fn take_back(&mut self, last: Last) {
-        self.words.truncate(last.at);
+        self.truncate(last.at);
+    }
+
+    /// Removes the last instruction, which starts at a word.
+    fn truncate(&mut self, at: usize) {
+        self.words.truncate(at);
         if let Some(listing) = &mut self.listing {
             listing.pop();
         }
         while self
             .origins
             .last()
-            .is_some_and(|(offset, _)| *offset as usize >= last.at * 8)
+            .is_some_and(|(offset, _)| *offset as usize >= at * 8)
         {
             self.origins.pop();
         }

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::engine::Engine;
-use crate::error::{Error, LoadError, LoadErrorKind};
+use crate::error::Error;
+#[cfg(feature = "wat")]
+use crate::error::{LoadError, LoadErrorKind};
 use crate::exec::memory::Guarding;
 use crate::ir::code::{CodeOptions, CodeSet};
 use crate::ir::translate::listing;

@@ -12,7 +12,7 @@ use wasmparser::{BlockType, BrTable};
 use super::{Stop, Translator, own_ty};
 use crate::exec::control as ctl;
 use crate::exec::data;
-use crate::exec::numeric::{Binary, I32Eq, I32Ne};
+use crate::exec::numeric::{Binary, BinaryInfo, I32Add, I32Eq, I32Ne, I64Add};
 use crate::ir::emit::{Instr, Operand, Position};
 use crate::ir::stack::{Ty, Value};
 use crate::module::{FuncIdx, HEADER_SLOTS, TypeIdx};
@@ -299,9 +299,12 @@ impl Translator<'_> {
         let mut if_true = if_true;
         if let Operand::Slot(slot) = condition
             && let Some((last, (info, left, right))) =
-                self.emit.last_into(slot).and_then(|last| Some((last, last.compare?)))
+                self.emit.last_into(slot).and_then(|last| Some((last, last.compare()?)))
         {
             self.emit.take_back(last);
+            if let Some(fixup) = self.bump_branch(info, left, right, if_true) {
+                return fixup;
+            }
             let equal = std::ptr::eq(info, I32Eq::info());
             if right == Operand::Const(0) && (equal || std::ptr::eq(info, I32Ne::info())) {
                 condition = left;
@@ -317,6 +320,9 @@ impl Translator<'_> {
                     field: 8,
                 };
             }
+        }
+        if let Some(fixup) = self.bump_branch(I32Ne::info(), condition, Operand::Const(0), if_true) {
+            return fixup;
         }
         let condition = match condition {
             Operand::Acc => Operand::Acc,
@@ -334,6 +340,53 @@ impl Translator<'_> {
             from: self.emit.push(&instr),
             field: 8,
         }
+    }
+
+    /// If the last instruction adds to a slot that the comparison is about,
+    /// makes both and the branch one instruction: the end of a loop.
+    fn bump_branch(
+        &mut self,
+        info: &'static BinaryInfo,
+        left: Operand,
+        right: Operand,
+        if_true: bool,
+    ) -> Option<Fixup> {
+        let bump = self.emit.bump()?;
+        let slot = Operand::Slot(bump.slot);
+        let (info, left, right) = match info.compare.as_ref() {
+            Some(compare) if right == slot && left != slot => ((compare.swapped)(), right, left),
+            _ => (info, left, right),
+        };
+        let add = if info.wide { I64Add::info() } else { I32Add::info() };
+        if left != slot || right == slot || !std::ptr::eq(bump.info, add) {
+            return None;
+        }
+        let handlers = info.compare.as_ref()?.bump.as_ref()?[usize::from(if_true)];
+        let in_32_bits = |value: u64| match info.wide {
+            true => i32::try_from(value.cast_signed()).ok(),
+            false => Some(value as u32 as i32),
+        };
+        let constant = |operand| usize::from(matches!(operand, Operand::Const(_)));
+        let mut instr = Instr::new(info.name, handlers[constant(bump.number)][constant(right)], 24);
+        instr = match bump.number {
+            Operand::Slot(number) => instr.u16(16, number),
+            Operand::Const(number) => instr.u32(16, in_32_bits(number)?.cast_unsigned()),
+            Operand::Acc => return None,
+        };
+        instr = match right {
+            Operand::Slot(right) => instr.u16(14, right),
+            Operand::Const(right) => instr.u32(20, in_32_bits(right)?.cast_unsigned()),
+            Operand::Acc => return None,
+        };
+        self.emit.take_bump_back(bump);
+        let instr = instr
+            .u16(12, bump.slot)
+            .prefix(if if_true { "add, br_if" } else { "add, br_if_not" })
+            .showing([Some(slot), Some(bump.number), Some(right)]);
+        Some(Fixup {
+            from: self.emit.push(&instr),
+            field: 8,
+        })
     }
 
     /// `br`.

@@ -5,7 +5,7 @@ use wasmparser::{MemArg, MemArgTarget};
 use super::{Stop, Translator};
 use crate::exec::context::GlobalPlace;
 use crate::exec::data::{self, Bulk, LoadInfo, StoreInfo};
-use crate::exec::numeric::{BinaryInfo, UnaryInfo};
+use crate::exec::numeric::{Binary, BinaryInfo, I32Add, I32Sub, I64Add, I64Sub, UnaryInfo};
 use crate::ir::emit::{Instr, Operand};
 use crate::ir::stack::{Ty, Value};
 use crate::module::{FuncIdx, GlobalIdx};
@@ -49,6 +49,13 @@ impl Translator<'_> {
                 std::mem::swap(&mut left, &mut right);
             }
         }
+        if let Operand::Const(number) = right {
+            if std::ptr::eq(info, I32Sub::info()) {
+                (info, right) = (I32Add::info(), Operand::Const(number.wrapping_neg() & 0xffff_ffff));
+            } else if std::ptr::eq(info, I64Sub::info()) {
+                (info, right) = (I64Add::info(), Operand::Const(number.wrapping_neg()));
+            }
+        }
         let folded = self.fold(right);
         if folded == right {
             left = match (left, right) {
@@ -70,9 +77,7 @@ impl Translator<'_> {
         let [to_slot, to_acc] = info.handlers[left.kind()][right.kind()];
         let instr = Instr::new(info.name, to_slot, len).operands(10, imm, info.wide, &[left, right]);
         self.push_result(instr, to_acc, info.out);
-        if info.compare.is_some() {
-            self.emit.note_compare(info, left, right);
-        }
+        self.emit.note_binary(info, left, right);
     }
 
     /// `eqz`: the negation of the comparison that the operand is, or the
@@ -81,7 +86,7 @@ impl Translator<'_> {
         let (operand, ty) = self.pop();
         if let (Operand::Slot(slot), false) = (operand, equal.wide)
             && let Some(last) = self.emit.last_into(slot)
-            && let Some((info, left, right)) = last.compare
+            && let Some((info, left, right)) = last.compare()
             && let Some(negated) = info.compare.as_ref().and_then(|compare| compare.negated)
         {
             self.emit.take_back(last);
