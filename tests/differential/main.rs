@@ -1,7 +1,7 @@
 //! Random and damaged modules, run by this engine and by wasmi side by side.
 //!
-//! Random modules (wasm-smith) are valid: both engines must give the same results,
-//! the same kinds of traps, and leave the same globals, memories and tables.
+//! Random modules (wasm-smith, and `dense`) are valid: both engines must give the same
+//! results, the same kinds of traps, and leave the same globals, memories and tables.
 //! Damaged modules (`mutate`) must be refused, or run to a result, a trap or the
 //! end of their fuel, in bounded memory; where they are valid, use no floating
 //! point and both engines finish them, results must agree too.
@@ -9,13 +9,14 @@
 //! All randomness comes from seeds, one per module. Environment variables:
 //!
 //! - `ORCAVM_DIFFERENTIAL_SEED`: the first seed (0)
-//! - `ORCAVM_DIFFERENTIAL_COUNT`: how many random modules; there are twice as
-//!   many damaged ones
+//! - `ORCAVM_DIFFERENTIAL_COUNT`: how many random modules of each kind; there are
+//!   twice as many damaged ones
 //!
 //! A failure names the seed and the file the module was written to. After a crash,
 //! `differential-*.seed` in cargo's folder for temporary files holds the seed.
 
 mod compare;
+mod dense;
 mod machine;
 mod mutate;
 mod ours;
@@ -132,6 +133,23 @@ fn random_modules_agree() {
     );
     assert!(
         tally.inconclusive * 2 <= tally.modules,
+        "too little is compared: {tally:?}"
+    );
+}
+
+#[test]
+fn dense_modules_agree() {
+    let tally = each_seed("dense", count(), |seed, case| {
+        let mut random = Random::new(seed ^ 0x0000_de45_e000_0000);
+        case.wasm = dense::module(&mut random);
+        compare::run(&case.wasm, &setup(seed, true), &mut random, compare::Strictness::Valid)
+    });
+    assert!(
+        tally.modules < 100 || tally.results > 10 * tally.modules,
+        "too few results: {tally:?}"
+    );
+    assert!(
+        tally.inconclusive * 10 <= tally.modules,
         "too little is compared: {tally:?}"
     );
 }

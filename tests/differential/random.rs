@@ -4,7 +4,7 @@ use arbitrary::Unstructured;
 use wasm_smith::{Config, InstructionKind, InstructionKinds, MemoryOffsetChoices, Module};
 
 use crate::machine::{STEPS, STEPS_GLOBAL, Type, Value};
-use crate::mutate;
+use crate::{dense, mutate};
 
 /// A pseudo-random sequence (xorshift64*).
 pub(crate) struct Random(u64);
@@ -97,6 +97,7 @@ impl Random {
     pub(crate) fn damaged_module(&mut self, seed: u64) -> Vec<u8> {
         let wasm = match self.below(8) {
             0 => mutate::PROGRAMS[self.below(mutate::PROGRAMS.len())].to_vec(),
+            1..4 => dense::module(self),
             _ => self.module(seed | 1).0,
         };
         mutate::damage(wasm, mutate::PROGRAMS[self.below(mutate::PROGRAMS.len())], self)

@@ -8,7 +8,7 @@ use super::context::{Cx, Pending};
 use super::control::{raise, trap};
 use super::dispatch::{Handler, Regs, goto, handler, next};
 use super::memory::{MemoryInst, MemoryRef};
-use super::operand::{A, Dst, IMM64, K, Prim, S, SHORT, SRC, Src, Z};
+use super::operand::{A, B, Destinations, Dst, IMM64, K, Prim, S, SHORT, SRC, Src, Z, destinations};
 use super::table::TableRef;
 use super::{exit, slow};
 use crate::error::Error;
@@ -77,7 +77,7 @@ pub(crate) struct LoadInfo {
     pub(crate) name: &'static str,
     /// Handlers by [memory 0 guarded, any checked][address in slot,
     /// accumulator, offset alone][destination].
-    pub(crate) handlers: [[[Handler; 2]; 3]; 2],
+    pub(crate) handlers: [[Destinations; 3]; 2],
     /// Type of the result.
     pub(crate) out: Ty,
 }
@@ -218,28 +218,28 @@ impl Place for Imported {
 }
 
 /// Copies by [integer or float][slot, accumulator, constant][destination].
-pub(crate) static COPY: [[[Handler; 2]; 3]; 2] = [
+pub(crate) static COPY: [[Destinations; 3]; 2] = [
     [
-        [copy::<u64, S, S>, copy::<u64, S, A>],
-        [copy::<u64, A, S>, copy::<u64, A, A>],
-        [copy::<u64, K, S>, copy::<u64, K, A>],
+        destinations!(copy, u64, S),
+        destinations!(copy, u64, A),
+        destinations!(copy, u64, K),
     ],
     [
-        [copy::<f64, S, S>, copy::<f64, S, A>],
-        [copy::<f64, A, S>, copy::<f64, A, A>],
-        [copy::<f64, K, S>, copy::<f64, K, A>],
+        destinations!(copy, f64, S),
+        destinations!(copy, f64, A),
+        destinations!(copy, f64, K),
     ],
 ];
 
 /// `global.get` by [integer or float][own or imported][destination].
-pub(crate) static GLOBAL_GET: [[[Handler; 2]; 2]; 2] = [
+pub(crate) static GLOBAL_GET: [[Destinations; 2]; 2] = [
     [
-        [global_get::<u64, Own, S>, global_get::<u64, Own, A>],
-        [global_get::<u64, Imported, S>, global_get::<u64, Imported, A>],
+        destinations!(global_get, u64, Own),
+        destinations!(global_get, u64, Imported),
     ],
     [
-        [global_get::<f64, Own, S>, global_get::<f64, Own, A>],
-        [global_get::<f64, Imported, S>, global_get::<f64, Imported, A>],
+        destinations!(global_get, f64, Own),
+        destinations!(global_get, f64, Imported),
     ],
 ];
 
@@ -274,38 +274,26 @@ pub(crate) static GLOBAL_SET: [[[Handler; 3]; 2]; 2] = [
 
 /// `select` by [integer or float][first in slot or constant][second in slot or
 /// constant][condition in slot or accumulator][destination].
-pub(crate) static SELECT: [[[[[Handler; 2]; 2]; 2]; 2]; 2] = [select_handlers::<u64>(), select_handlers::<f64>()];
+pub(crate) static SELECT: [[[[Destinations; 2]; 2]; 2]; 2] = [select_handlers::<u64>(), select_handlers::<f64>()];
 
-const fn select_handlers<T: Prim>() -> [[[[Handler; 2]; 2]; 2]; 2] {
+const fn select_handlers<T: Prim>() -> [[[Destinations; 2]; 2]; 2] {
     [
         [
-            [
-                [select::<T, S, S, S, S>, select::<T, S, S, S, A>],
-                [select::<T, S, S, A, S>, select::<T, S, S, A, A>],
-            ],
-            [
-                [select::<T, S, K, S, S>, select::<T, S, K, S, A>],
-                [select::<T, S, K, A, S>, select::<T, S, K, A, A>],
-            ],
+            [destinations!(select, T, S, S, S), destinations!(select, T, S, S, A)],
+            [destinations!(select, T, S, K, S), destinations!(select, T, S, K, A)],
         ],
         [
-            [
-                [select::<T, K, S, S, S>, select::<T, K, S, S, A>],
-                [select::<T, K, S, A, S>, select::<T, K, S, A, A>],
-            ],
-            [
-                [select::<T, K, K, S, S>, select::<T, K, K, S, A>],
-                [select::<T, K, K, A, S>, select::<T, K, K, A, A>],
-            ],
+            [destinations!(select, T, K, S, S), destinations!(select, T, K, S, A)],
+            [destinations!(select, T, K, K, S), destinations!(select, T, K, K, A)],
         ],
     ]
 }
 
-const fn load_handlers<L: Load, M: Mode>() -> [[Handler; 2]; 3] {
+const fn load_handlers<L: Load, M: Mode>() -> [Destinations; 3] {
     [
-        [load::<L, M, S, S>, load::<L, M, S, A>],
-        [load::<L, M, A, S>, load::<L, M, A, A>],
-        [load::<L, M, Z, S>, load::<L, M, Z, A>],
+        destinations!(load, L, M, S),
+        destinations!(load, L, M, A),
+        destinations!(load, L, M, Z),
     ]
 }
 

@@ -5,14 +5,14 @@ use super::access::touch_frame;
 use super::control::{branch, raise};
 use super::dispatch::{Handler, goto, handler, next};
 use super::exit;
-use super::operand::{A, DST, Dst, IMM32, IMM64, K, Prim, S, SHORT, SRC, Src};
+use super::operand::{A, B, DST, Destinations, Dst, IMM32, IMM64, K, Prim, S, SHORT, SRC, Src, destinations};
 use crate::ir::stack::Ty;
 use crate::ir::table::for_each_plain_op;
 use crate::trap::Trap;
 
 /// Handlers of a binary operator by [left][right][destination]: operands are
-/// slot, accumulator, constant; destinations slot, accumulator.
-type BinaryHandlers = [[[Handler; 2]; 3]; 3];
+/// slot, accumulator, constant.
+type BinaryHandlers = [[Destinations; 3]; 3];
 
 /// What the translator knows of a binary operator.
 #[derive(Debug)]
@@ -51,7 +51,7 @@ pub(crate) struct UnaryInfo {
     /// Mnemonic.
     pub(crate) name: &'static str,
     /// Handlers by [operand][destination]; operands are slot, accumulator.
-    pub(crate) handlers: [[Handler; 2]; 2],
+    pub(crate) handlers: [Destinations; 2],
     /// Type of the result.
     pub(crate) out: Ty,
 }
@@ -191,19 +191,19 @@ impl Polarity for IfFalse {
 const fn binary_handlers<O: Binary>() -> BinaryHandlers {
     [
         [
-            [binary::<O, S, S, S>, binary::<O, S, S, A>],
-            [binary::<O, S, A, S>, binary::<O, S, A, A>],
-            [binary::<O, S, K, S>, binary::<O, S, K, A>],
+            destinations!(binary, O, S, S),
+            destinations!(binary, O, S, A),
+            destinations!(binary, O, S, K),
         ],
         [
-            [binary::<O, A, S, S>, binary::<O, A, S, A>],
-            [binary::<O, A, S, S>, binary::<O, A, S, A>],
-            [binary::<O, A, K, S>, binary::<O, A, K, A>],
+            destinations!(binary, O, A, S),
+            destinations!(binary, O, A, S),
+            destinations!(binary, O, A, K),
         ],
         [
-            [binary::<O, K, S, S>, binary::<O, K, S, A>],
-            [binary::<O, K, A, S>, binary::<O, K, A, A>],
-            [binary::<O, K, S, S>, binary::<O, K, S, A>],
+            destinations!(binary, O, K, S),
+            destinations!(binary, O, K, A),
+            destinations!(binary, O, K, S),
         ],
     ]
 }
@@ -244,11 +244,8 @@ const fn bump_handlers<O: Compare>() -> [[[Handler; 2]; 2]; 2] {
 }
 
 /// The table of a unary operator.
-const fn unary_handlers<O: Unary>() -> [[Handler; 2]; 2] {
-    [
-        [unary::<O, S, S>, unary::<O, S, A>],
-        [unary::<O, A, S>, unary::<O, A, A>],
-    ]
+const fn unary_handlers<O: Unary>() -> [Destinations; 2] {
+    [destinations!(unary, O, S), destinations!(unary, O, A)]
 }
 
 /// `div_s` of either width.

@@ -7,7 +7,7 @@
 //! operand is not a slot. A 32-bit constant stands at byte 12, a 64-bit one at
 //! byte 16.
 
-use super::dispatch::Regs;
+use super::dispatch::{Handler, Regs};
 use crate::ir::stack::Ty;
 
 /// Byte of the destination slot.
@@ -226,6 +226,29 @@ impl Dst for S {
         unsafe { s.slot_at(DST).write(value.to_slot()) }
     }
 }
+
+/// A frame slot and the accumulator.
+pub(crate) enum B {}
+
+impl Dst for B {
+    #[inline(always)]
+    unsafe fn put<T: Prim>(s: &mut Regs, value: T) {
+        // SAFETY: the caller's promise.
+        unsafe { S::put(s, value) };
+        value.to_acc(s);
+    }
+}
+
+/// The handlers of an instruction by its destination: slot, accumulator, both.
+pub(crate) type Destinations = [Handler; 3];
+
+/// The [`Destinations`] of a handler whose last parameter is the destination.
+macro_rules! destinations {
+    ($handler:ident, $($params:ty),+) => {
+        [$handler::<$($params),+, S>, $handler::<$($params),+, A>, $handler::<$($params),+, B>]
+    };
+}
+pub(crate) use destinations;
 
 impl Dst for A {
     #[inline(always)]

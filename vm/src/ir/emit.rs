@@ -4,6 +4,7 @@
 use super::code::FuncCode;
 use crate::exec::dispatch::Handler;
 use crate::exec::numeric::BinaryInfo;
+use crate::exec::operand::Destinations;
 
 /// An operand of an instruction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,8 +114,10 @@ pub(crate) struct Last {
     at: usize,
     /// Its destination slot.
     slot: u16,
-    /// Its handler with the accumulator as destination.
-    to_acc: Handler,
+    /// Whether the slot is a local's, and so read by others too.
+    local: bool,
+    /// Its handlers by destination.
+    to: Destinations,
     /// The binary operator it is, if it is one, and its operands.
     pub(crate) binary: Option<(&'static BinaryInfo, Operand, Operand)>,
 }
@@ -163,6 +166,8 @@ pub(crate) struct Emitter {
 struct Line {
     at: Position,
     destination: Option<Operand>,
+    /// Whether the accumulator is a destination besides.
+    and_acc: bool,
     instr: Instr,
 }
 
@@ -181,7 +186,7 @@ impl std::fmt::Display for Line {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{:04x}: ", self.at * 8)?;
         if let Some(destination) = self.destination {
-            write!(f, "{destination} = ")?;
+            write!(f, "{destination}{} = ", if self.and_acc { ", acc" } else { "" })?;
         }
         if !self.instr.prefix.is_empty() {
             write!(f, "{} ", self.instr.prefix)?;
@@ -249,20 +254,22 @@ impl Emitter {
             listing.push(Line {
                 at,
                 destination: None,
+                and_acc: false,
                 instr: *instr,
             });
         }
         at
     }
 
-    /// Appends an instruction whose destination is `slot` and may become the
-    /// accumulator by putting in the handler `to_acc`.
-    pub(crate) fn push_result(&mut self, instr: Instr, slot: u16, to_acc: Handler) {
+    /// Appends an instruction whose destination is `slot`, unless it becomes
+    /// another by putting in another of its handlers `to`.
+    pub(crate) fn push_result(&mut self, instr: Instr, slot: u16, to: Destinations) {
         let at = self.push(&instr.u16(8, slot));
         self.last = Some(Last {
             at,
             slot,
-            to_acc,
+            local: false,
+            to,
             binary: None,
         });
         if let Some(line) = self.line_at(at) {
@@ -294,18 +301,36 @@ impl Emitter {
         self.truncate(bump.at);
     }
 
-    /// The last instruction, if its result is in `slot`.
+    /// The last instruction, if its result is in `slot` and read nowhere else.
     pub(crate) fn last_into(&self, slot: u16) -> Option<Last> {
-        self.last.filter(|last| last.slot == slot)
+        self.last.filter(|last| last.slot == slot && !last.local)
     }
 
-    /// Gives the last instruction the accumulator as destination.
-    pub(crate) fn redirect_to_acc(&mut self, last: Last) {
-        self.words[last.at] = last.to_acc as usize as u64;
+    /// If the last instruction's result is in `slot`, makes it pass the result
+    /// in the accumulator too, or only there if nothing else reads the slot.
+    pub(crate) fn pass_in_acc(&mut self, slot: u16) -> bool {
+        let Some(last) = self.last.filter(|last| last.slot == slot) else {
+            return false;
+        };
+        self.words[last.at] = last.to[if last.local { 2 } else { 1 }] as usize as u64;
         self.last = None;
         if let Some(line) = self.line_at(last.at) {
-            line.destination = Some(Operand::Acc);
+            match last.local {
+                true => line.and_acc = true,
+                false => line.destination = Some(Operand::Acc),
+            }
         }
+        true
+    }
+
+    /// Gives the last instruction a local as destination.
+    pub(crate) fn redirect_to_local(&mut self, last: Last, slot: u16) {
+        self.redirect_to_slot(last, slot);
+        self.last = Some(Last {
+            slot,
+            local: true,
+            ..last
+        });
     }
 
     /// Gives the last instruction another destination slot.

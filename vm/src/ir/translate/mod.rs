@@ -22,7 +22,6 @@ use super::emit::{Emitter, Instr, Operand};
 use super::stack::{OperandStack, Ty, Value};
 use super::table::for_each_plain_op;
 use crate::error::{Error, LimitError};
-use crate::exec::dispatch::Handler;
 use crate::exec::{control as ctl, data, numeric};
 use crate::module::{FuncIdx, GlobalIdx, HEADER_SLOTS, MAX_FRAME_SLOTS, ModuleData, TypeIdx};
 
@@ -419,14 +418,10 @@ impl<'a> Translator<'a> {
     /// If the operand is the result of the last instruction, makes that pass
     /// it in the accumulator. The operand must have been popped.
     fn fold(&mut self, operand: Operand) -> Operand {
-        // A local's slot is never the destination of `last`: see `local_set`.
-        if let Operand::Slot(slot) = operand
-            && let Some(last) = self.emit.last_into(slot)
-        {
-            self.emit.redirect_to_acc(last);
-            return Operand::Acc;
+        match operand {
+            Operand::Slot(slot) if self.emit.pass_in_acc(slot) => Operand::Acc,
+            other => other,
         }
-        operand
     }
 
     /// The numbers of a block's parameters and results.
@@ -468,9 +463,9 @@ impl<'a> Translator<'a> {
 
     /// Appends the instruction that copies an operand to a slot.
     fn copy_to(&mut self, operand: Operand, ty: Ty, slot: u16) {
-        let handlers: &[Handler; 2] = &data::COPY[ty.class()][operand.kind()];
+        let handlers = data::COPY[ty.class()][operand.kind()];
         let len = if matches!(operand, Operand::Const(_)) { 24 } else { 16 };
         let instr = Instr::new("copy", handlers[0], len).operands(10, 16, true, &[operand]);
-        self.emit.push_result(instr, slot, handlers[1]);
+        self.emit.push_result(instr, slot, handlers);
     }
 }

@@ -6,6 +6,7 @@ use super::{Stop, Translator};
 use crate::exec::context::GlobalPlace;
 use crate::exec::data::{self, Bulk, LoadInfo, StoreInfo};
 use crate::exec::numeric::{Binary, BinaryInfo, I32Add, I32Sub, I64Add, I64Sub, UnaryInfo};
+use crate::exec::operand::Destinations;
 use crate::ir::emit::{Instr, Operand};
 use crate::ir::stack::{Ty, Value};
 use crate::module::{FuncIdx, GlobalIdx};
@@ -18,9 +19,9 @@ impl Translator<'_> {
     }
 
     /// Appends an instruction with a result, which becomes the top operand.
-    fn push_result(&mut self, instr: Instr, to_acc: crate::exec::dispatch::Handler, ty: Ty) {
+    fn push_result(&mut self, instr: Instr, to: Destinations, ty: Ty) {
         let slot = self.temp_slot(self.stack.len());
-        self.emit.push_result(instr, slot, to_acc);
+        self.emit.push_result(instr, slot, to);
         self.stack.push(ty, Value::Temp);
     }
 
@@ -56,6 +57,10 @@ impl Translator<'_> {
                 (info, right) = (I64Add::info(), Operand::Const(number.wrapping_neg()));
             }
         }
+        if info.compare.is_some() && (self.ends_loop(left) || self.ends_loop(right)) {
+            self.emit_binary(info, left, right);
+            return Ok(());
+        }
         let folded = self.fold(right);
         if folded == right {
             left = match (left, right) {
@@ -67,6 +72,12 @@ impl Translator<'_> {
         Ok(())
     }
 
+    /// Whether the operand is a slot that the last instruction adds to: with a
+    /// comparison it may become the end of a loop, which works on the slot.
+    fn ends_loop(&self, operand: Operand) -> bool {
+        self.emit.bump().is_some_and(|bump| operand == Operand::Slot(bump.slot))
+    }
+
     /// Appends a binary operator's instruction.
     fn emit_binary(&mut self, info: &'static BinaryInfo, left: Operand, right: Operand) {
         let constant = matches!(left, Operand::Const(_)) || matches!(right, Operand::Const(_));
@@ -74,9 +85,9 @@ impl Translator<'_> {
             (true, true) => (24, 16),
             _ => (16, 12),
         };
-        let [to_slot, to_acc] = info.handlers[left.kind()][right.kind()];
-        let instr = Instr::new(info.name, to_slot, len).operands(10, imm, info.wide, &[left, right]);
-        self.push_result(instr, to_acc, info.out);
+        let to = info.handlers[left.kind()][right.kind()];
+        let instr = Instr::new(info.name, to[0], len).operands(10, imm, info.wide, &[left, right]);
+        self.push_result(instr, to, info.out);
         self.emit.note_binary(info, left, right);
     }
 
@@ -93,7 +104,10 @@ impl Translator<'_> {
             self.emit_binary(negated(), left, right);
             return;
         }
-        let operand = self.constant_to_acc(operand, ty);
+        let operand = match self.ends_loop(operand) {
+            true => operand,
+            false => self.constant_to_acc(operand, ty),
+        };
         self.emit_binary(equal, operand, Operand::Const(0));
     }
 
@@ -101,9 +115,9 @@ impl Translator<'_> {
     pub(super) fn unary(&mut self, info: &'static UnaryInfo) -> Result<(), Stop> {
         let (operand, ty) = self.pop();
         let operand = self.constant_to_acc(operand, ty);
-        let [to_slot, to_acc] = info.handlers[operand.kind()];
-        let instr = Instr::new(info.name, to_slot, 16).operands(10, 16, false, &[operand]);
-        self.push_result(instr, to_acc, info.out);
+        let to = info.handlers[operand.kind()];
+        let instr = Instr::new(info.name, to[0], 16).operands(10, 16, false, &[operand]);
+        self.push_result(instr, to, info.out);
         Ok(())
     }
 
@@ -128,8 +142,8 @@ impl Translator<'_> {
         }
         let memory = memory_of(memarg)?;
         let checked = self.is_checked(memory);
-        let [to_slot, to_acc] = info.handlers[usize::from(checked)][variant];
-        let mut instr = Instr::new(info.name, to_slot, if checked { 24 } else { 16 })
+        let to = info.handlers[usize::from(checked)][variant];
+        let mut instr = Instr::new(info.name, to[0], if checked { 24 } else { 16 })
             .operands(10, 16, false, &[operand])
             .showing([
                 (variant != 2).then_some(operand),
@@ -140,7 +154,7 @@ impl Translator<'_> {
         if checked {
             instr = instr.u32(16, self.memory_offset(memory)?);
         }
-        self.push_result(instr, to_acc, info.out);
+        self.push_result(instr, to, info.out);
         Ok(())
     }
 
@@ -205,9 +219,9 @@ impl Translator<'_> {
         };
         let constant = |operand| usize::from(matches!(operand, Operand::Const(_)));
         let (x, y) = (constant(first), constant(second));
-        let [to_slot, to_acc] = data::SELECT[ty.class()][x][y][condition.kind()];
+        let to = data::SELECT[ty.class()][x][y][condition.kind()];
         let operands = [first, second, condition];
-        let mut instr = Instr::new("select", to_slot, 16 + 8 * (x + y))
+        let mut instr = Instr::new("select", to[0], 16 + 8 * (x + y))
             .operands(10, 0, false, &slots(&operands))
             .showing(operands.map(Some));
         let mut imm = 16;
@@ -217,7 +231,7 @@ impl Translator<'_> {
                 imm += 8;
             }
         }
-        self.push_result(instr, to_acc, ty);
+        self.push_result(instr, to, ty);
         Ok(())
     }
 
@@ -232,7 +246,7 @@ impl Translator<'_> {
                 _ => None,
             };
             match last {
-                Some(last) => self.emit.redirect_to_slot(last, slot),
+                Some(last) => self.emit.redirect_to_local(last, slot),
                 None => {
                     self.copy_to(operand, ty, slot);
                     // A local is read more than once.
@@ -276,8 +290,8 @@ impl Translator<'_> {
     pub(super) fn global_get(&mut self, global: GlobalIdx) -> Result<(), Stop> {
         let ty = super::own_ty(&self.module.globals.get(global.index()).ok_or(Stop)?.content());
         let (kind, offset) = self.global_place(global)?;
-        let [to_slot, to_acc] = data::GLOBAL_GET[ty.class()][kind];
-        self.push_result(Instr::new("global.get", to_slot, 16).u32(12, offset), to_acc, ty);
+        let to = data::GLOBAL_GET[ty.class()][kind];
+        self.push_result(Instr::new("global.get", to[0], 16).u32(12, offset), to, ty);
         Ok(())
     }
 
