@@ -78,6 +78,9 @@ pub(crate) struct LoadInfo {
     /// Handlers by [memory 0 guarded, any checked][address in slot,
     /// accumulator, offset alone][destination].
     pub(crate) handlers: [[Destinations; 3]; 2],
+    /// Handlers for memory 0 guarded and an address that is a sum, by [slot,
+    /// accumulator][slot, constant][destination].
+    pub(crate) sum: [[Destinations; 2]; 2],
     /// Type of the result.
     pub(crate) out: Ty,
 }
@@ -90,6 +93,9 @@ pub(crate) struct StoreInfo {
     /// Handlers by [memory 0 guarded, any checked][address in slot,
     /// accumulator, offset alone][value in slot, accumulator, constant].
     pub(crate) handlers: [[[Handler; 3]; 3]; 2],
+    /// Handlers for memory 0 guarded and an address that is a sum, by [slot,
+    /// accumulator][slot, constant][value in slot, constant].
+    pub(crate) sum: [[[Handler; 2]; 2]; 2],
     /// Whether a constant value takes all 8 bytes of its word.
     pub(crate) wide: bool,
 }
@@ -127,6 +133,29 @@ handler! {
             }
             None => trap(s, Trap::MemoryOutOfBounds),
         }
+    }
+
+    /// A load from the sum of the operand whose slot is at byte 10 and one that
+    /// stands at byte 16, modulo 2^32.
+    fn load_sum<L: Load, X: Src, Y: Src, D: Dst>(s) {
+        let index = X::get::<u32>(&s, SRC, 0).wrapping_add(Y::get::<u32>(&s, 16, 16));
+        let at = s.mb.wrapping_add(index as usize).wrapping_add(s.field::<u32>(MEM_OFFSET) as usize);
+        let value = <L::Mem as LoadAs<L::Out>>::load(&s, at);
+        D::put(&mut s, value);
+        s.ip = s.ip.add(24);
+        next(s)
+    }
+
+    /// A store to the sum of the operand whose slot is at byte 8 and one that
+    /// stands at byte 16, modulo 2^32; the value's slot is at byte 10, a
+    /// constant last.
+    fn store_sum<O: Store, X: Src, Y: Src, V: Src>(s) {
+        let index = X::get::<u32>(&s, 8, 0).wrapping_add(Y::get::<u32>(&s, 16, 16));
+        let value = V::get::<O::In>(&s, 10, 24);
+        let at = s.mb.wrapping_add(index as usize).wrapping_add(s.field::<u32>(MEM_OFFSET) as usize);
+        <O::Mem as StoreAs<O::In>>::store(&s, at, value);
+        s.ip = s.ip.add(const { if V::CONST { 32 } else { 24 } });
+        next(s)
     }
 
     /// Copies a slot, an accumulator or a constant.
@@ -297,6 +326,26 @@ const fn load_handlers<L: Load, M: Mode>() -> [Destinations; 3] {
     ]
 }
 
+const fn load_sum_handlers<L: Load>() -> [[Destinations; 2]; 2] {
+    [
+        [destinations!(load_sum, L, S, S), destinations!(load_sum, L, S, K)],
+        [destinations!(load_sum, L, A, S), destinations!(load_sum, L, A, K)],
+    ]
+}
+
+const fn store_sum_handlers<O: Store>() -> [[[Handler; 2]; 2]; 2] {
+    [
+        [
+            [store_sum::<O, S, S, S>, store_sum::<O, S, S, K>],
+            [store_sum::<O, S, K, S>, store_sum::<O, S, K, K>],
+        ],
+        [
+            [store_sum::<O, A, S, S>, store_sum::<O, A, S, K>],
+            [store_sum::<O, A, K, S>, store_sum::<O, A, K, K>],
+        ],
+    ]
+}
+
 const fn store_handlers<O: Store, M: Mode>() -> [[Handler; 3]; 3] {
     [
         [store::<O, M, S, S>, store::<O, M, S, A>, store::<O, M, S, K>],
@@ -324,6 +373,7 @@ macro_rules! define_memory_ops {
                     static INFO: LoadInfo = LoadInfo {
                         name: $load_text,
                         handlers: [load_handlers::<$load, Guarded>(), load_handlers::<$load, Checked>()],
+                        sum: load_sum_handlers::<$load>(),
                         out: <$out as Prim>::TY,
                     };
                     &INFO
@@ -343,6 +393,7 @@ macro_rules! define_memory_ops {
                     static INFO: StoreInfo = StoreInfo {
                         name: $store_text,
                         handlers: [store_handlers::<$store, Guarded>(), store_handlers::<$store, Checked>()],
+                        sum: store_sum_handlers::<$store>(),
                         wide: <$in as Prim>::WIDE,
                     };
                     &INFO

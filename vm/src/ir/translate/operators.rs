@@ -132,9 +132,39 @@ impl Translator<'_> {
         Ok((operand.kind(), operand, offset))
     }
 
+    /// The terms of an address, already popped, if it is the sum that the last
+    /// instruction computes and for nothing else; takes that back. The first is
+    /// a slot or the accumulator, the second a slot or a constant.
+    fn sum(&mut self, operand: Operand) -> Option<(Operand, Operand)> {
+        let Operand::Slot(slot) = operand else { return None };
+        let last = self.emit.last_into(slot)?;
+        let (info, left, right) = last.binary?;
+        let terms = match (left, right) {
+            _ if !std::ptr::eq(info, I32Add::info()) => return None,
+            (Operand::Slot(_) | Operand::Acc, Operand::Slot(_) | Operand::Const(_)) => (left, right),
+            (Operand::Slot(_), Operand::Acc) => (right, left),
+            _ => return None,
+        };
+        self.emit.take_back(last);
+        Some(terms)
+    }
+
     /// A load.
     pub(super) fn load(&mut self, info: &'static LoadInfo, memarg: &MemArg) -> Result<(), Stop> {
         let (operand, ty) = self.pop();
+        if !self.is_checked(memory_of(memarg)?)
+            && let Some((first, second)) = self.sum(operand)
+        {
+            let offset = u32::try_from(memarg.offset)?;
+            let to = info.sum[first.kind()][second.kind() / 2];
+            let instr = Instr::new(info.name, to[0], 24)
+                .operands(10, 0, false, &[first])
+                .operands(16, 16, false, &[second])
+                .showing([Some(first), Some(second), Some(Operand::Const(offset.into()))])
+                .u32(12, offset);
+            self.push_result(instr, to, info.out);
+            return Ok(());
+        }
         let (mut variant, mut operand, offset) = self.address(operand, memarg.offset)?;
         if variant != 2 || matches!(operand, Operand::Const(_)) {
             operand = self.constant_to_acc(operand, ty);
@@ -162,6 +192,21 @@ impl Translator<'_> {
     pub(super) fn store(&mut self, info: &'static StoreInfo, memarg: &MemArg) -> Result<(), Stop> {
         let (value, _) = self.pop();
         let (operand, ty) = self.pop();
+        if !self.is_checked(memory_of(memarg)?)
+            && let Some((first, second)) = self.sum(operand)
+        {
+            let offset = u32::try_from(memarg.offset)?;
+            let constant = matches!(value, Operand::Const(_));
+            let handler = info.sum[first.kind()][second.kind() / 2][usize::from(constant)];
+            let instr = Instr::new(info.name, handler, if constant { 32 } else { 24 })
+                .operands(8, 0, false, &[first])
+                .operands(10, 24, info.wide, &[value])
+                .operands(16, 16, false, &[second])
+                .showing([Some(first), Some(second), Some(value)])
+                .u32(12, offset);
+            self.emit.push(&instr);
+            return Ok(());
+        }
         let (mut variant, mut operand, offset) = self.address(operand, memarg.offset)?;
         let folded = self.fold(value);
         let mut value = folded;
