@@ -35,7 +35,7 @@ impl Random {
         &items[self.below(items.len())]
     }
 
-    fn bytes(&mut self, count: usize) -> Vec<u8> {
+    pub(crate) fn bytes(&mut self, count: usize) -> Vec<u8> {
         std::iter::repeat_with(|| self.next().to_le_bytes())
             .flatten()
             .take(count)

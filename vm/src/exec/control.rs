@@ -30,6 +30,7 @@ handler! {
         (*rt).trap_ip = s.ip;
         (*rt).trap_fp = s.fp;
         (*rt).trap_cx = s.cx;
+        // Knowing what this returns, LLVM would turn the jumps here into calls.
         opaque(s.a0)
     }
 
@@ -40,10 +41,9 @@ handler! {
     }
 }
 
-/// The value itself, by a way that LLVM cannot see. It would otherwise turn
-/// the jumps to [`raise`] into calls, knowing what they return.
+/// The value itself, by a way that LLVM cannot see.
 #[inline(always)]
-fn opaque(value: u64) -> u64 {
+pub(crate) fn opaque(value: u64) -> u64 {
     #[cfg(target_arch = "x86_64")]
     {
         let mut value = value;

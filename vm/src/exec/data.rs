@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::access::{LoadAs, StoreAs};
 use super::context::{Cx, Pending};
-use super::control::{raise, trap};
+use super::control::{opaque, raise, trap};
 use super::dispatch::{Handler, Regs, goto, handler, next};
 use super::memory::{MemoryInst, MemoryRef};
 use super::operand::{A, B, Destinations, Dst, IMM64, K, Prim, S, SHORT, SRC, Src, Z, destinations};
@@ -151,8 +151,10 @@ handler! {
     /// constant last.
     fn store_sum<O: Store, X: Src, Y: Src, V: Src>(s) {
         let index = X::get::<u32>(&s, 8, 0).wrapping_add(Y::get::<u32>(&s, 16, 16));
+        // One register from here on: there are only three to work with.
+        let index = opaque(index as u64 + u64::from(s.field::<u32>(MEM_OFFSET)));
+        let at = s.mb.wrapping_add(index as usize);
         let value = V::get::<O::In>(&s, 10, 24);
-        let at = s.mb.wrapping_add(index as usize).wrapping_add(s.field::<u32>(MEM_OFFSET) as usize);
         <O::Mem as StoreAs<O::In>>::store(&s, at, value);
         s.ip = s.ip.add(const { if V::CONST { 32 } else { 24 } });
         next(s)

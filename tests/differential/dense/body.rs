@@ -1,0 +1,402 @@
+//! A function body being written: its locals, values and expressions.
+
+use wasm_encoder::{BlockType, Function, InstructionSink};
+
+use super::{GLOBALS, NUMBERS, Signature, encoded, some_types};
+use crate::machine::{Type, Value};
+use crate::random::Random;
+
+/// Operators of one operand and one result: first and last opcode, operand, result.
+const UNARY: [(u8, u8, Type, Type); 25] = {
+    use Type::{F32, F64, I32, I64};
+    [
+        (0x45, 0x45, I32, I32), // eqz
+        (0x50, 0x50, I64, I32),
+        (0x67, 0x69, I32, I32), // bit counts
+        (0x79, 0x7b, I64, I64),
+        (0x8b, 0x91, F32, F32), // abs to sqrt
+        (0x99, 0x9f, F64, F64),
+        (0xa7, 0xa7, I64, I32), // wrap
+        (0xa8, 0xa9, F32, I32), // trunc
+        (0xaa, 0xab, F64, I32),
+        (0xac, 0xad, I32, I64), // extend
+        (0xae, 0xaf, F32, I64),
+        (0xb0, 0xb1, F64, I64),
+        (0xb2, 0xb3, I32, F32), // convert
+        (0xb4, 0xb5, I64, F32),
+        (0xb6, 0xb6, F64, F32), // demote
+        (0xb7, 0xb8, I32, F64),
+        (0xb9, 0xba, I64, F64),
+        (0xbb, 0xbb, F32, F64), // promote
+        (0xbc, 0xbc, F32, I32), // reinterpret
+        (0xbd, 0xbd, F64, I64),
+        (0xbe, 0xbe, I32, F32),
+        (0xbf, 0xbf, I64, F64),
+        (0xc0, 0xc1, I32, I32), // sign extensions
+        (0xc2, 0xc3, I64, I64),
+        (0xc4, 0xc4, I64, I64),
+    ]
+};
+
+/// Operators of two operands of one type: first and last opcode, operands, result.
+const BINARY: [(u8, u8, Type, Type); 8] = {
+    use Type::{F32, F64, I32, I64};
+    [
+        (0x46, 0x4f, I32, I32), // comparisons
+        (0x51, 0x5a, I64, I32),
+        (0x5b, 0x60, F32, I32),
+        (0x61, 0x66, F64, I32),
+        (0x6a, 0x78, I32, I32), // arithmetic
+        (0x7c, 0x8a, I64, I64),
+        (0x92, 0x98, F32, F32),
+        (0xa0, 0xa6, F64, F64),
+    ]
+};
+
+/// Loads (first, last opcode) and stores of each type.
+const LOADS: [(u8, u8, Type); 6] = [
+    (0x28, 0x28, Type::I32),
+    (0x29, 0x29, Type::I64),
+    (0x2a, 0x2a, Type::F32),
+    (0x2b, 0x2b, Type::F64),
+    (0x2c, 0x2f, Type::I32),
+    (0x30, 0x35, Type::I64),
+];
+pub(super) const STORES: [(u8, u8, Type); 6] = [
+    (0x36, 0x36, Type::I32),
+    (0x37, 0x37, Type::I64),
+    (0x38, 0x38, Type::F32),
+    (0x39, 0x39, Type::F64),
+    (0x3a, 0x3b, Type::I32),
+    (0x3c, 0x3e, Type::I64),
+];
+
+const INTEGER_DIVISIONS: [u8; 8] = [0x6d, 0x6e, 0x6f, 0x70, 0x7f, 0x80, 0x81, 0x82];
+const COPYSIGN: [u8; 2] = [0x98, 0xa6];
+const REINTERPRET_FLOAT: [u8; 2] = [0xbc, 0xbd];
+
+/// A function body being written.
+pub(super) struct Body<'a> {
+    pub(super) random: &'a mut Random,
+    pub(super) earlier: &'a [Signature],
+    signature: &'a Signature,
+    code: Vec<u8>,
+    /// The types of all locals, parameters first.
+    locals: Vec<Type>,
+    /// How many of them any statement may set; behind them, one for `canonical` of each
+    /// type, and the loops' counters.
+    settable: usize,
+    pub(super) has_loops: bool,
+    /// How many more operators may be written.
+    pub(super) budget: usize,
+}
+
+impl<'a> Body<'a> {
+    pub(super) fn new(random: &'a mut Random, earlier: &'a [Signature], signature: &'a Signature) -> Self {
+        let mut locals = signature.params.clone();
+        locals.extend(NUMBERS);
+        locals.extend(some_types(random, 8));
+        let settable = locals.len();
+        locals.extend([Type::F32, Type::F64]);
+        let budget = *random.pick(&[20, 100, 400]);
+        // The first two functions have no loops, and so may be called from loops.
+        let has_loops = earlier.len() >= 2;
+        Self {
+            random,
+            earlier,
+            signature,
+            code: Vec::new(),
+            locals,
+            settable,
+            has_loops,
+            budget,
+        }
+    }
+
+    pub(super) fn sink(&mut self) -> InstructionSink<'_> {
+        InstructionSink::new(&mut self.code)
+    }
+
+    pub(super) fn finish(mut self) -> Function {
+        for index in self.signature.params.len()..self.settable {
+            let (ty, local) = (self.locals[index], u32::try_from(index).expect("few"));
+            let value = self.ordinary(ty);
+            self.push(value);
+            self.sink().local_set(local);
+        }
+        while self.budget > 0 {
+            self.statement(0);
+        }
+        self.results();
+        self.sink().end();
+        let params = self.signature.params.len();
+        let mut function = Function::new_with_locals_types(self.locals[params..].iter().map(encoded));
+        function.raw(self.code);
+        function
+    }
+
+    /// The values of the results, into which all locals go.
+    pub(super) fn results(&mut self) {
+        let signature = self.signature;
+        for (position, ty) in signature.results.iter().enumerate() {
+            self.local_of(*ty);
+            self.canonical(*ty);
+            if position > 0 {
+                continue;
+            }
+            for index in 0..self.locals.len() {
+                let local = self.locals[index];
+                self.sink().local_get(u32::try_from(index).expect("few"));
+                self.mix(local, *ty);
+            }
+        }
+    }
+
+    /// Takes a value of type `ty` and one of type `from`; leaves one of type `ty`.
+    pub(super) fn mix(&mut self, from: Type, ty: Type) {
+        use Type::{F32, F64, I32, I64};
+        self.canonical(from);
+        let mut sink = self.sink();
+        match from {
+            F32 => {
+                sink.i32_reinterpret_f32().i64_extend_i32_u();
+            }
+            F64 => {
+                sink.i64_reinterpret_f64();
+            }
+            I32 => {
+                sink.i64_extend_i32_s();
+            }
+            _ => {}
+        }
+        match ty {
+            I64 => {
+                sink.i64_xor().i64_const(11).i64_rotl();
+            }
+            I32 => {
+                sink.i32_wrap_i64().i32_xor().i32_const(7).i32_rotl();
+            }
+            F32 => {
+                sink.i32_wrap_i64()
+                    .i32_const(0xffff)
+                    .i32_and()
+                    .f32_convert_i32_s()
+                    .f32_add();
+            }
+            _ => {
+                sink.i64_const(0xffff_ffff).i64_and().f64_convert_i64_s().f64_add();
+            }
+        }
+        self.canonical(ty);
+    }
+
+    /// Replaces a NaN on the stack by the canonical one.
+    pub(super) fn canonical(&mut self, ty: Type) {
+        let helper = match ty {
+            Type::F32 => self.settable,
+            Type::F64 => self.settable + 1,
+            _ => return,
+        };
+        let local = u32::try_from(helper).expect("few");
+        let mut sink = self.sink();
+        sink.local_tee(local);
+        match ty {
+            Type::F32 => sink
+                .f32_const(f32::NAN.into())
+                .local_get(local)
+                .local_get(local)
+                .f32_eq(),
+            _ => sink
+                .f64_const(f64::NAN.into())
+                .local_get(local)
+                .local_get(local)
+                .f64_eq(),
+        };
+        sink.select();
+    }
+
+    pub(super) fn new_local(&mut self, ty: Type) -> u32 {
+        self.locals.push(ty);
+        u32::try_from(self.locals.len() - 1).expect("few")
+    }
+
+    /// A local of this type that may be set.
+    pub(super) fn some_local(&mut self, ty: Type) -> u32 {
+        let matching: Vec<usize> = (0..self.settable).filter(|&index| self.locals[index] == ty).collect();
+        u32::try_from(*self.random.pick(&matching)).expect("few")
+    }
+
+    pub(super) fn local_of(&mut self, ty: Type) {
+        let local = self.some_local(ty);
+        self.sink().local_get(local);
+    }
+
+    pub(super) fn global_of(ty: Type) -> u32 {
+        (0..GLOBALS)
+            .zip(NUMBERS)
+            .find(|(_, number)| *number == ty)
+            .map_or(0, |(index, _)| index)
+    }
+
+    pub(super) fn raw(&mut self, first: u8, last: u8) -> u8 {
+        let opcode = first + u8::try_from(self.random.below(usize::from(last - first) + 1)).expect("a byte");
+        self.code.push(opcode);
+        opcode
+    }
+
+    pub(super) fn constant(&mut self, ty: Type) {
+        let value = match self.random.below(4) {
+            0 => self.random.value(ty),
+            1 => Value::of_bits(ty, self.random.next() % 40),
+            _ => self.ordinary(ty),
+        };
+        self.push(value);
+    }
+
+    pub(super) fn push(&mut self, value: Value) {
+        let mut sink = self.sink();
+        match value {
+            Value::I32(value) => sink.i32_const(value),
+            Value::I64(value) => sink.i64_const(value),
+            Value::F32(bits) => sink.f32_const(f32::from_bits(bits).into()),
+            Value::F64(bits) => sink.f64_const(f64::from_bits(bits).into()),
+            Value::Func { .. } | Value::Extern { .. } => unreachable!("numbers only"),
+        };
+    }
+
+    /// A number without any particular property; floating-point numbers of a middling
+    /// size.
+    pub(super) fn ordinary(&mut self, ty: Type) -> Value {
+        let random = self.random.next();
+        match ty {
+            Type::F32 => Value::F32((((random % 0x40_0000) as f32 - 2e6) / 1024.0).to_bits()),
+            Type::F64 => Value::F64((((random % (1 << 40)) as f64 - 5e11) / 4096.0).to_bits()),
+            _ => Value::of_bits(ty, random),
+        }
+    }
+
+    /// Code that leaves one value of type `ty`.
+    pub(super) fn expression(&mut self, ty: Type, depth: u32) {
+        self.budget = self.budget.saturating_sub(1);
+        if depth >= 5 || self.budget == 0 || self.random.below(4) == 0 {
+            return match self.random.below(8) {
+                0 => {
+                    self.sink().global_get(Self::global_of(ty));
+                }
+                1..4 => self.constant(ty),
+                _ => self.local_of(ty),
+            };
+        }
+        match self.random.below(20) {
+            0..5 => self.unary(ty, depth),
+            5..13 => self.binary(ty, depth),
+            13..15 => self.load(ty, depth),
+            15 => {
+                self.expression(ty, depth + 1);
+                let local = self.some_local(ty);
+                self.sink().local_tee(local);
+            }
+            16 => {
+                self.expression(ty, depth + 1);
+                self.expression(ty, depth + 1);
+                self.expression(Type::I32, depth + 1);
+                self.sink().select();
+            }
+            17 => {
+                self.expression(Type::I32, depth + 1);
+                self.sink().if_(BlockType::Result(encoded(&ty)));
+                self.expression(ty, depth + 1);
+                self.sink().else_();
+                self.expression(ty, depth + 1);
+                self.sink().end();
+            }
+            18 => {
+                // A value that may leave the block early, above another one.
+                self.sink().block(BlockType::Result(encoded(&ty)));
+                self.expression(Type::I64, depth + 1);
+                self.expression(ty, depth + 1);
+                self.expression(Type::I32, depth + 1);
+                self.sink().br_if(0);
+                self.mix(ty, Type::I64);
+                self.sink().drop();
+                self.expression(ty, depth + 1);
+                self.sink().end();
+            }
+            _ => self.saturating(ty, depth),
+        }
+    }
+
+    pub(super) fn unary(&mut self, ty: Type, depth: u32) {
+        let fitting: Vec<_> = UNARY.into_iter().filter(|(.., result)| *result == ty).collect();
+        let (first, last, operand, _) = *self.random.pick(&fitting);
+        // Most values are too large for the conversions that trap.
+        if (0xa8..=0xb1).contains(&first) && !matches!(operand, Type::I32) && self.random.below(20) > 0 {
+            return self.saturating(ty, depth);
+        }
+        self.expression(operand, depth + 1);
+        if REINTERPRET_FLOAT.contains(&first) {
+            self.canonical(operand);
+        }
+        self.raw(first, last);
+    }
+
+    /// A saturating conversion, where one gives this type.
+    pub(super) fn saturating(&mut self, ty: Type, depth: u32) {
+        let first = match ty {
+            Type::I32 => 0,
+            Type::I64 => 4,
+            _ => return self.binary(ty, depth),
+        };
+        let operand = *self.random.pick(&[Type::F32, Type::F64]);
+        self.expression(operand, depth + 1);
+        self.code.push(0xfc);
+        let first = if operand == Type::F32 { first } else { first + 2 };
+        self.raw(first, first + 1);
+    }
+
+    pub(super) fn binary(&mut self, ty: Type, depth: u32) {
+        let fitting: Vec<_> = BINARY.into_iter().filter(|(.., result)| *result == ty).collect();
+        let (first, last, operand, _) = *self.random.pick(&fitting);
+        self.expression(operand, depth + 1);
+        self.expression(operand, depth + 1);
+        let opcode = self.raw(first, last);
+        self.code.pop();
+        if INTEGER_DIVISIONS.contains(&opcode) && self.random.below(20) > 0 {
+            // Odd divisors do not trap (but for the smallest number by -1); those of a
+            // byte or so leave something to divide.
+            let mask = *self.random.pick(&[-1, 0xff, 0xffff]);
+            match operand {
+                Type::I32 => self.sink().i32_const(mask).i32_and().i32_const(3).i32_or(),
+                _ => self.sink().i64_const(mask.into()).i64_and().i64_const(3).i64_or(),
+            };
+        }
+        if COPYSIGN.contains(&opcode) {
+            self.canonical(operand);
+        }
+        self.code.push(opcode);
+    }
+
+    /// An address, inside the memory nearly always; aligned or not.
+    pub(super) fn address(&mut self, depth: u32) {
+        self.expression(Type::I32, depth + 1);
+        if self.random.below(50) > 0 {
+            let mask = *self.random.pick(&[0x7fff, 0x7ff8, 0xff, 0xf8]);
+            self.sink().i32_const(mask).i32_and();
+        }
+    }
+
+    /// The immediates of an access: no alignment, and an offset.
+    pub(super) fn offset(&mut self) {
+        let offset = *self.random.pick(&[0, 0, 1, 8, 100, 5000]);
+        self.code.push(0);
+        wasm_encoder::Encode::encode(&offset, &mut self.code);
+    }
+
+    pub(super) fn load(&mut self, ty: Type, depth: u32) {
+        let fitting: Vec<_> = LOADS.into_iter().filter(|(.., result)| *result == ty).collect();
+        let (first, last, _) = *self.random.pick(&fitting);
+        self.address(depth);
+        self.raw(first, last);
+        self.offset();
+    }
+}
