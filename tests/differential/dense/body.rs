@@ -136,7 +136,7 @@ impl<'a> Body<'a> {
     }
 
     /// The values of the results, into which all locals go.
-    pub(super) fn results(&mut self) {
+    fn results(&mut self) {
         let signature = self.signature;
         for (position, ty) in signature.results.iter().enumerate() {
             self.local_of(*ty);
@@ -153,7 +153,7 @@ impl<'a> Body<'a> {
     }
 
     /// Takes a value of type `ty` and one of type `from`; leaves one of type `ty`.
-    pub(super) fn mix(&mut self, from: Type, ty: Type) {
+    fn mix(&mut self, from: Type, ty: Type) {
         use Type::{F32, F64, I32, I64};
         self.canonical(from);
         let mut sink = self.sink();
@@ -226,7 +226,7 @@ impl<'a> Body<'a> {
         u32::try_from(*self.random.pick(&matching)).expect("few")
     }
 
-    pub(super) fn local_of(&mut self, ty: Type) {
+    fn local_of(&mut self, ty: Type) {
         let local = self.some_local(ty);
         self.sink().local_get(local);
     }
@@ -244,7 +244,7 @@ impl<'a> Body<'a> {
         opcode
     }
 
-    pub(super) fn constant(&mut self, ty: Type) {
+    fn constant(&mut self, ty: Type) {
         let value = match self.random.below(4) {
             0 => self.random.value(ty),
             1 => Value::of_bits(ty, self.random.next() % 40),
@@ -253,7 +253,7 @@ impl<'a> Body<'a> {
         self.push(value);
     }
 
-    pub(super) fn push(&mut self, value: Value) {
+    fn push(&mut self, value: Value) {
         let mut sink = self.sink();
         match value {
             Value::I32(value) => sink.i32_const(value),
@@ -266,7 +266,7 @@ impl<'a> Body<'a> {
 
     /// A number without any particular property; floating-point numbers of a middling
     /// size.
-    pub(super) fn ordinary(&mut self, ty: Type) -> Value {
+    fn ordinary(&mut self, ty: Type) -> Value {
         let random = self.random.next();
         match ty {
             Type::F32 => Value::F32((((random % 0x40_0000) as f32 - 2e6) / 1024.0).to_bits()),
@@ -326,7 +326,7 @@ impl<'a> Body<'a> {
         }
     }
 
-    pub(super) fn unary(&mut self, ty: Type, depth: u32) {
+    fn unary(&mut self, ty: Type, depth: u32) {
         let fitting: Vec<_> = UNARY.into_iter().filter(|(.., result)| *result == ty).collect();
         let (first, last, operand, _) = *self.random.pick(&fitting);
         // Most values are too large for the conversions that trap.
@@ -341,7 +341,7 @@ impl<'a> Body<'a> {
     }
 
     /// A saturating conversion, where one gives this type.
-    pub(super) fn saturating(&mut self, ty: Type, depth: u32) {
+    fn saturating(&mut self, ty: Type, depth: u32) {
         let first = match ty {
             Type::I32 => 0,
             Type::I64 => 4,
@@ -354,7 +354,7 @@ impl<'a> Body<'a> {
         self.raw(first, first + 1);
     }
 
-    pub(super) fn binary(&mut self, ty: Type, depth: u32) {
+    fn binary(&mut self, ty: Type, depth: u32) {
         let fitting: Vec<_> = BINARY.into_iter().filter(|(.., result)| *result == ty).collect();
         let (first, last, operand, _) = *self.random.pick(&fitting);
         self.expression(operand, depth + 1);
@@ -392,7 +392,7 @@ impl<'a> Body<'a> {
         wasm_encoder::Encode::encode(&offset, &mut self.code);
     }
 
-    pub(super) fn load(&mut self, ty: Type, depth: u32) {
+    fn load(&mut self, ty: Type, depth: u32) {
         let fitting: Vec<_> = LOADS.into_iter().filter(|(.., result)| *result == ty).collect();
         let (first, last, _) = *self.random.pick(&fitting);
         self.address(depth);

@@ -56,7 +56,7 @@ impl Body<'_> {
         }
     }
 
-    pub(super) fn statements(&mut self, loops: u32) {
+    fn statements(&mut self, loops: u32) {
         for _ in 0..1 + self.random.below(3) {
             self.statement(loops);
         }
@@ -64,7 +64,7 @@ impl Body<'_> {
 
     /// A loop that counts down to zero or up to a number, with the end in one of
     /// several forms.
-    pub(super) fn counted_loop(&mut self, loops: u32) {
+    fn counted_loop(&mut self, loops: u32) {
         let times = 1 + i32::try_from(self.random.below(9)).expect("small");
         let form = self.random.below(4);
         let counter = self.new_local(if form == 3 { Type::I64 } else { Type::I32 });
@@ -107,7 +107,7 @@ impl Body<'_> {
         self.sink().end();
     }
 
-    pub(super) fn switch(&mut self, loops: u32) {
+    fn switch(&mut self, loops: u32) {
         let cases = 2 + u32::try_from(self.random.below(4)).expect("small");
         for _ in 0..=cases {
             self.sink().block(BlockType::Empty);
@@ -128,7 +128,7 @@ impl Body<'_> {
     }
 
     /// Calls an earlier function, and keeps the results in locals.
-    pub(super) fn call(&mut self, loops: u32) {
+    fn call(&mut self, loops: u32) {
         let callable = if loops > 0 {
             self.earlier.len().min(2)
         } else {
@@ -164,7 +164,7 @@ impl Body<'_> {
         }
     }
 
-    pub(super) fn bulk(&mut self) {
+    fn bulk(&mut self) {
         self.address(0);
         match self.random.below(4) {
             0 => {
