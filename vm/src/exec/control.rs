@@ -15,7 +15,7 @@ use super::access::{StoreAs, touch_frame};
 use super::context::{Cx, FuncRec};
 use super::dispatch::{Handler, Regs, goto, handler, next, next_taken};
 use super::exit;
-use super::operand::{A, DST, K, Prim, S, SRC, Src};
+use super::operand::{A, At, DST, K, Prim, S, SRC, Src};
 use super::table::TableInst;
 use crate::ir::code::Cell;
 use crate::sys;
@@ -119,7 +119,7 @@ handler! {
 
     /// `br_if`: taken if the i32 in the slot at byte 12 is not zero.
     pub(crate) fn br_if<I: Src>(s) {
-        if I::get::<u32>(&s, 12, 0) != 0 {
+        if I::get::<u32>(&s, At::slot(12)) != 0 {
             if I::SLOTS == 0 {
                 touch_frame(&s);
             }
@@ -132,7 +132,7 @@ handler! {
 
     /// The inverse of [`br_if`].
     pub(crate) fn br_if_zero<I: Src>(s) {
-        if I::get::<u32>(&s, 12, 0) == 0 {
+        if I::get::<u32>(&s, At::slot(12)) == 0 {
             if I::SLOTS == 0 {
                 touch_frame(&s);
             }
@@ -146,7 +146,7 @@ handler! {
     /// `br_table`: the index is in the slot at byte 8, at byte 12 stands the
     /// number of offsets that follow, the last of them the default's.
     pub(crate) fn br_table<I: Src>(s) {
-        let index = I::get::<u32>(&s, 8, 0);
+        let index = I::get::<u32>(&s, At::slot(8));
         let last = s.field::<u32>(12) - 1;
         let index = if index < last { index } else { last };
         touch_frame(&s);
@@ -227,7 +227,7 @@ handler! {
     /// table stands at `cx` plus the number at byte 12; at byte 16 stands the
     /// type's identity.
     pub(crate) fn call_indirect<I: Src>(s) {
-        let index = I::get::<u32>(&s, 8, 0);
+        let index = I::get::<u32>(&s, At::slot(8));
         let table = s.cx.byte_add(s.field::<u32>(12) as usize).cast::<*const TableInst>().read();
         if u64::from(index) >= (*table).len {
             return trap(s, Trap::UndefinedElement);
@@ -272,7 +272,7 @@ handler! {
 
     /// A return of one value.
     pub(crate) fn ret_one<T: Prim, I: Src>(s) {
-        let value = I::get::<T>(&s, SRC, 16);
+        let value = I::get::<T>(&s, At::plain(SRC, 16));
         s.fp.write(value.to_slot());
         leave(s)
     }

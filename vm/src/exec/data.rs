@@ -5,10 +5,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::access::{LoadAs, StoreAs};
 use super::context::{Cx, Pending};
-use super::control::{opaque, raise, trap};
+use super::control::{raise, trap};
 use super::dispatch::{Handler, Regs, goto, handler, next};
+use super::fused::{Address, Base, Index, Ld, Scaled, Sum, Wrap};
 use super::memory::{MemoryInst, MemoryRef};
-use super::operand::{A, B, Destinations, Dst, IMM64, K, Prim, S, SHORT, SRC, Src, Z, destinations};
+use super::operand::{A, At, B, Destinations, Dst, IMM64, K, Prim, S, SHORT, SRC, Src, Z, destinations};
 use super::table::TableRef;
 use super::{exit, slow};
 use crate::error::Error;
@@ -55,7 +56,7 @@ impl Mode for Checked {
 }
 
 /// A load operator.
-trait Load {
+pub(crate) trait Load {
     /// Type of its result.
     type Out: Prim;
     /// Memory representation.
@@ -63,7 +64,7 @@ trait Load {
 }
 
 /// A store operator.
-trait Store {
+pub(crate) trait Store {
     /// Type of its operand.
     type In: Prim;
     /// Memory representation.
@@ -73,14 +74,20 @@ trait Store {
 /// What the translator knows of a load.
 #[derive(Debug)]
 pub(crate) struct LoadInfo {
+    /// Which one it is.
+    pub(crate) id: LoadId,
     /// Mnemonic.
     pub(crate) name: &'static str,
     /// Handlers by [memory 0 guarded, any checked][address in slot,
     /// accumulator, offset alone][destination].
     pub(crate) handlers: [[Destinations; 3]; 2],
-    /// Handlers for memory 0 guarded and an address that is a sum, by [slot,
-    /// accumulator][slot, constant][destination].
-    pub(crate) sum: [[Destinations; 2]; 2],
+    /// Handlers for memory 0 guarded by [`AddressKind`], [its first term in
+    /// slot, accumulator][destination].
+    ///
+    /// [`AddressKind`]: super::fused::AddressKind
+    pub(crate) at: [[Destinations; 2]; 5],
+    /// Bytes accessed.
+    pub(crate) bytes: usize,
     /// Type of the result.
     pub(crate) out: Ty,
 }
@@ -93,9 +100,13 @@ pub(crate) struct StoreInfo {
     /// Handlers by [memory 0 guarded, any checked][address in slot,
     /// accumulator, offset alone][value in slot, accumulator, constant].
     pub(crate) handlers: [[[Handler; 3]; 3]; 2],
-    /// Handlers for memory 0 guarded and an address that is a sum, by [slot,
-    /// accumulator][slot, constant][value in slot, constant].
-    pub(crate) sum: [[[Handler; 2]; 2]; 2],
+    /// Handlers for memory 0 guarded by [`AddressKind`], [its first term in
+    /// slot, accumulator][value in slot, constant].
+    ///
+    /// [`AddressKind`]: super::fused::AddressKind
+    pub(crate) at: [[[Handler; 2]; 2]; 5],
+    /// Bytes accessed.
+    pub(crate) bytes: usize,
     /// Whether a constant value takes all 8 bytes of its word.
     pub(crate) wide: bool,
 }
@@ -106,7 +117,7 @@ const MEM_OFFSET: usize = 12;
 handler! {
     /// A load: the address operand's slot is at byte 10, the offset at 12.
     fn load<L: Load, M: Mode, I: Src, D: Dst>(s) {
-        let index = I::get::<u32>(&s, SRC, 0);
+        let index = I::get::<u32>(&s, At::slot(SRC));
         let offset = s.field::<u32>(MEM_OFFSET);
         match M::address(&s, index, offset, <L::Mem as LoadAs<L::Out>>::BYTES) {
             Some(at) => {
@@ -122,8 +133,8 @@ handler! {
     /// A store: the operands' slots are at bytes 8 (address) and 10, the
     /// offset at 12, a constant last.
     fn store<O: Store, M: Mode, I: Src, V: Src>(s) {
-        let index = I::get::<u32>(&s, 8, 0);
-        let value = V::get::<O::In>(&s, 10, const { SHORT + M::EXTRA });
+        let index = I::get::<u32>(&s, At::slot(8));
+        let value = V::get::<O::In>(&s, At::plain(10, const { SHORT + M::EXTRA }));
         let offset = s.field::<u32>(MEM_OFFSET);
         match M::address(&s, index, offset, <O::Mem as StoreAs<O::In>>::BYTES) {
             Some(at) => {
@@ -135,34 +146,28 @@ handler! {
         }
     }
 
-    /// A load from the sum of the operand whose slot is at byte 10 and one that
-    /// stands at byte 16, modulo 2^32.
-    fn load_sum<L: Load, X: Src, Y: Src, D: Dst>(s) {
-        let index = X::get::<u32>(&s, SRC, 0).wrapping_add(Y::get::<u32>(&s, 16, 16));
-        let at = s.mb.wrapping_add(index as usize).wrapping_add(s.field::<u32>(MEM_OFFSET) as usize);
-        let value = <L::Mem as LoadAs<L::Out>>::load(&s, at);
+    /// A load from memory 0 with guard pages at the address of the word at byte
+    /// 16.
+    fn load_at<L: Load, M: Address, D: Dst>(s) {
+        let value = Ld::<L, M>::get::<L::Out>(&s, At { slot: 0, imm: 0, word: SHORT });
         D::put(&mut s, value);
-        s.ip = s.ip.add(24);
+        s.ip = s.ip.add(SHORT + 8);
         next(s)
     }
 
-    /// A store to the sum of the operand whose slot is at byte 8 and one that
-    /// stands at byte 16, modulo 2^32; the value's slot is at byte 10, a
-    /// constant last.
-    fn store_sum<O: Store, X: Src, Y: Src, V: Src>(s) {
-        let index = X::get::<u32>(&s, 8, 0).wrapping_add(Y::get::<u32>(&s, 16, 16));
-        // One register from here on: there are only three to work with.
-        let index = opaque(index as u64 + u64::from(s.field::<u32>(MEM_OFFSET)));
-        let at = s.mb.wrapping_add(index as usize);
-        let value = V::get::<O::In>(&s, 10, 24);
+    /// A store to memory 0 with guard pages at the address of the word at byte
+    /// 16; the value's slot is at byte 10, a constant last.
+    fn store_at<O: Store, M: Address, V: Src>(s) {
+        let at = M::at(&s, SHORT);
+        let value = V::get::<O::In>(&s, At::plain(10, SHORT + 8));
         <O::Mem as StoreAs<O::In>>::store(&s, at, value);
-        s.ip = s.ip.add(const { if V::CONST { 32 } else { 24 } });
+        s.ip = s.ip.add(const { SHORT + 8 + if V::CONST { 8 } else { 0 } });
         next(s)
     }
 
     /// Copies a slot, an accumulator or a constant.
     fn copy<T: Prim, I: Src, D: Dst>(s) {
-        let value = I::get::<T>(&s, SRC, IMM64);
+        let value = I::get::<T>(&s, At::plain(SRC, IMM64));
         D::put(&mut s, value);
         s.ip = s.ip.add(const { if I::CONST { SHORT + 8 } else { SHORT } });
         next(s)
@@ -179,9 +184,9 @@ handler! {
     /// `select`: slots from byte 10 on, constants from byte 16 on, the
     /// condition last.
     fn select<T: Prim, X: Src, Y: Src, C: Src, D: Dst>(s) {
-        let x = X::get::<T>(&s, SRC, IMM64);
-        let y = Y::get::<T>(&s, SRC + 2 * X::SLOTS, const { IMM64 + if X::CONST { 8 } else { 0 } });
-        let condition = C::get::<u32>(&s, SRC + 2 * X::SLOTS + 2 * Y::SLOTS, 0);
+        let x = X::get::<T>(&s, At::plain(SRC, IMM64));
+        let y = Y::get::<T>(&s, At::plain(SRC + 2 * X::SLOTS, const { IMM64 + if X::CONST { 8 } else { 0 } }));
+        let condition = C::get::<u32>(&s, At::slot(SRC + 2 * X::SLOTS + 2 * Y::SLOTS));
         let value = if condition != 0 { x } else { y };
         D::put(&mut s, value);
         s.ip = s.ip.add(const { SHORT + if X::CONST { 8 } else { 0 } + if Y::CONST { 8 } else { 0 } });
@@ -198,7 +203,7 @@ handler! {
 
     /// `global.set`: the place relative to `cx` stands at byte 12.
     fn global_set<T: Prim, G: Place, I: Src>(s) {
-        let value = I::get::<T>(&s, SRC, IMM64);
+        let value = I::get::<T>(&s, At::plain(SRC, IMM64));
         G::cell(&s).write(value.to_slot());
         s.ip = s.ip.add(const { if I::CONST { SHORT + 8 } else { SHORT } });
         next(s)
@@ -328,24 +333,56 @@ const fn load_handlers<L: Load, M: Mode>() -> [Destinations; 3] {
     ]
 }
 
-const fn load_sum_handlers<L: Load>() -> [[Destinations; 2]; 2] {
+/// The shift that makes an index of elements of a width one of bytes.
+const fn element_shift(bytes: usize) -> usize {
+    bytes.trailing_zeros() as usize
+}
+
+/// Handlers of a load for one width of elements by [`AddressKind`].
+///
+/// [`AddressKind`]: super::fused::AddressKind
+const fn load_at_handlers<L: Load, const SHIFT: u32>() -> [[Destinations; 2]; 5] {
     [
-        [destinations!(load_sum, L, S, S), destinations!(load_sum, L, S, K)],
-        [destinations!(load_sum, L, A, S), destinations!(load_sum, L, A, K)],
+        [destinations!(load_at, L, Base<S>), destinations!(load_at, L, Base<A>)],
+        [destinations!(load_at, L, Sum<S>), destinations!(load_at, L, Sum<A>)],
+        [destinations!(load_at, L, Wrap<S>), destinations!(load_at, L, Wrap<A>)],
+        [
+            destinations!(load_at, L, Scaled<S, SHIFT>),
+            destinations!(load_at, L, Scaled<A, SHIFT>),
+        ],
+        [
+            destinations!(load_at, L, Index<S, SHIFT>),
+            destinations!(load_at, L, Index<A, SHIFT>),
+        ],
     ]
 }
 
-const fn store_sum_handlers<O: Store>() -> [[[Handler; 2]; 2]; 2] {
+/// Handlers of a store for one width of elements; see [`load_at_handlers`].
+const fn store_at_handlers<O: Store, const SHIFT: u32>() -> [[[Handler; 2]; 2]; 5] {
+    macro_rules! values {
+        ($address:ty) => {
+            [store_at::<O, $address, S>, store_at::<O, $address, K>]
+        };
+    }
     [
-        [
-            [store_sum::<O, S, S, S>, store_sum::<O, S, S, K>],
-            [store_sum::<O, S, K, S>, store_sum::<O, S, K, K>],
-        ],
-        [
-            [store_sum::<O, A, S, S>, store_sum::<O, A, S, K>],
-            [store_sum::<O, A, K, S>, store_sum::<O, A, K, K>],
-        ],
+        [values!(Base<S>), values!(Base<A>)],
+        [values!(Sum<S>), values!(Sum<A>)],
+        [values!(Wrap<S>), values!(Wrap<A>)],
+        [values!(Scaled<S, SHIFT>), values!(Scaled<A, SHIFT>)],
+        [values!(Index<S, SHIFT>), values!(Index<A, SHIFT>)],
     ]
+}
+
+/// Picks the function for the width of a type's elements.
+macro_rules! for_width {
+    ($handlers:ident, $op:ident, $bytes:expr) => {
+        match element_shift($bytes) {
+            0 => $handlers::<$op, 0>(),
+            1 => $handlers::<$op, 1>(),
+            2 => $handlers::<$op, 2>(),
+            _ => $handlers::<$op, 3>(),
+        }
+    };
 }
 
 const fn store_handlers<O: Store, M: Mode>() -> [[Handler; 3]; 3] {
@@ -362,6 +399,12 @@ macro_rules! define_memory_ops {
         load { $($load:ident $load_text:literal $load_mem:ident -> $out:ident;)* }
         store { $($store:ident $store_text:literal $in:ident -> $store_mem:ident;)* }
     ) => {
+        /// The loads.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[allow(missing_docs)]
+        pub(crate) enum LoadId {
+            $($load,)*
+        }
         $(
             #[doc = $load_text]
             pub(crate) enum $load {}
@@ -373,9 +416,11 @@ macro_rules! define_memory_ops {
                 /// What the translator knows of it.
                 pub(crate) fn info() -> &'static LoadInfo {
                     static INFO: LoadInfo = LoadInfo {
+                        id: LoadId::$load,
                         name: $load_text,
                         handlers: [load_handlers::<$load, Guarded>(), load_handlers::<$load, Checked>()],
-                        sum: load_sum_handlers::<$load>(),
+                        at: for_width!(load_at_handlers, $load, <$load_mem as LoadAs<$out>>::BYTES),
+                        bytes: <$load_mem as LoadAs<$out>>::BYTES,
                         out: <$out as Prim>::TY,
                     };
                     &INFO
@@ -395,7 +440,8 @@ macro_rules! define_memory_ops {
                     static INFO: StoreInfo = StoreInfo {
                         name: $store_text,
                         handlers: [store_handlers::<$store, Guarded>(), store_handlers::<$store, Checked>()],
-                        sum: store_sum_handlers::<$store>(),
+                        at: for_width!(store_at_handlers, $store, <$store_mem as StoreAs<$in>>::BYTES),
+                        bytes: <$store_mem as StoreAs<$in>>::BYTES,
                         wide: <$in as Prim>::WIDE,
                     };
                     &INFO

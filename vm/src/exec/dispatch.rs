@@ -169,9 +169,11 @@ pub(crate) unsafe fn next_taken(s: Regs) -> u64 {
     #[cfg(all(orcavm_tail_calls, target_arch = "x86_64"))]
     {
         // SAFETY: instructions begin with their handler's address.
-        let mut h = unsafe { s.ip.cast::<Handler>().read() };
+        let mut h = unsafe { s.ip.cast::<usize>().read() };
         // SAFETY: no instruction at all.
         unsafe { std::arch::asm!("/* {0} */", inout(reg) h, options(nomem, nostack, preserves_flags)) };
+        // SAFETY: the value is the handler's address still.
+        let h = unsafe { std::mem::transmute::<usize, Handler>(h) };
         // SAFETY: the caller's promise.
         unsafe { goto(s, h) }
     }

@@ -21,4 +21,5 @@ pub(crate) mod table;
 pub(crate) mod backtrace;
 pub(crate) mod control;
 pub(crate) mod data;
+pub(crate) mod fused;
 pub(crate) mod numeric;

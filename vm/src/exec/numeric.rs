@@ -5,7 +5,7 @@ use super::access::touch_frame;
 use super::control::{branch, raise};
 use super::dispatch::{Handler, goto, handler, next};
 use super::exit;
-use super::operand::{A, B, DST, Destinations, Dst, IMM32, IMM64, K, Prim, S, SHORT, SRC, Src, destinations};
+use super::operand::{A, At, B, DST, Destinations, Dst, IMM32, IMM64, K, Prim, S, SHORT, SRC, Src, destinations};
 use crate::ir::stack::Ty;
 use crate::ir::table::for_each_plain_op;
 use crate::trap::Trap;
@@ -17,6 +17,8 @@ type BinaryHandlers = [[Destinations; 3]; 3];
 /// What the translator knows of a binary operator.
 #[derive(Debug)]
 pub(crate) struct BinaryInfo {
+    /// Which one it is.
+    pub(crate) id: BinaryId,
     /// Mnemonic.
     pub(crate) name: &'static str,
     /// Handlers by [left][right][destination].
@@ -98,14 +100,15 @@ const fn imm_at(wide: bool) -> usize {
 
 handler! {
     /// A binary operator.
-    fn binary<O: Binary, L: Src, R: Src, D: Dst>(s) {
+    pub(crate) fn binary<O: Binary, L: Src, R: Src, D: Dst>(s) {
         let imm = const { imm_at(O::In::WIDE) };
-        let a = L::get::<O::In>(&s, SRC, imm);
-        let b = R::get::<O::In>(&s, SRC + 2 * L::SLOTS, imm);
+        let word = const { plain_len(O::In::WIDE, L::CONST || R::CONST) };
+        let a = L::get::<O::In>(&s, At { slot: SRC, imm, word });
+        let b = R::get::<O::In>(&s, At { slot: SRC + 2 * L::SLOTS, imm, word });
         match O::eval(a, b) {
             Ok(value) => {
                 D::put(&mut s, value);
-                s.ip = s.ip.add(const { plain_len(O::In::WIDE, L::CONST || R::CONST) });
+                s.ip = s.ip.add(const { plain_len(O::In::WIDE, L::CONST || R::CONST) + 8 * (L::WORDS + R::WORDS) });
                 next(s)
             }
             Err(trap) => {
@@ -117,7 +120,7 @@ handler! {
 
     /// A unary operator.
     fn unary<O: Unary, I: Src, D: Dst>(s) {
-        let a = I::get::<O::In>(&s, SRC, IMM64);
+        let a = I::get::<O::In>(&s, At::slot(SRC));
         match O::eval(a) {
             Ok(value) => {
                 D::put(&mut s, value);
@@ -134,8 +137,8 @@ handler! {
     /// A comparison and the branch it decides: the offset stands at byte 8,
     /// operand slots from byte 12 on, a constant at byte 16.
     fn compare_branch<O: Compare, P: Polarity, L: Src, R: Src>(s) {
-        let a = L::get::<O::In>(&s, BRANCH_SRC, IMM64);
-        let b = R::get::<O::In>(&s, BRANCH_SRC + 2 * L::SLOTS, IMM64);
+        let a = L::get::<O::In>(&s, At::plain(BRANCH_SRC, IMM64));
+        let b = R::get::<O::In>(&s, At::plain(BRANCH_SRC + 2 * L::SLOTS, IMM64));
         if O::holds(a, b) == P::TAKEN_IF {
             if L::SLOTS + R::SLOTS == 0 {
                 touch_frame(&s);
@@ -320,6 +323,18 @@ macro_rules! define_numeric_ops {
         load { $($load:tt)* }
         store { $($store:tt)* }
     ) => {
+        /// The binary operators; an index in tables.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[allow(missing_docs)]
+        pub(crate) enum BinaryId {
+            $($bin,)*
+            $($tb,)*
+            $($cmp,)*
+        }
+        impl BinaryId {
+            /// How many there are.
+            pub(crate) const COUNT: usize = [$($bin_text,)* $($tb_text,)* $($cmp_text,)*].len();
+        }
         $(
             #[doc = $bin_text]
             pub(crate) enum $bin {}
@@ -332,6 +347,7 @@ macro_rules! define_numeric_ops {
                 }
                 fn info() -> &'static BinaryInfo {
                     static INFO: BinaryInfo = BinaryInfo {
+                        id: BinaryId::$bin,
                         name: $bin_text,
                         handlers: binary_handlers::<$bin>(),
                         commutes: define_numeric_ops!(@flag $($commutes)?),
@@ -355,6 +371,7 @@ macro_rules! define_numeric_ops {
                 }
                 fn info() -> &'static BinaryInfo {
                     static INFO: BinaryInfo = BinaryInfo {
+                        id: BinaryId::$tb,
                         name: $tb_text,
                         handlers: binary_handlers::<$tb>(),
                         commutes: false,
@@ -378,6 +395,7 @@ macro_rules! define_numeric_ops {
                 }
                 fn info() -> &'static BinaryInfo {
                     static INFO: BinaryInfo = BinaryInfo {
+                        id: BinaryId::$cmp,
                         name: $cmp_text,
                         handlers: binary_handlers::<$cmp>(),
                         commutes: false,

@@ -147,12 +147,38 @@ pub(crate) trait Src {
     const SLOTS: usize;
     /// Whether it is a constant in the instruction.
     const CONST: bool;
-    /// Reads the operand; its slot field is `slot_at`, its constant `imm_at`
-    /// bytes into the instruction.
+    /// Words of its own that it takes: one if it is computed from other
+    /// operands (see `fused`).
+    const WORDS: usize = 0;
+    /// Reads the operand; its slot field is `at.slot`, its constant `at.imm`,
+    /// its own word `at.word` bytes into the instruction.
     ///
     /// # Safety
     /// The running instruction has this variant's fields there.
-    unsafe fn get<T: Prim>(s: &Regs, slot_at: usize, imm_at: usize) -> T;
+    unsafe fn get<T: Prim>(s: &Regs, at: At) -> T;
+}
+
+/// Where an operand's fields are, in bytes from the start of the instruction.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct At {
+    /// The slot field, if it has one.
+    pub(crate) slot: usize,
+    /// The constant, if it is one.
+    pub(crate) imm: usize,
+    /// Its own word, if it has one.
+    pub(crate) word: usize,
+}
+
+impl At {
+    /// Fields of an operand that is no constant and has no word of its own.
+    pub(crate) const fn slot(slot: usize) -> Self {
+        Self { slot, imm: 0, word: 0 }
+    }
+
+    /// Fields of an operand without a word of its own.
+    pub(crate) const fn plain(slot: usize, imm: usize) -> Self {
+        Self { slot, imm, word: 0 }
+    }
 }
 
 /// A frame slot.
@@ -168,10 +194,10 @@ impl Src for S {
     const SLOTS: usize = 1;
     const CONST: bool = false;
     #[inline(always)]
-    unsafe fn get<T: Prim>(s: &Regs, slot_at: usize, _: usize) -> T {
+    unsafe fn get<T: Prim>(s: &Regs, at: At) -> T {
         // SAFETY: the caller's promise; slots named by instructions are in the
         // frame.
-        unsafe { T::from_slot(s.slot_at(slot_at).read()) }
+        unsafe { T::from_slot(s.slot_at(at.slot).read()) }
     }
 }
 
@@ -179,7 +205,7 @@ impl Src for A {
     const SLOTS: usize = 0;
     const CONST: bool = false;
     #[inline(always)]
-    unsafe fn get<T: Prim>(s: &Regs, _: usize, _: usize) -> T {
+    unsafe fn get<T: Prim>(s: &Regs, _: At) -> T {
         T::from_acc(s)
     }
 }
@@ -188,13 +214,13 @@ impl Src for K {
     const SLOTS: usize = 0;
     const CONST: bool = true;
     #[inline(always)]
-    unsafe fn get<T: Prim>(s: &Regs, _: usize, imm_at: usize) -> T {
+    unsafe fn get<T: Prim>(s: &Regs, at: At) -> T {
         if T::WIDE {
             // SAFETY: the caller's promise.
-            T::from_slot(unsafe { s.field::<u64>(imm_at) })
+            T::from_slot(unsafe { s.field::<u64>(at.imm) })
         } else {
             // SAFETY: the caller's promise.
-            T::from_slot(u64::from(unsafe { s.field::<u32>(imm_at) }))
+            T::from_slot(u64::from(unsafe { s.field::<u32>(at.imm) }))
         }
     }
 }
@@ -203,7 +229,7 @@ impl Src for Z {
     const SLOTS: usize = 0;
     const CONST: bool = false;
     #[inline(always)]
-    unsafe fn get<T: Prim>(_: &Regs, _: usize, _: usize) -> T {
+    unsafe fn get<T: Prim>(_: &Regs, _: At) -> T {
         T::from_slot(0)
     }
 }

@@ -2,7 +2,9 @@
 //! destination may still change.
 
 use super::code::FuncCode;
+use crate::exec::data::LoadInfo;
 use crate::exec::dispatch::Handler;
+use crate::exec::fused::AddressKind;
 use crate::exec::numeric::BinaryInfo;
 use crate::exec::operand::Destinations;
 
@@ -35,7 +37,9 @@ pub(crate) struct Instr {
     name: &'static str,
     words: [u64; 8],
     len: usize,
-    shown: [Option<Operand>; 3],
+    /// The name of what it does first, if it does the work of two operators.
+    inner: &'static str,
+    shown: [Option<Operand>; 5],
 }
 
 impl Instr {
@@ -49,7 +53,8 @@ impl Instr {
             name,
             words,
             len: len / 8,
-            shown: [None; 3],
+            inner: "",
+            shown: [None; 5],
         }
     }
 
@@ -59,10 +64,19 @@ impl Instr {
         self
     }
 
+    /// Names what the instruction does first.
+    pub(crate) fn inner(mut self, inner: &'static str) -> Self {
+        self.inner = inner;
+        self
+    }
+
     /// Says which operands a listing shows, where they are not those given to
     /// [`Instr::operands`].
-    pub(crate) fn showing(mut self, operands: [Option<Operand>; 3]) -> Self {
-        self.shown = operands;
+    pub(crate) fn showing(mut self, operands: impl IntoIterator<Item = Operand>) -> Self {
+        self.shown = [None; 5];
+        for (shown, operand) in self.shown.iter_mut().zip(operands) {
+            *shown = Some(operand);
+        }
         self
     }
 
@@ -106,26 +120,105 @@ impl Instr {
     }
 }
 
+/// The address of a load or store of memory 0 with guard pages; see
+/// [`crate::exec::fused::Address`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Address {
+    /// How it is computed.
+    pub(crate) kind: AddressKind,
+    /// Its first term: a slot or the accumulator.
+    pub(crate) first: Operand,
+    /// The slot of its second term, if it has one.
+    pub(crate) second: u16,
+    /// Its constant term.
+    pub(crate) number: u32,
+}
+
+/// What an instruction computes, as far as the next one may take it over.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum What {
+    /// Something else.
+    Other,
+    /// A binary operator of two operands.
+    Binary(&'static BinaryInfo, Operand, Operand),
+    /// `outer(inner(x, y), other)`.
+    Pair {
+        outer: &'static BinaryInfo,
+        inner: &'static BinaryInfo,
+        x: Operand,
+        y: Operand,
+        other: Operand,
+    },
+    /// A load of memory 0 with guard pages.
+    Load(&'static LoadInfo, Address),
+}
+
+impl Address {
+    /// Its terms, for listings.
+    pub(crate) fn shown(&self) -> impl Iterator<Item = Operand> {
+        let second = matches!(self.kind, AddressKind::Sum | AddressKind::Scaled).then_some(Operand::Slot(self.second));
+        let number =
+            (self.number != 0 || self.kind == AddressKind::Base).then_some(Operand::Const(u64::from(self.number)));
+        std::iter::once(self.first).chain(second).chain(number)
+    }
+}
+
+impl Instr {
+    /// Sets the word of an address at byte `at`.
+    pub(crate) fn address(self, at: usize, address: &Address) -> Self {
+        let first = match address.first {
+            Operand::Slot(slot) => slot,
+            Operand::Acc | Operand::Const(_) => 0,
+        };
+        self.u16(at, first)
+            .u16(at + 2, address.second)
+            .u32(at + 4, address.number)
+    }
+
+    /// Sets the word of an operand made of a slot or the accumulator and a slot
+    /// or constant, at byte `at`.
+    pub(crate) fn made(self, at: usize, x: Operand, y: Operand) -> Self {
+        let this = match x {
+            Operand::Slot(slot) => self.u16(at, slot),
+            Operand::Acc | Operand::Const(_) => self,
+        };
+        match y {
+            Operand::Slot(slot) => this.u16(at + 2, slot),
+            Operand::Const(number) => this.u32(at + 4, number as u32),
+            Operand::Acc => this,
+        }
+    }
+}
+
 /// What is known of the instruction emitted last, if nothing can jump between
 /// it and the next.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Last {
     /// Its first word.
     at: usize,
+    /// The word after it.
+    end: usize,
     /// Its destination slot.
-    slot: u16,
+    pub(crate) slot: u16,
     /// Whether the slot is a local's, and so read by others too.
     local: bool,
+    /// Whether it passes its result in the accumulator (too, if to a local).
+    acc: bool,
     /// Its handlers by destination.
     to: Destinations,
-    /// The binary operator it is, if it is one, and its operands.
-    pub(crate) binary: Option<(&'static BinaryInfo, Operand, Operand)>,
+    /// What it computes.
+    pub(crate) what: What,
+    /// The operator it comes from.
+    origin: u32,
 }
 
 impl Last {
     /// The comparison it makes, if it is one.
     pub(crate) fn compare(&self) -> Option<(&'static BinaryInfo, Operand, Operand)> {
-        self.binary.filter(|(info, ..)| info.compare.is_some())
+        match self.what {
+            What::Binary(info, left, right) if info.compare.is_some() => Some((info, left, right)),
+            _ => None,
+        }
     }
 }
 
@@ -155,6 +248,9 @@ pub(crate) struct Emitter {
     /// Byte offset in the module of the operator being translated.
     origin: u32,
     last: Option<Last>,
+    /// The instruction before the last one, if it passes its result to that in
+    /// the accumulator.
+    before: Option<Last>,
     /// The last addition to a slot, or the one before the last instruction.
     bump: Option<Bump>,
     /// The instructions as text has them, if a listing is wanted.
@@ -191,6 +287,9 @@ impl std::fmt::Display for Line {
         if !self.instr.prefix.is_empty() {
             write!(f, "{} ", self.instr.prefix)?;
         }
+        if !self.instr.inner.is_empty() {
+            write!(f, "{}, ", self.instr.inner)?;
+        }
         f.write_str(self.instr.name)?;
         for (i, operand) in self.instr.shown.iter().flatten().enumerate() {
             write!(f, "{} {operand}", if i == 0 { "" } else { "," })?;
@@ -205,6 +304,7 @@ impl Emitter {
         self.words.clear();
         self.origins.clear();
         self.last = None;
+        self.before = None;
         self.bump = None;
         self.listing = None;
     }
@@ -237,6 +337,7 @@ impl Emitter {
     /// The position of the next instruction, to which something may jump.
     pub(crate) fn bind(&mut self) -> Position {
         self.last = None;
+        self.before = None;
         self.bump = None;
         self.position()
     }
@@ -249,7 +350,10 @@ impl Emitter {
             self.origins.push((offset, self.origin));
         }
         self.words.extend_from_slice(&instr.words[..instr.len]);
-        self.last = None;
+        self.before = match self.last.take() {
+            Some(last) => Some(last).filter(|last| last.acc),
+            None => self.before.filter(|before| before.end == at),
+        };
         if let Some(listing) = &mut self.listing {
             listing.push(Line {
                 at,
@@ -267,10 +371,13 @@ impl Emitter {
         let at = self.push(&instr.u16(8, slot));
         self.last = Some(Last {
             at,
+            end: self.words.len(),
             slot,
             local: false,
+            acc: false,
             to,
-            binary: None,
+            what: What::Other,
+            origin: self.origin,
         });
         if let Some(line) = self.line_at(at) {
             line.destination = Some(Operand::Slot(slot));
@@ -283,10 +390,10 @@ impl Emitter {
         self.last = None;
     }
 
-    /// Notes that the last instruction is this binary operator.
-    pub(crate) fn note_binary(&mut self, info: &'static BinaryInfo, left: Operand, right: Operand) {
+    /// Notes what the last instruction computes.
+    pub(crate) fn note(&mut self, what: What) {
         if let Some(last) = &mut self.last {
-            last.binary = Some((info, left, right));
+            last.what = what;
         }
     }
 
@@ -303,7 +410,18 @@ impl Emitter {
 
     /// The last instruction, if its result is in `slot` and read nowhere else.
     pub(crate) fn last_into(&self, slot: u16) -> Option<Last> {
-        self.last.filter(|last| last.slot == slot && !last.local)
+        self.last.filter(|last| last.slot == slot && !last.local && !last.acc)
+    }
+
+    /// The last instruction, if its result is in `slot`, which may be a local.
+    pub(crate) fn last_result(&self, slot: u16) -> Option<Last> {
+        self.last.filter(|last| last.slot == slot)
+    }
+
+    /// After the last instruction has been taken back: the one before it, if
+    /// it passed its result to that in the accumulator.
+    pub(crate) fn feeding(&self) -> Option<Last> {
+        self.before.filter(|before| before.end == self.words.len())
     }
 
     /// If the last instruction's result is in `slot`, makes it pass the result
@@ -313,7 +431,7 @@ impl Emitter {
             return false;
         };
         self.words[last.at] = last.to[if last.local { 2 } else { 1 }] as usize as u64;
-        self.last = None;
+        self.last = Some(Last { acc: true, ..last });
         if let Some(line) = self.line_at(last.at) {
             match last.local {
                 true => line.and_acc = true,
@@ -338,7 +456,7 @@ impl Emitter {
         let word = &mut self.words[last.at + 1];
         *word = *word & !0xffff | u64::from(slot);
         self.last = None;
-        if let Some((info, Operand::Slot(left), number @ (Operand::Slot(_) | Operand::Const(_)))) = last.binary
+        if let What::Binary(info, Operand::Slot(left), number @ (Operand::Slot(_) | Operand::Const(_))) = last.what
             && left == slot
         {
             let (at, end) = (last.at, self.words.len());
@@ -358,6 +476,16 @@ impl Emitter {
     /// Takes the last instruction back.
     pub(crate) fn take_back(&mut self, last: Last) {
         self.truncate(last.at);
+    }
+
+    /// Takes the last instruction back and appends one that does its work
+    /// too, which counts as coming from the same operator: if it traps, that
+    /// is why.
+    pub(crate) fn replace(&mut self, last: Last, push: impl FnOnce(&mut Self)) {
+        self.truncate(last.at);
+        let origin = std::mem::replace(&mut self.origin, last.origin);
+        push(self);
+        self.origin = origin;
     }
 
     /// Removes the last instruction, which starts at a word.

@@ -7,13 +7,15 @@
 
 use std::collections::BTreeMap;
 
+use smallvec::SmallVec;
 use wasmparser::{BlockType, BrTable};
 
+use super::operators::fits_32_bits;
 use super::{Stop, Translator, own_ty};
 use crate::exec::control as ctl;
-use crate::exec::data;
 use crate::exec::numeric::{Binary, BinaryInfo, I32Add, I32Eq, I32Ne, I64Add};
-use crate::ir::emit::{Instr, Operand, Position};
+use crate::exec::{data, fused};
+use crate::ir::emit::{Instr, Last, Operand, Position, What};
 use crate::ir::stack::{Ty, Value};
 use crate::module::{FuncIdx, HEADER_SLOTS, TypeIdx};
 use crate::types::FuncType;
@@ -128,7 +130,7 @@ impl Translator<'_> {
     pub(super) fn else_(&mut self) -> Result<(), Stop> {
         let index = self.frames.len() - 1;
         if self.reachable {
-            self.branch_to(index)?;
+            self.go(index, true)?;
         }
         self.end_fuel();
         let here = self.emit.bind();
@@ -219,13 +221,8 @@ impl Translator<'_> {
         let instr = Instr::new("copy_many", data::copy_many, 16);
         let (from, to) = (u16::try_from(from)?, u16::try_from(to)?);
         let shown = [Operand::Slot(to), Operand::Slot(from), Operand::Const(n as u64)];
-        self.emit.push(
-            &instr
-                .u16(8, to)
-                .u16(10, from)
-                .u32(12, u32::try_from(n)?)
-                .showing(shown.map(Some)),
-        );
+        self.emit
+            .push(&instr.u16(8, to).u16(10, from).u32(12, u32::try_from(n)?).showing(shown));
         Ok(())
     }
 
@@ -266,11 +263,8 @@ impl Translator<'_> {
         Ok(())
     }
 
-    /// Goes to a frame's label, taking the top operands along.
-    fn branch_to(&mut self, index: usize) -> Result<(), Stop> {
-        self.go(index, true)
-    }
-
+    /// Goes to a frame's label, taking the top operands along. If it is the
+    /// `only` way to go on, the last instruction may bring an operand there.
     fn go(&mut self, index: usize, only: bool) -> Result<(), Stop> {
         let frame = &self.frames[index];
         if matches!(frame.kind, Kind::Function) {
@@ -305,6 +299,9 @@ impl Translator<'_> {
             if let Some(fixup) = self.bump_branch(info, left, right, if_true) {
                 return fixup;
             }
+            if let Some(fixup) = self.fed_branch(info, left, right, if_true) {
+                return fixup;
+            }
             let equal = std::ptr::eq(info, I32Eq::info());
             if right == Operand::Const(0) && (equal || std::ptr::eq(info, I32Ne::info())) {
                 condition = left;
@@ -324,15 +321,13 @@ impl Translator<'_> {
         if let Some(fixup) = self.bump_branch(I32Ne::info(), condition, Operand::Const(0), if_true) {
             return fixup;
         }
-        let condition = match condition {
-            Operand::Acc => Operand::Acc,
-            Operand::Const(_) => {
-                let slot = self.temp_slot(self.stack.len());
-                self.copy_to(condition, Ty::I32, slot);
-                self.fold(Operand::Slot(slot))
-            }
-            slot @ Operand::Slot(_) => self.fold(slot),
-        };
+        if let Operand::Slot(slot) = condition
+            && let Some(last) = self.emit.last_result(slot)
+            && let Some(fixup) = self.absorb_branch(last, I32Ne::info(), Operand::Const(0), if_true)
+        {
+            return fixup;
+        }
+        let condition = self.constant_to_acc(condition, Ty::I32);
         let handlers = if if_true { &ctl::BR_IF } else { &ctl::BR_IF_ZERO };
         let name = if if_true { "br_if" } else { "br_if_not" };
         let instr = Instr::new(name, handlers[condition.kind()], 16).operands(12, 0, false, &[condition]);
@@ -340,6 +335,74 @@ impl Translator<'_> {
             from: self.emit.push(&instr),
             field: 8,
         }
+    }
+
+    /// If the instruction before the comparison, which has been taken back,
+    /// loads or makes its left operand, makes both and the branch one
+    /// instruction.
+    fn fed_branch(&mut self, info: &'static BinaryInfo, left: Operand, right: Operand, if_true: bool) -> Option<Fixup> {
+        let before = self.emit.feeding()?;
+        match (left, right) {
+            (Operand::Acc, Operand::Slot(_) | Operand::Const(_)) => self.absorb_branch(before, info, right, if_true),
+            (Operand::Slot(_), Operand::Acc) => {
+                let swapped = (info.compare.as_ref()?.swapped)();
+                self.absorb_branch(before, swapped, left, if_true)
+            }
+            _ => None,
+        }
+    }
+
+    /// If a comparison of the last instruction's result with `right` and the
+    /// branch can be one instruction with it, appends that in its place.
+    fn absorb_branch(&mut self, last: Last, info: &'static BinaryInfo, right: Operand, if_true: bool) -> Option<Fixup> {
+        let info = match if_true {
+            true => info,
+            false => (info.compare.as_ref()?.negated?)(),
+        };
+        if right == Operand::Slot(last.slot) {
+            return None;
+        }
+        let constant = matches!(right, Operand::Const(_));
+        let len = if constant { 32 } else { 24 };
+        let (instr, shown) = match last.what {
+            What::Load(load, address) => {
+                let table = fused::LOADED_BRANCH[info.id as usize].as_ref()?;
+                let table = table[fused::loaded_branch_index(load.id)?].as_ref()?;
+                let handler = table.get(address.kind as usize)?[address.first.kind()][usize::from(constant)];
+                let shown: SmallVec<[Operand; 4]> = address.shown().chain([right]).collect();
+                (
+                    Instr::new(info.name, handler, len)
+                        .address(16, &address)
+                        .inner(load.name),
+                    shown,
+                )
+            }
+            What::Binary(made, x @ (Operand::Slot(_) | Operand::Acc), y @ Operand::Const(number)) => {
+                let inner = match fused::inner(made.id, true)? {
+                    fused::Inner::AndK => 0,
+                    fused::Inner::AddK => 1,
+                    _ => return None,
+                };
+                if made.wide != info.wide || !fits_32_bits(number, info.wide) {
+                    return None;
+                }
+                let handler = fused::MADE_BRANCH[info.id as usize].as_ref()?[inner][x.kind()][usize::from(constant)];
+                let shown = SmallVec::from_slice(&[x, y, right]);
+                (
+                    Instr::new(info.name, handler, len).made(16, x, y).inner(made.name),
+                    shown,
+                )
+            }
+            _ => return None,
+        };
+        let instr = instr
+            .operands(12, 24, info.wide, &[right])
+            .u16(14, last.slot)
+            .prefix("br_if")
+            .showing([Operand::Slot(last.slot)].into_iter().chain(shown));
+        let mut from = 0;
+        self.emit.replace(last, |emit| from = emit.push(&instr));
+        Some(Fixup { from, field: 8 })
     }
 
     /// If the last instruction adds to a slot that the comparison is about,
@@ -382,7 +445,7 @@ impl Translator<'_> {
         let instr = instr
             .u16(12, bump.slot)
             .prefix(if if_true { "add, br_if" } else { "add, br_if_not" })
-            .showing([Some(slot), Some(bump.number), Some(right)]);
+            .showing([slot, bump.number, right]);
         Some(Fixup {
             from: self.emit.push(&instr),
             field: 8,
@@ -392,7 +455,7 @@ impl Translator<'_> {
     /// `br`.
     pub(super) fn br(&mut self, depth: u32) -> Result<(), Stop> {
         let index = self.target(depth)?;
-        self.branch_to(index)?;
+        self.go(index, true)?;
         self.stop();
         Ok(())
     }
@@ -419,14 +482,7 @@ impl Translator<'_> {
     /// `br_table`.
     pub(super) fn br_table(&mut self, targets: &BrTable<'_>) -> Result<(), Stop> {
         let (index, ty) = self.pop();
-        let index = match index {
-            Operand::Const(_) => {
-                let slot = self.temp_slot(self.stack.len());
-                self.copy_to(index, ty, slot);
-                self.fold(Operand::Slot(slot))
-            }
-            other => self.fold(other),
-        };
+        let index = self.constant_to_acc(index, ty);
         let default = self.target(targets.default())?;
         self.settle_many(self.frames[default].arity());
         let depths = targets.targets().collect::<Result<Vec<u32>, _>>()?;
@@ -555,14 +611,7 @@ impl Translator<'_> {
     /// `call_indirect`.
     pub(super) fn call_indirect(&mut self, type_idx: TypeIdx, table: u32) -> Result<(), Stop> {
         let (index, index_ty) = self.pop();
-        let index = match index {
-            Operand::Const(_) => {
-                let slot = self.temp_slot(self.stack.len());
-                self.copy_to(index, index_ty, slot);
-                self.fold(Operand::Slot(slot))
-            }
-            other => self.fold(other),
-        };
+        let index = self.constant_to_acc(index, index_ty);
         let ty = self.module.types.get(type_idx.index()).ok_or(Stop)?.clone();
         let id = self.module.type_ids.get(type_idx.index()).ok_or(Stop)?.as_u32();
         // The index's slot lies above the arguments, which keep off it, and

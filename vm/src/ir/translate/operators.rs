@@ -1,13 +1,15 @@
 //! Plain operators: operands are folded in, results go to their temporaries.
 
+use smallvec::SmallVec;
 use wasmparser::{MemArg, MemArgTarget};
 
 use super::{Stop, Translator};
 use crate::exec::context::GlobalPlace;
 use crate::exec::data::{self, Bulk, LoadInfo, StoreInfo};
-use crate::exec::numeric::{Binary, BinaryInfo, I32Add, I32Sub, I64Add, I64Sub, UnaryInfo};
+use crate::exec::fused::{self, AddressKind};
+use crate::exec::numeric::{Binary, BinaryInfo, I32Add, I32Shl, I32Sub, I64Add, I64Sub, UnaryInfo};
 use crate::exec::operand::Destinations;
-use crate::ir::emit::{Instr, Operand};
+use crate::ir::emit::{Address, Instr, Last, Operand, What};
 use crate::ir::stack::{Ty, Value};
 use crate::module::{FuncIdx, GlobalIdx};
 
@@ -26,7 +28,7 @@ impl Translator<'_> {
     }
 
     /// Makes a constant operand, already popped, the accumulator's value.
-    fn constant_to_acc(&mut self, operand: Operand, ty: Ty) -> Operand {
+    pub(super) fn constant_to_acc(&mut self, operand: Operand, ty: Ty) -> Operand {
         match operand {
             Operand::Const(_) => {
                 let slot = self.temp_slot(self.stack.len());
@@ -61,6 +63,9 @@ impl Translator<'_> {
             self.emit_binary(info, left, right);
             return Ok(());
         }
+        if self.fuse_binary(info, left, right) {
+            return Ok(());
+        }
         let folded = self.fold(right);
         if folded == right {
             left = match (left, right) {
@@ -70,6 +75,92 @@ impl Translator<'_> {
         }
         self.emit_binary(info, left, folded);
         Ok(())
+    }
+
+    /// If the last instruction loads or makes one of the operands and can do
+    /// so in one instruction with the operator, appends that in its place.
+    fn fuse_binary(&mut self, info: &'static BinaryInfo, left: Operand, right: Operand) -> bool {
+        let temp = |operand| match operand {
+            Operand::Slot(slot) => self.emit.last_into(slot),
+            _ => None,
+        };
+        // The computed operand is the left one if they may change places.
+        let (last, other, on_right) = match (temp(right), temp(left)) {
+            (Some(last), None) => (last, left, !info.commutes),
+            (None, Some(last)) => (last, right, false),
+            _ => return false,
+        };
+        self.fuse_with(info, last, other, on_right).is_some()
+    }
+
+    /// [`Translator::fuse_binary`] with the instruction `last`, whose result is
+    /// the operand on the right or left of `other`.
+    fn fuse_with(&mut self, info: &'static BinaryInfo, last: Last, other: Operand, on_right: bool) -> Option<()> {
+        let constant = match other {
+            Operand::Slot(_) => false,
+            Operand::Const(_) => true,
+            Operand::Acc => return None,
+        };
+        if on_right && constant {
+            return None;
+        }
+        let word = if info.wide && constant { 24 } else { 16 };
+        let imm = if info.wide { 16 } else { 12 };
+        let (to, instr, inner, shown, what) = match last.what {
+            What::Load(load, address) => {
+                let table = fused::LOADED[info.id as usize]
+                    .as_ref()
+                    .filter(|table| table.load == load.id)?;
+                let (kind, first) = (address.kind as usize, address.first.kind());
+                let to = match on_right {
+                    true => table.right.get(kind)?[first],
+                    false => table.left.get(kind)?[first][usize::from(constant)],
+                };
+                let instr = Instr::new(info.name, to[0], word + 8).address(word, &address);
+                let shown: SmallVec<[Operand; 4]> = address.shown().collect();
+                (to, instr, load.name, shown, What::Other)
+            }
+            What::Binary(made, x, y) => {
+                let (x, y) = match (x, y) {
+                    (Operand::Slot(_), Operand::Acc) if made.commutes => (y, x),
+                    (Operand::Slot(_) | Operand::Acc, Operand::Slot(_)) => (x, y),
+                    (Operand::Slot(_) | Operand::Acc, Operand::Const(number)) if fits_32_bits(number, made.wide) => {
+                        (x, y)
+                    }
+                    _ => return None,
+                };
+                let table = if on_right { &fused::PAIRS_RIGHT } else { &fused::PAIRS };
+                let inner = fused::inner(made.id, matches!(y, Operand::Const(_)))?;
+                if made.wide != info.wide {
+                    return None;
+                }
+                let handlers = table[info.id as usize].as_ref()?[inner as usize].as_ref()?;
+                let to = handlers[x.kind()][usize::from(constant)];
+                let instr = Instr::new(info.name, to[0], word + 8).made(word, x, y);
+                let what = match on_right {
+                    true => What::Other,
+                    false => What::Pair {
+                        outer: info,
+                        inner: made,
+                        x,
+                        y,
+                        other,
+                    },
+                };
+                (to, instr, made.name, SmallVec::from_slice(&[x, y]), what)
+            }
+            _ => return None,
+        };
+        let instr = instr.inner(inner).operands(10, imm, info.wide, &[other]);
+        let instr = match on_right {
+            true => instr.showing([other].into_iter().chain(shown)),
+            false => instr.showing(shown.into_iter().chain([other])),
+        };
+        let slot = self.temp_slot(self.stack.len());
+        self.emit.replace(last, |emit| emit.push_result(instr, slot, to));
+        self.emit.note(what);
+        self.stack.push(info.out, Value::Temp);
+        Some(())
     }
 
     /// Whether the operand is a slot that the last instruction adds to: with a
@@ -88,7 +179,7 @@ impl Translator<'_> {
         let to = info.handlers[left.kind()][right.kind()];
         let instr = Instr::new(info.name, to[0], len).operands(10, imm, info.wide, &[left, right]);
         self.push_result(instr, to, info.out);
-        self.emit.note_binary(info, left, right);
+        self.emit.note(What::Binary(info, left, right));
     }
 
     /// `eqz`: the negation of the comparison that the operand is, or the
@@ -132,37 +223,65 @@ impl Translator<'_> {
         Ok((operand.kind(), operand, offset))
     }
 
-    /// The terms of an address, already popped, if it is the sum that the last
-    /// instruction computes and for nothing else; takes that back. The first is
-    /// a slot or the accumulator, the second a slot or a constant.
-    fn sum(&mut self, operand: Operand) -> Option<(Operand, Operand)> {
+    /// The address of an access of memory 0 with guard pages by the operand,
+    /// already popped, if it is one that the last instruction computes for it
+    /// alone; takes that back.
+    fn computed_address(&mut self, operand: Operand, memarg: &MemArg, bytes: usize) -> Option<Address> {
         let Operand::Slot(slot) = operand else { return None };
         let last = self.emit.last_into(slot)?;
-        let (info, left, right) = last.binary?;
-        let terms = match (left, right) {
-            _ if !std::ptr::eq(info, I32Add::info()) => return None,
-            (Operand::Slot(_) | Operand::Acc, Operand::Slot(_) | Operand::Const(_)) => (left, right),
-            (Operand::Slot(_), Operand::Acc) => (right, left),
+        let offset = u32::try_from(memarg.offset).ok()?;
+        let address = |kind, first, second, number| Address {
+            kind,
+            first,
+            second,
+            number,
+        };
+        let shift = Operand::Const(u64::from(bytes.trailing_zeros()));
+        let (add, shl) = (I32Add::info().id, I32Shl::info().id);
+        let address = match last.what {
+            What::Binary(info, first @ (Operand::Slot(_) | Operand::Acc), Operand::Slot(second))
+            | What::Binary(info, Operand::Slot(second), first @ Operand::Acc)
+                if info.id == add =>
+            {
+                address(AddressKind::Sum, first, second, offset)
+            }
+            What::Binary(info, first @ (Operand::Slot(_) | Operand::Acc), Operand::Const(number))
+                if info.id == add && offset == 0 =>
+            {
+                address(AddressKind::Wrap, first, 0, number as u32)
+            }
+            What::Binary(info, first @ (Operand::Slot(_) | Operand::Acc), number)
+                if info.id == shl && number == shift && bytes > 1 =>
+            {
+                address(AddressKind::Index, first, 0, offset)
+            }
+            What::Pair {
+                outer,
+                inner,
+                x,
+                y,
+                other: Operand::Slot(second),
+            } if outer.id == add && inner.id == shl && y == shift && bytes > 1 => {
+                address(AddressKind::Scaled, x, second, offset)
+            }
             _ => return None,
         };
         self.emit.take_back(last);
-        Some(terms)
+        Some(address)
     }
 
     /// A load.
     pub(super) fn load(&mut self, info: &'static LoadInfo, memarg: &MemArg) -> Result<(), Stop> {
         let (operand, ty) = self.pop();
-        if !self.is_checked(memory_of(memarg)?)
-            && let Some((first, second)) = self.sum(operand)
-        {
-            let offset = u32::try_from(memarg.offset)?;
-            let to = info.sum[first.kind()][second.kind() / 2];
+        let memory = memory_of(memarg)?;
+        let checked = self.is_checked(memory);
+        if !checked && let Some(address) = self.computed_address(operand, memarg, info.bytes) {
+            let to = info.at[address.kind as usize][address.first.kind()];
             let instr = Instr::new(info.name, to[0], 24)
-                .operands(10, 0, false, &[first])
-                .operands(16, 16, false, &[second])
-                .showing([Some(first), Some(second), Some(Operand::Const(offset.into()))])
-                .u32(12, offset);
+                .address(16, &address)
+                .showing(address.shown());
             self.push_result(instr, to, info.out);
+            self.emit.note(What::Load(info, address));
             return Ok(());
         }
         let (mut variant, mut operand, offset) = self.address(operand, memarg.offset)?;
@@ -170,21 +289,29 @@ impl Translator<'_> {
             operand = self.constant_to_acc(operand, ty);
             variant = operand.kind();
         }
-        let memory = memory_of(memarg)?;
-        let checked = self.is_checked(memory);
         let to = info.handlers[usize::from(checked)][variant];
         let mut instr = Instr::new(info.name, to[0], if checked { 24 } else { 16 })
             .operands(10, 16, false, &[operand])
-            .showing([
-                (variant != 2).then_some(operand),
-                Some(Operand::Const(offset.into())),
-                None,
-            ])
+            .showing(
+                (variant != 2)
+                    .then_some(operand)
+                    .into_iter()
+                    .chain([Operand::Const(offset.into())]),
+            )
             .u32(12, offset);
         if checked {
             instr = instr.u32(16, self.memory_offset(memory)?);
         }
         self.push_result(instr, to, info.out);
+        if !checked && variant != 2 {
+            let address = Address {
+                kind: AddressKind::Base,
+                first: operand,
+                second: 0,
+                number: offset,
+            };
+            self.emit.note(What::Load(info, address));
+        }
         Ok(())
     }
 
@@ -192,18 +319,15 @@ impl Translator<'_> {
     pub(super) fn store(&mut self, info: &'static StoreInfo, memarg: &MemArg) -> Result<(), Stop> {
         let (value, _) = self.pop();
         let (operand, ty) = self.pop();
-        if !self.is_checked(memory_of(memarg)?)
-            && let Some((first, second)) = self.sum(operand)
-        {
-            let offset = u32::try_from(memarg.offset)?;
+        let memory = memory_of(memarg)?;
+        let checked = self.is_checked(memory);
+        if !checked && let Some(address) = self.computed_address(operand, memarg, info.bytes) {
             let constant = matches!(value, Operand::Const(_));
-            let handler = info.sum[first.kind()][second.kind() / 2][usize::from(constant)];
+            let handler = info.at[address.kind as usize][address.first.kind()][usize::from(constant)];
             let instr = Instr::new(info.name, handler, if constant { 32 } else { 24 })
-                .operands(8, 0, false, &[first])
                 .operands(10, 24, info.wide, &[value])
-                .operands(16, 16, false, &[second])
-                .showing([Some(first), Some(second), Some(value)])
-                .u32(12, offset);
+                .address(16, &address)
+                .showing(address.shown().chain([value]));
             self.emit.push(&instr);
             return Ok(());
         }
@@ -226,8 +350,6 @@ impl Translator<'_> {
             operand = self.constant_to_acc(operand, ty);
             variant = operand.kind();
         }
-        let memory = memory_of(memarg)?;
-        let checked = self.is_checked(memory);
         let imm = if checked { 24 } else { 16 };
         let len = imm + if matches!(value, Operand::Const(_)) { 8 } else { 0 };
         let handler = info.handlers[usize::from(checked)][variant][value.kind()];
@@ -235,11 +357,12 @@ impl Translator<'_> {
         let mut instr = Instr::new(info.name, handler, len)
             .operands(8, imm, false, &[operand])
             .operands(10, imm, info.wide, &[value])
-            .showing([
-                (variant != 2).then_some(operand),
-                Some(Operand::Const(offset.into())),
-                Some(value),
-            ])
+            .showing(
+                (variant != 2)
+                    .then_some(operand)
+                    .into_iter()
+                    .chain([Operand::Const(offset.into()), value]),
+            )
             .u32(12, offset);
         if checked {
             instr = instr.u32(16, self.memory_offset(memory)?);
@@ -258,17 +381,17 @@ impl Translator<'_> {
         let (condition, condition_ty) = self.pop();
         let (second, _) = self.pop();
         let (first, ty) = self.pop();
-        let condition = match condition {
-            Operand::Const(_) => self.constant_to_acc(condition, condition_ty),
-            other => self.fold(other),
-        };
+        if self.select_by(condition, first, second, ty) {
+            return Ok(());
+        }
+        let condition = self.constant_to_acc(condition, condition_ty);
         let constant = |operand| usize::from(matches!(operand, Operand::Const(_)));
         let (x, y) = (constant(first), constant(second));
         let to = data::SELECT[ty.class()][x][y][condition.kind()];
         let operands = [first, second, condition];
         let mut instr = Instr::new("select", to[0], 16 + 8 * (x + y))
             .operands(10, 0, false, &slots(&operands))
-            .showing(operands.map(Some));
+            .showing(operands);
         let mut imm = 16;
         for operand in [first, second] {
             if let Operand::Const(value) = operand {
@@ -278,6 +401,57 @@ impl Translator<'_> {
         }
         self.push_result(instr, to, ty);
         Ok(())
+    }
+
+    /// If the condition is a comparison of integers made by the last
+    /// instruction for it alone, and integers are selected, appends one
+    /// instruction for both.
+    fn select_by(&mut self, condition: Operand, first: Operand, second: Operand, ty: Ty) -> bool {
+        let Operand::Slot(slot) = condition else { return false };
+        let Some(last) = self.emit.last_into(slot) else {
+            return false;
+        };
+        let Some((info, left, right)) = last.compare() else {
+            return false;
+        };
+        let (mut info, mut x, mut y) = (info, first, second);
+        if fused::SELECT_BY[info.id as usize].is_none() {
+            let Some(negated) = info.compare.as_ref().and_then(|compare| compare.negated) else {
+                return false;
+            };
+            (info, x, y) = (negated(), second, first);
+        }
+        let Some(table) = &fused::SELECT_BY[info.id as usize] else {
+            return false;
+        };
+        let (left, right) = match (left, right) {
+            (Operand::Slot(_) | Operand::Acc, Operand::Slot(_)) => (left, right),
+            (Operand::Slot(_) | Operand::Acc, Operand::Const(number)) if fits_32_bits(number, info.wide) => {
+                (left, right)
+            }
+            _ => return false,
+        };
+        if ty.class() != 0 {
+            return false;
+        }
+        let constant = |operand| usize::from(matches!(operand, Operand::Const(_)));
+        let to = table[constant(x)][constant(y)][left.kind()][constant(right)];
+        let len = 24 + 8 * (constant(x) + constant(y));
+        let mut instr = Instr::new("select", to[0], len)
+            .inner(info.name)
+            .operands(10, 0, false, &slots(&[x, y]))
+            .made(16, left, right)
+            .showing([left, right, x, y]);
+        let mut imm = 24;
+        for operand in [x, y] {
+            if let Operand::Const(value) = operand {
+                instr = instr.u64(imm, value);
+                imm += 8;
+            }
+        }
+        self.emit.take_back(last);
+        self.push_result(instr, to, ty);
+        true
     }
 
     /// `local.set`, and `local.tee` if the value stays.
@@ -390,6 +564,11 @@ impl Translator<'_> {
         let offset = u32::try_from(self.code.cx_layout().func_ref(dense))?;
         self.bulk::<data::RefFunc>(0, Some(Ty::Ref), offset, 0)
     }
+}
+
+/// Whether a constant of 32 or (`wide`) 64 bits is one of 32 sign-extended.
+pub(super) fn fits_32_bits(value: u64, wide: bool) -> bool {
+    !wide || i32::try_from(value.cast_signed()).is_ok()
 }
 
 /// Index of the memory that an access names.

@@ -1,0 +1,542 @@
+//! Instructions that do the work of several operators: operands that are
+//! computed where they are used.
+//!
+//! An operand that is loaded from memory 0 ([`Ld`]) or made by a binary
+//! operator ([`Pre`]) has a word of its own in the instruction: two slot fields
+//! and a 32-bit constant or offset. The handlers are those of the plain
+//! instructions, generic over their operands; the tables here say which
+//! combinations exist. They are combinations that compilers make often, for
+//! any program, and none of a particular one.
+
+use std::marker::PhantomData;
+
+use super::control::{branch, opaque};
+use super::data::{self, Load};
+use super::dispatch::{Handler, Regs, handler, next};
+use super::numeric::{self, Binary, BinaryId, Compare, binary};
+use super::operand::{A, At, B, Destinations, Dst, K, Prim, S, SHORT, SRC, Src, destinations};
+use crate::exec::access::LoadAs;
+
+/// How the address of an access of memory 0 with guard pages is computed from
+/// a word's fields: slots at bytes 0 and 2, a number at byte 4.
+pub(crate) trait Address {
+    /// The address; the word is `word` bytes into the instruction.
+    ///
+    /// # Safety
+    /// The running instruction has such a word there.
+    unsafe fn at(s: &Regs, word: usize) -> *mut u8;
+}
+
+/// `x`, plus the number as static offset.
+pub(crate) struct Base<X>(PhantomData<X>);
+/// `x` plus the second slot modulo 2^32, plus the number as static offset.
+pub(crate) struct Sum<X>(PhantomData<X>);
+/// `x` plus the number, modulo 2^32.
+pub(crate) struct Wrap<X>(PhantomData<X>);
+/// An array element: the second slot plus `x` shifted left by `SHIFT`, modulo
+/// 2^32, plus the number as static offset.
+pub(crate) struct Scaled<X, const SHIFT: u32>(PhantomData<X>);
+/// An element of a static array: `x` shifted left by `SHIFT` modulo 2^32, plus
+/// the number as static offset.
+pub(crate) struct Index<X, const SHIFT: u32>(PhantomData<X>);
+
+/// The number of a word.
+///
+/// # Safety
+/// As for [`Address::at`].
+#[inline(always)]
+unsafe fn number(s: &Regs, word: usize) -> u32 {
+    // SAFETY: the caller's promise.
+    unsafe { s.field::<u32>(word + 4) }
+}
+
+/// `mb + index + offset`, whose sum takes one register from here on: there are
+/// only three to work with.
+#[inline(always)]
+fn in_memory(s: &Regs, index: u32, offset: u32) -> *mut u8 {
+    s.mb.wrapping_add(opaque(u64::from(index) + u64::from(offset)) as usize)
+}
+
+macro_rules! addresses {
+    ($($name:ident $(<const $shift:ident>)? |$s:ident, $word:ident, $x:ident| $at:expr;)*) => {$(
+        impl<X: Src $(, const $shift: u32)?> Address for $name<X $(, $shift)?> {
+            #[inline(always)]
+            #[allow(clippy::multiple_unsafe_ops_per_block)]
+            unsafe fn at($s: &Regs, $word: usize) -> *mut u8 {
+                // SAFETY: the caller's promise: the word's fields are there.
+                unsafe {
+                    let $x = X::get::<u32>($s, At::slot($word));
+                    $at
+                }
+            }
+        }
+    )*};
+}
+
+addresses! {
+    Base |s, word, x| in_memory(s, x, number(s, word));
+    Sum |s, word, x| in_memory(s, x.wrapping_add(S::get::<u32>(s, At::slot(word + 2))), number(s, word));
+    Wrap |s, word, x| in_memory(s, x.wrapping_add(number(s, word)), 0);
+    Scaled<const SHIFT> |s, word, x| {
+        in_memory(s, (x << SHIFT).wrapping_add(S::get::<u32>(s, At::slot(word + 2))), number(s, word))
+    };
+    Index<const SHIFT> |s, word, x| in_memory(s, x << SHIFT, number(s, word));
+}
+
+/// An operand that the load `L` reads at the address `M`.
+pub(crate) struct Ld<L, M>(PhantomData<(L, M)>);
+
+impl<L: Load, M: Address> Src for Ld<L, M> {
+    const SLOTS: usize = 0;
+    const CONST: bool = false;
+    const WORDS: usize = 1;
+    #[inline(always)]
+    unsafe fn get<T: Prim>(s: &Regs, at: At) -> T {
+        // SAFETY: the caller's promise.
+        let address = unsafe { M::at(s, at.word) };
+        // SAFETY: any such address lies in memory 0's reservation.
+        let value = unsafe { <L::Mem as LoadAs<L::Out>>::load(s, address) };
+        T::from_slot(value.to_slot())
+    }
+}
+
+/// A constant of 32 bits, sign-extended.
+pub(crate) enum K32 {}
+
+impl Src for K32 {
+    const SLOTS: usize = 0;
+    const CONST: bool = false;
+    #[inline(always)]
+    unsafe fn get<T: Prim>(s: &Regs, at: At) -> T {
+        // SAFETY: the caller's promise.
+        T::from_slot(i64::from(unsafe { s.field::<i32>(at.imm) }).cast_unsigned())
+    }
+}
+
+/// An operand that the operator `O`, which cannot trap, makes of `X` and `Y`.
+pub(crate) struct Pre<O, X, Y>(PhantomData<(O, X, Y)>);
+
+impl<O: Binary, X: Src, Y: Src> Src for Pre<O, X, Y> {
+    const SLOTS: usize = 0;
+    const CONST: bool = false;
+    const WORDS: usize = 1;
+    #[inline(always)]
+    unsafe fn get<T: Prim>(s: &Regs, at: At) -> T {
+        // SAFETY: the caller's promise.
+        let x = unsafe { X::get::<O::In>(s, At::slot(at.word)) };
+        // SAFETY: the caller's promise.
+        let y = unsafe { Y::get::<O::In>(s, At::plain(at.word + 2, at.word + 4)) };
+        match O::eval(x, y) {
+            Ok(value) => T::from_slot(value.to_slot()),
+            Err(_) => T::from_slot(0),
+        }
+    }
+}
+
+handler! {
+    /// A comparison of a computed operand and the branch taken if it holds:
+    /// the offset stands at byte 8, the right operand's slot at byte 12, a
+    /// constant one last; the computed operand goes to the slot at byte 14.
+    fn tee_branch<O: Compare, L: Src, R: Src>(s) {
+        let a = L::get::<O::In>(&s, At { slot: 0, imm: 0, word: SHORT });
+        s.slot_at(14).write(a.to_slot());
+        let b = R::get::<O::In>(&s, At::plain(12, SHORT + 8));
+        if O::holds(a, b) {
+            branch(s, s.field::<i32>(8))
+        } else {
+            s.ip = s.ip.add(const { SHORT + 8 + if R::CONST { 8 } else { 0 } });
+            next(s)
+        }
+    }
+
+    /// `select` by a comparison: its operands' slots are at bytes 16 and 18,
+    /// a constant one at 20; the values' slots are from byte 10 on, constants
+    /// from byte 24 on.
+    fn select_by<T: Prim, O: Compare, X: Src, Y: Src, L: Src, R: Src, D: Dst>(s) {
+        let a = L::get::<O::In>(&s, At::slot(16));
+        let b = R::get::<O::In>(&s, At::plain(18, 20));
+        let holds = O::holds(a, b);
+        let x = X::get::<T>(&s, At::plain(SRC, 24));
+        let y = Y::get::<T>(&s, At::plain(SRC + 2 * X::SLOTS, const { 24 + if X::CONST { 8 } else { 0 } }));
+        let value = if holds { x } else { y };
+        D::put(&mut s, value);
+        s.ip = s.ip.add(const { 24 + if X::CONST { 8 } else { 0 } + if Y::CONST { 8 } else { 0 } });
+        next(s)
+    }
+}
+
+/// Handlers of a binary operator with a loaded operand.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    /// The load.
+    pub(crate) load: data::LoadId,
+    /// Left operand loaded: by [address][its first term][right in slot,
+    /// constant][destination]; see [`LOADED_ADDRESSES`].
+    pub(crate) left: [[[Destinations; 2]; 2]; LOADED_ADDRESSES],
+    /// Right operand loaded, left in a slot: by [address][its first
+    /// term][destination].
+    pub(crate) right: [[Destinations; 2]; LOADED_ADDRESSES],
+}
+
+/// How many of the addresses, in the order of [`AddressKind`], operands may be
+/// loaded from.
+pub(crate) const LOADED_ADDRESSES: usize = 3;
+
+/// The kind of an [`Address`]; an index in tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AddressKind {
+    /// [`Base`]
+    Base,
+    /// [`Sum`]
+    Sum,
+    /// [`Wrap`]
+    Wrap,
+    /// [`Scaled`]
+    Scaled,
+    /// [`Index`]
+    Index,
+}
+
+const fn loaded<O: Binary, L: Load>(load: data::LoadId) -> Loaded {
+    macro_rules! left {
+        ($address:ident) => {
+            [
+                [
+                    destinations!(binary, O, Ld<L, $address<S>>, S),
+                    destinations!(binary, O, Ld<L, $address<S>>, K),
+                ],
+                [
+                    destinations!(binary, O, Ld<L, $address<A>>, S),
+                    destinations!(binary, O, Ld<L, $address<A>>, K),
+                ],
+            ]
+        };
+    }
+    macro_rules! right {
+        ($address:ident) => {
+            [
+                destinations!(binary, O, S, Ld<L, $address<S>>),
+                destinations!(binary, O, S, Ld<L, $address<A>>),
+            ]
+        };
+    }
+    Loaded {
+        load,
+        left: [left!(Base), left!(Sum), left!(Wrap)],
+        right: [right!(Base), right!(Sum), right!(Wrap)],
+    }
+}
+
+/// A table with a place for each binary operator.
+pub(crate) type ByOperator<T> = [Option<T>; BinaryId::COUNT];
+
+macro_rules! by_operator {
+    ($($op:ident => $value:expr;)*) => {{
+        let mut table = [const { None }; BinaryId::COUNT];
+        $(table[BinaryId::$op as usize] = Some($value);)*
+        table
+    }};
+}
+
+macro_rules! loaded_table {
+    ($($op:ident $load:ident;)*) => {
+        /// Binary operators with a loaded operand.
+        pub(crate) static LOADED: ByOperator<Loaded> = by_operator! {
+            $($op => loaded::<numeric::$op, data::$load>(data::LoadId::$load);)*
+        };
+    };
+}
+
+loaded_table! {
+    I32Add I32Load;
+    I32Sub I32Load;
+    I32Mul I32Load;
+    I32And I32Load;
+    I32Or I32Load;
+    I32Xor I32Load;
+    I64Add I64Load;
+    I64Sub I64Load;
+    I64Mul I64Load;
+    I64And I64Load;
+    I64Or I64Load;
+    I64Xor I64Load;
+    F32Add F32Load;
+    F32Sub F32Load;
+    F32Mul F32Load;
+    F32Div F32Load;
+    F64Add F64Load;
+    F64Sub F64Load;
+    F64Mul F64Load;
+    F64Div F64Load;
+}
+
+/// Comparison of a loaded value and branch: by [load][address][its first
+/// term][right in slot, constant].
+pub(crate) type LoadedBranch = [Option<[[[Handler; 2]; 2]; LOADED_ADDRESSES]>; 4];
+
+const fn loaded_branch<O: Compare, L: Load>() -> [[[Handler; 2]; 2]; LOADED_ADDRESSES] {
+    macro_rules! at {
+        ($address:ident) => {
+            [
+                [
+                    tee_branch::<O, Ld<L, $address<S>>, S>,
+                    tee_branch::<O, Ld<L, $address<S>>, K>,
+                ],
+                [
+                    tee_branch::<O, Ld<L, $address<A>>, S>,
+                    tee_branch::<O, Ld<L, $address<A>>, K>,
+                ],
+            ]
+        };
+    }
+    [at!(Base), at!(Sum), at!(Wrap)]
+}
+
+const fn loaded_branch_32<O: Compare>() -> LoadedBranch {
+    [
+        Some(loaded_branch::<O, data::I32Load>()),
+        Some(loaded_branch::<O, data::I32Load8U>()),
+        Some(loaded_branch::<O, data::I32Load8S>()),
+        Some(loaded_branch::<O, data::I32Load16U>()),
+    ]
+}
+
+const fn loaded_branch_64<O: Compare>() -> LoadedBranch {
+    [Some(loaded_branch::<O, data::I64Load>()), None, None, None]
+}
+
+/// Index of a load in [`LoadedBranch`].
+pub(crate) fn loaded_branch_index(load: data::LoadId) -> Option<usize> {
+    match load {
+        data::LoadId::I32Load | data::LoadId::I64Load => Some(0),
+        data::LoadId::I32Load8U => Some(1),
+        data::LoadId::I32Load8S => Some(2),
+        data::LoadId::I32Load16U => Some(3),
+        _ => None,
+    }
+}
+
+/// Comparison of an operator's result and branch: by [`and` or `add` of a
+/// constant][first operand in slot, accumulator][right in slot, constant].
+pub(crate) type MadeBranch = [[[Handler; 2]; 2]; 2];
+
+const fn made_branch<C: Compare, And: Binary, Add: Binary>() -> MadeBranch {
+    macro_rules! of {
+        ($inner:ident) => {
+            [
+                [
+                    tee_branch::<C, Pre<$inner, S, K32>, S>,
+                    tee_branch::<C, Pre<$inner, S, K32>, K>,
+                ],
+                [
+                    tee_branch::<C, Pre<$inner, A, K32>, S>,
+                    tee_branch::<C, Pre<$inner, A, K32>, K>,
+                ],
+            ]
+        };
+    }
+    [of!(And), of!(Add)]
+}
+
+/// `select` of integers by a comparison: by [first in slot or
+/// constant][second][left in slot, accumulator][right in slot,
+/// constant][destination].
+pub(crate) type SelectBy = [[[[Destinations; 2]; 2]; 2]; 2];
+
+const fn select_by_handlers<O: Compare>() -> SelectBy {
+    macro_rules! of {
+        ($x:ident, $y:ident) => {
+            [
+                [
+                    destinations!(select_by, u64, O, $x, $y, S, S),
+                    destinations!(select_by, u64, O, $x, $y, S, K32),
+                ],
+                [
+                    destinations!(select_by, u64, O, $x, $y, A, S),
+                    destinations!(select_by, u64, O, $x, $y, A, K32),
+                ],
+            ]
+        };
+    }
+    [[of!(S, S), of!(S, K)], [of!(K, S), of!(K, K)]]
+}
+
+macro_rules! compare_tables {
+    (32: $($op:ident)* ; 64: $($wide:ident)* ; select: $($by:ident)*) => {
+        /// Branches on a loaded value.
+        pub(crate) static LOADED_BRANCH: ByOperator<LoadedBranch> = by_operator! {
+            $($op => loaded_branch_32::<numeric::$op>();)*
+            $($wide => loaded_branch_64::<numeric::$wide>();)*
+        };
+        /// Branches on an operator's result.
+        pub(crate) static MADE_BRANCH: ByOperator<MadeBranch> = by_operator! {
+            $($op => made_branch::<numeric::$op, numeric::I32And, numeric::I32Add>();)*
+            $($wide => made_branch::<numeric::$wide, numeric::I64And, numeric::I64Add>();)*
+        };
+        /// `select` by a comparison; its negation exchanges the values.
+        pub(crate) static SELECT_BY: ByOperator<SelectBy> = by_operator! {
+            $($by => select_by_handlers::<numeric::$by>();)*
+        };
+    };
+}
+
+compare_tables! {
+    32: I32Eq I32Ne I32LtS I32GtS I32LeS I32GeS I32LtU I32GtU I32LeU I32GeU;
+    64: I64Eq I64Ne I64LtS I64GtS I64LeS I64GeS I64LtU I64GtU I64LeU I64GeU;
+    select: I32Eq I32LtS I32GtS I32LtU I32GtU I64Eq I64LtS I64GtS I64LtU I64GtU
+}
+
+/// What an operator may be made of first: the inner operator of a pair.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Inner {
+    /// `shl` by a constant.
+    ShlK,
+    /// `shr_u` by a constant.
+    ShrUK,
+    /// `shr_s` by a constant.
+    ShrSK,
+    /// `rotl` by a constant.
+    RotlK,
+    /// `and` with a constant.
+    AndK,
+    /// `and` with a slot.
+    AndS,
+    /// `mul` with a constant.
+    MulK,
+    /// `mul` with a slot.
+    MulS,
+    /// `add` of a constant.
+    AddK,
+    /// `add` of a slot.
+    AddS,
+    /// `xor` with a slot.
+    XorS,
+    /// `sub` of a slot.
+    SubS,
+}
+
+impl Inner {
+    const COUNT: usize = Self::SubS as usize + 1;
+}
+
+/// Handlers of pairs by [inner operator][its left operand in slot,
+/// accumulator][other operand of the outer one in slot, constant][destination].
+pub(crate) type Pairs = [Option<[[Destinations; 2]; 2]>; Inner::COUNT];
+
+const fn pair<O: Binary, I: Binary, Y: Src>() -> [[Destinations; 2]; 2] {
+    [
+        [
+            destinations!(binary, O, Pre<I, S, Y>, S),
+            destinations!(binary, O, Pre<I, S, Y>, K),
+        ],
+        [
+            destinations!(binary, O, Pre<I, A, Y>, S),
+            destinations!(binary, O, Pre<I, A, Y>, K),
+        ],
+    ]
+}
+
+/// [`pair`] with the inner operator's result on the right.
+const fn pair_right<O: Binary, I: Binary, Y: Src>() -> [[Destinations; 2]; 2] {
+    let (in_slot, in_acc) = (
+        destinations!(binary, O, S, Pre<I, S, Y>),
+        destinations!(binary, O, S, Pre<I, A, Y>),
+    );
+    [[in_slot, in_slot], [in_acc, in_acc]]
+}
+
+macro_rules! pairs_of {
+    ($pair:ident, $outer:ident, $shl:ident $shr_u:ident $shr_s:ident $rotl:ident $and:ident $mul:ident $add:ident $xor:ident $sub:ident) => {
+        [
+            Some($pair::<numeric::$outer, numeric::$shl, K32>()),
+            Some($pair::<numeric::$outer, numeric::$shr_u, K32>()),
+            Some($pair::<numeric::$outer, numeric::$shr_s, K32>()),
+            Some($pair::<numeric::$outer, numeric::$rotl, K32>()),
+            Some($pair::<numeric::$outer, numeric::$and, K32>()),
+            Some($pair::<numeric::$outer, numeric::$and, S>()),
+            Some($pair::<numeric::$outer, numeric::$mul, K32>()),
+            Some($pair::<numeric::$outer, numeric::$mul, S>()),
+            Some($pair::<numeric::$outer, numeric::$add, K32>()),
+            Some($pair::<numeric::$outer, numeric::$add, S>()),
+            Some($pair::<numeric::$outer, numeric::$xor, S>()),
+            Some($pair::<numeric::$outer, numeric::$sub, S>()),
+        ]
+    };
+}
+
+macro_rules! pairs_32 {
+    ($pair:ident, $outer:ident) => {
+        pairs_of!($pair, $outer, I32Shl I32ShrU I32ShrS I32Rotl I32And I32Mul I32Add I32Xor I32Sub)
+    };
+}
+
+macro_rules! pairs_64 {
+    ($pair:ident, $outer:ident) => {
+        pairs_of!($pair, $outer, I64Shl I64ShrU I64ShrS I64Rotl I64And I64Mul I64Add I64Xor I64Sub)
+    };
+}
+
+macro_rules! pairs_float {
+    ($pair:ident, $outer:ident, $mul:ident $add:ident $sub:ident) => {{
+        let mut table: Pairs = [const { None }; Inner::COUNT];
+        table[Inner::MulS as usize] = Some($pair::<numeric::$outer, numeric::$mul, S>());
+        table[Inner::AddS as usize] = Some($pair::<numeric::$outer, numeric::$add, S>());
+        table[Inner::SubS as usize] = Some($pair::<numeric::$outer, numeric::$sub, S>());
+        table
+    }};
+}
+
+/// Operators whose left operand is made by another.
+pub(crate) static PAIRS: ByOperator<Pairs> = by_operator! {
+    I32Add => pairs_32!(pair, I32Add);
+    I32Sub => pairs_32!(pair, I32Sub);
+    I32And => pairs_32!(pair, I32And);
+    I32Or => pairs_32!(pair, I32Or);
+    I32Xor => pairs_32!(pair, I32Xor);
+    I32Shl => pairs_32!(pair, I32Shl);
+    I32ShrU => pairs_32!(pair, I32ShrU);
+    I32Mul => pairs_32!(pair, I32Mul);
+    I64Add => pairs_64!(pair, I64Add);
+    I64Sub => pairs_64!(pair, I64Sub);
+    I64And => pairs_64!(pair, I64And);
+    I64Or => pairs_64!(pair, I64Or);
+    I64Xor => pairs_64!(pair, I64Xor);
+    I64Shl => pairs_64!(pair, I64Shl);
+    I64ShrU => pairs_64!(pair, I64ShrU);
+    I64Mul => pairs_64!(pair, I64Mul);
+    F32Add => pairs_float!(pair, F32Add, F32Mul F32Add F32Sub);
+    F32Sub => pairs_float!(pair, F32Sub, F32Mul F32Add F32Sub);
+    F32Mul => pairs_float!(pair, F32Mul, F32Mul F32Add F32Sub);
+    F64Add => pairs_float!(pair, F64Add, F64Mul F64Add F64Sub);
+    F64Sub => pairs_float!(pair, F64Sub, F64Mul F64Add F64Sub);
+    F64Mul => pairs_float!(pair, F64Mul, F64Mul F64Add F64Sub);
+};
+
+/// Operators whose right operand is made by another, their left one in a slot.
+pub(crate) static PAIRS_RIGHT: ByOperator<Pairs> = by_operator! {
+    I32Sub => pairs_32!(pair_right, I32Sub);
+    I64Sub => pairs_64!(pair_right, I64Sub);
+    F32Sub => pairs_float!(pair_right, F32Sub, F32Mul F32Add F32Sub);
+    F64Sub => pairs_float!(pair_right, F64Sub, F64Mul F64Add F64Sub);
+};
+
+/// The inner operator of a pair that `op` with a right operand in a slot or
+/// constant can be.
+pub(crate) fn inner(op: BinaryId, constant: bool) -> Option<Inner> {
+    use BinaryId as Id;
+    Some(match (op, constant) {
+        (Id::I32Shl | Id::I64Shl, true) => Inner::ShlK,
+        (Id::I32ShrU | Id::I64ShrU, true) => Inner::ShrUK,
+        (Id::I32ShrS | Id::I64ShrS, true) => Inner::ShrSK,
+        (Id::I32Rotl | Id::I64Rotl, true) => Inner::RotlK,
+        (Id::I32And | Id::I64And, true) => Inner::AndK,
+        (Id::I32And | Id::I64And, false) => Inner::AndS,
+        (Id::I32Mul | Id::I64Mul, true) => Inner::MulK,
+        (Id::I32Mul | Id::I64Mul | Id::F32Mul | Id::F64Mul, false) => Inner::MulS,
+        (Id::I32Add | Id::I64Add, true) => Inner::AddK,
+        (Id::I32Add | Id::I64Add | Id::F32Add | Id::F64Add, false) => Inner::AddS,
+        (Id::I32Xor | Id::I64Xor, false) => Inner::XorS,
+        (Id::I32Sub | Id::I64Sub | Id::F32Sub | Id::F64Sub, false) => Inner::SubS,
+        _ => return None,
+    })
+}
