@@ -133,7 +133,67 @@ impl<O: Binary, X: Src, Y: Src> Src for Pre<O, X, Y> {
     }
 }
 
+/// An addition to a slot; its word holds the slot at byte 0, the number's slot
+/// at byte 2 or the number, sign-extended, at byte 4.
+pub(crate) trait Bump {
+    /// Whether there is one at all.
+    const WORDS: usize = 1;
+    /// Does it; its word is `word` bytes into the instruction.
+    ///
+    /// # Safety
+    /// The running instruction has such a word there.
+    unsafe fn run(s: &Regs, word: usize);
+}
+
+/// No addition.
+pub(crate) enum NoBump {}
+/// An addition of a `T`, the number being `N`.
+pub(crate) struct BumpBy<T, N>(PhantomData<(T, N)>);
+
+impl Bump for NoBump {
+    const WORDS: usize = 0;
+    #[inline(always)]
+    unsafe fn run(_: &Regs, _: usize) {}
+}
+
+impl<T: Prim, N: Src> Bump for BumpBy<T, N> {
+    #[inline(always)]
+    #[allow(clippy::multiple_unsafe_ops_per_block)]
+    unsafe fn run(s: &Regs, word: usize) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let slot = s.slot_at(word);
+            let number = N::get::<T>(s, At::plain(word + 2, word + 4));
+            let sum = slot.read().wrapping_add(number.to_slot());
+            slot.write(if T::WIDE { sum } else { sum & 0xffff_ffff });
+        }
+    }
+}
+
+/// Two additions by [first: width and kind of number][second].
+pub(crate) static BUMP_TWO: [[Handler; 4]; 4] = {
+    macro_rules! row {
+        ($t:ident, $n:ident) => {
+            [
+                bump_two::<BumpBy<$t, $n>, BumpBy<u32, S>>,
+                bump_two::<BumpBy<$t, $n>, BumpBy<u32, K32>>,
+                bump_two::<BumpBy<$t, $n>, BumpBy<u64, S>>,
+                bump_two::<BumpBy<$t, $n>, BumpBy<u64, K32>>,
+            ]
+        };
+    }
+    [row!(u32, S), row!(u32, K32), row!(u64, S), row!(u64, K32)]
+};
+
 handler! {
+    /// Two additions to slots, whose words are at bytes 8 and 16.
+    fn bump_two<X: Bump, Y: Bump>(s) {
+        X::run(&s, 8);
+        Y::run(&s, 16);
+        s.ip = s.ip.add(24);
+        next(s)
+    }
+
     /// A comparison of a computed operand and the branch taken if it holds:
     /// the offset stands at byte 8, the right operand's slot at byte 12, a
     /// constant one last; the computed operand goes to the slot at byte 14.

@@ -5,6 +5,7 @@ use super::access::touch_frame;
 use super::control::{branch, raise};
 use super::dispatch::{Handler, goto, handler, next};
 use super::exit;
+use super::fused::{Bump, BumpBy, K32, NoBump};
 use super::operand::{A, At, B, DST, Destinations, Dst, IMM32, IMM64, K, Prim, S, SHORT, SRC, Src, destinations};
 use crate::ir::stack::Ty;
 use crate::ir::table::for_each_plain_op;
@@ -38,9 +39,8 @@ pub(crate) struct BinaryInfo {
 pub(crate) struct CompareInfo {
     /// Compare and branch: handlers by [branch if][left][right].
     pub(crate) branch: [[[Handler; 3]; 3]; 2],
-    /// Add to a slot, compare it and branch: handlers by [branch if][number
-    /// added in slot, constant][right in slot, constant]; for integers.
-    pub(crate) bump: Option<[[[Handler; 2]; 2]; 2]>,
+    /// Add to a slot, compare it and branch if that holds; for integers.
+    pub(crate) bump: Option<BumpHandlers>,
     /// The comparison that holds exactly if this one does not.
     pub(crate) negated: Option<fn() -> &'static BinaryInfo>,
     /// The comparison with its operands exchanged.
@@ -154,19 +154,21 @@ handler! {
 handler! {
     /// The end of a loop: adds to the slot at byte 12, compares the sum with
     /// the slot at byte 14 or the constant at byte 20, and takes the branch at
-    /// byte 8. The number added is in the slot named at byte 16 or a constant
-    /// there; constants are 32 bits, sign-extended.
-    fn bump_branch<O: Compare, P: Polarity, N: Src, R: Src>(s) {
+    /// byte 8 if the comparison holds. The number added is in the slot named at
+    /// byte 16 or a constant there; constants are 32 bits, sign-extended.
+    /// Another addition may go before, whose word is at byte 24.
+    fn bump_branch<O: Compare, N: Src, R: Src, F: Bump>(s) {
+        F::run(&s, 24);
         let slot = s.slot_at(12);
         let number = if N::CONST { i64::from(s.field::<i32>(16)).cast_unsigned() } else { s.slot_at(16).read() };
         let sum = slot.read().wrapping_add(number);
         let sum = if O::In::WIDE { sum } else { sum & 0xffff_ffff };
         slot.write(sum);
         let right = if R::CONST { i64::from(s.field::<i32>(20)).cast_unsigned() } else { s.slot_at(14).read() };
-        if O::holds(O::In::from_slot(sum), O::In::from_slot(right)) == P::TAKEN_IF {
+        if O::holds(O::In::from_slot(sum), O::In::from_slot(right)) {
             branch(s, s.field::<i32>(DST))
         } else {
-            s.ip = s.ip.add(24);
+            s.ip = s.ip.add(const { 24 + 8 * F::WORDS });
             next(s)
         }
     }
@@ -232,17 +234,26 @@ const fn branch_handlers<O: Compare, P: Polarity>() -> [[Handler; 3]; 3] {
     ]
 }
 
+/// Handlers of the end of a loop by [addition before: none, or width and kind
+/// of number][number added in slot, constant][right in slot, constant].
+type BumpHandlers = [[[Handler; 2]; 2]; 5];
+
 /// The add-compare-and-branch table of a comparison.
-const fn bump_handlers<O: Compare>() -> [[[Handler; 2]; 2]; 2] {
+const fn bump_handlers<O: Compare>() -> BumpHandlers {
+    macro_rules! after {
+        ($first:ty) => {
+            [
+                [bump_branch::<O, S, S, $first>, bump_branch::<O, S, K, $first>],
+                [bump_branch::<O, K, S, $first>, bump_branch::<O, K, K, $first>],
+            ]
+        };
+    }
     [
-        [
-            [bump_branch::<O, IfFalse, S, S>, bump_branch::<O, IfFalse, S, K>],
-            [bump_branch::<O, IfFalse, K, S>, bump_branch::<O, IfFalse, K, K>],
-        ],
-        [
-            [bump_branch::<O, IfTrue, S, S>, bump_branch::<O, IfTrue, S, K>],
-            [bump_branch::<O, IfTrue, K, S>, bump_branch::<O, IfTrue, K, K>],
-        ],
+        after!(NoBump),
+        after!(BumpBy<u32, S>),
+        after!(BumpBy<u32, K32>),
+        after!(BumpBy<u64, S>),
+        after!(BumpBy<u64, K32>),
     ]
 }
 

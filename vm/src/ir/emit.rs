@@ -1,11 +1,13 @@
 //! The code buffer: instructions, their origins, and the last of them, whose
 //! destination may still change.
 
+use smallvec::SmallVec;
+
 use super::code::FuncCode;
 use crate::exec::data::LoadInfo;
 use crate::exec::dispatch::Handler;
-use crate::exec::fused::AddressKind;
-use crate::exec::numeric::BinaryInfo;
+use crate::exec::fused::{self, AddressKind};
+use crate::exec::numeric::{BinaryId, BinaryInfo};
 use crate::exec::operand::Destinations;
 
 /// An operand of an instruction.
@@ -235,6 +237,47 @@ pub(crate) struct Bump {
     pub(crate) slot: u16,
     /// The number added: a slot or a constant.
     pub(crate) number: Operand,
+    /// The addition that the same instruction does before, if it does two.
+    pub(crate) first: Option<FirstBump>,
+}
+
+/// The first of two additions to slots that one instruction does.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FirstBump {
+    /// Whether it is of 64 bits.
+    pub(crate) wide: bool,
+    /// The slot.
+    pub(crate) slot: u16,
+    /// The number added: a slot or a constant.
+    pub(crate) number: Operand,
+}
+
+impl FirstBump {
+    /// Index in handler tables: width, then kind of number.
+    pub(crate) fn kind(&self) -> usize {
+        usize::from(self.wide) * 2 + usize::from(matches!(self.number, Operand::Const(_)))
+    }
+
+    /// Its word in an instruction, if the number fits.
+    pub(crate) fn word(&self) -> Option<u64> {
+        let number = match self.number {
+            Operand::Slot(slot) => u64::from(slot) << 16,
+            Operand::Const(number) if self.wide => {
+                u64::from(i32::try_from(number.cast_signed()).ok()?.cast_unsigned()) << 32
+            }
+            Operand::Const(number) => number << 32,
+            Operand::Acc => return None,
+        };
+        Some(u64::from(self.slot) | number)
+    }
+}
+
+/// An instruction lifted off; see [`Emitter::lift`].
+#[derive(Debug)]
+pub(crate) struct Lifted {
+    words: SmallVec<[u64; 8]>,
+    line: Option<Line>,
+    last: Last,
 }
 
 /// A place in the code, in words.
@@ -342,13 +385,28 @@ impl Emitter {
         self.position()
     }
 
+    /// Notes the operator that the instruction at a position comes from.
+    fn note_origin(&mut self, at: Position, origin: u32) {
+        if self.origins.last().is_none_or(|(_, last)| *last != origin) {
+            self.origins.push(((at * 8) as u32, origin));
+        }
+    }
+
+    /// Forgets where instructions from a position on come from.
+    fn forget_origins(&mut self, at: Position) {
+        while self
+            .origins
+            .last()
+            .is_some_and(|(offset, _)| *offset as usize >= at * 8)
+        {
+            self.origins.pop();
+        }
+    }
+
     /// Appends an instruction.
     pub(crate) fn push(&mut self, instr: &Instr) -> Position {
         let at = self.position();
-        let offset = (at * 8) as u32;
-        if self.origins.last().is_none_or(|(_, origin)| *origin != self.origin) {
-            self.origins.push((offset, self.origin));
-        }
+        self.note_origin(at, self.origin);
         self.words.extend_from_slice(&instr.words[..instr.len]);
         self.before = match self.last.take() {
             Some(last) => Some(last).filter(|last| last.acc),
@@ -443,22 +501,17 @@ impl Emitter {
 
     /// Gives the last instruction a local as destination.
     pub(crate) fn redirect_to_local(&mut self, last: Last, slot: u16) {
+        let earlier = self.bump.filter(|bump| bump.end == last.at && bump.first.is_none());
         self.redirect_to_slot(last, slot);
         self.last = Some(Last {
             slot,
             local: true,
             ..last
         });
-    }
-
-    /// Gives the last instruction another destination slot.
-    pub(crate) fn redirect_to_slot(&mut self, last: Last, slot: u16) {
-        let word = &mut self.words[last.at + 1];
-        *word = *word & !0xffff | u64::from(slot);
-        self.last = None;
-        if let What::Binary(info, Operand::Slot(left), number @ (Operand::Slot(_) | Operand::Const(_))) = last.what
-            && left == slot
-        {
+        let What::Binary(info, Operand::Slot(left), number @ (Operand::Slot(_) | Operand::Const(_))) = last.what else {
+            return;
+        };
+        if left == slot && matches!(info.id, BinaryId::I32Add | BinaryId::I64Add) {
             let (at, end) = (last.at, self.words.len());
             self.bump = Some(Bump {
                 at,
@@ -466,11 +519,102 @@ impl Emitter {
                 info,
                 slot,
                 number,
+                first: None,
             });
+            if let Some(earlier) = earlier {
+                self.join_bumps(earlier);
+            }
         }
+    }
+
+    /// Makes the addition to a slot that ends here and the `earlier` one, right
+    /// before it, one instruction, if their numbers are small enough.
+    fn join_bumps(&mut self, earlier: Bump) {
+        let Some(bump) = self.bump() else { return };
+        let first = FirstBump {
+            wide: earlier.info.wide,
+            slot: earlier.slot,
+            number: earlier.number,
+        };
+        let Some(word) = first.word() else { return };
+        let second = FirstBump {
+            wide: bump.info.wide,
+            slot: bump.slot,
+            number: bump.number,
+        };
+        let Some(second_word) = second.word() else { return };
+        let handler = fused::BUMP_TWO[first.kind()][second.kind()];
+        let instr = Instr::new(bump.info.name, handler, 24)
+            .inner(earlier.info.name)
+            .u64(8, word)
+            .u64(16, second_word)
+            .showing([
+                Operand::Slot(first.slot),
+                first.number,
+                Operand::Slot(second.slot),
+                second.number,
+            ]);
+        self.truncate(bump.at);
+        self.truncate(earlier.at);
+        let at = self.push(&instr);
+        self.bump = Some(Bump {
+            at,
+            end: self.words.len(),
+            first: Some(first),
+            ..bump
+        });
+    }
+
+    /// Says that the last instruction's destination is a local, which others
+    /// read too.
+    pub(crate) fn result_is_local(&mut self) {
+        if let Some(last) = &mut self.last {
+            last.local = true;
+        }
+    }
+
+    /// Gives the last instruction another destination slot.
+    pub(crate) fn redirect_to_slot(&mut self, last: Last, slot: u16) {
+        let word = &mut self.words[last.at + 1];
+        *word = *word & !0xffff | u64::from(slot);
+        self.last = None;
         if let Some(line) = self.line_at(last.at) {
             line.destination = Some(Operand::Slot(slot));
         }
+    }
+
+    /// Lifts the last instruction off, to be put down further on.
+    pub(crate) fn lift(&mut self, last: Last) -> Lifted {
+        let lifted = Lifted {
+            words: self.words[last.at..].into(),
+            line: self.listing.as_mut().and_then(Vec::pop),
+            last,
+        };
+        self.words.truncate(last.at);
+        self.forget_origins(last.at);
+        self.last = None;
+        self.bump = self.bump.filter(|bump| bump.end <= last.at);
+        lifted
+    }
+
+    /// Puts a lifted instruction down here; it is the last one again. What is
+    /// between its old and its new place must not change its operands.
+    pub(crate) fn put_down(&mut self, lifted: Lifted) -> Last {
+        let Lifted { words, line, last } = lifted;
+        let at = self.position();
+        self.note_origin(at, last.origin);
+        self.words.extend_from_slice(&words);
+        if let (Some(listing), Some(line)) = (&mut self.listing, line) {
+            listing.push(Line { at, ..line });
+        }
+        let last = Last {
+            at,
+            end: self.words.len(),
+            ..last
+        };
+        self.before = None;
+        self.last = Some(last);
+        last
     }
 
     /// Takes the last instruction back.
@@ -494,14 +638,9 @@ impl Emitter {
         if let Some(listing) = &mut self.listing {
             listing.pop();
         }
-        while self
-            .origins
-            .last()
-            .is_some_and(|(offset, _)| *offset as usize >= at * 8)
-        {
-            self.origins.pop();
-        }
+        self.forget_origins(at);
         self.last = None;
+        self.bump = self.bump.filter(|bump| bump.end <= at);
     }
 
     /// Writes the offset from the instruction at `from` to `to` into its field

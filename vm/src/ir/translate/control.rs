@@ -13,7 +13,7 @@ use wasmparser::{BlockType, BrTable};
 use super::operators::fits_32_bits;
 use super::{Stop, Translator, own_ty};
 use crate::exec::control as ctl;
-use crate::exec::numeric::{Binary, BinaryInfo, I32Add, I32Eq, I32Ne, I64Add};
+use crate::exec::numeric::{Binary, BinaryInfo, I32Eq, I32Ne};
 use crate::exec::{data, fused};
 use crate::ir::emit::{Instr, Last, Operand, Position, What};
 use crate::ir::stack::{Ty, Value};
@@ -420,17 +420,25 @@ impl Translator<'_> {
             Some(compare) if right == slot && left != slot => ((compare.swapped)(), right, left),
             _ => (info, left, right),
         };
-        let add = if info.wide { I64Add::info() } else { I32Add::info() };
-        if left != slot || right == slot || !std::ptr::eq(bump.info, add) {
+        if left != slot || right == slot || bump.info.wide != info.wide {
             return None;
         }
-        let handlers = info.compare.as_ref()?.bump.as_ref()?[usize::from(if_true)];
+        let info = match if_true {
+            true => info,
+            false => (info.compare.as_ref()?.negated?)(),
+        };
+        let (before, word) = match bump.first {
+            Some(first) => (first.kind() + 1, Some(first.word()?)),
+            None => (0, None),
+        };
+        let handlers = info.compare.as_ref()?.bump.as_ref()?[before];
         let in_32_bits = |value: u64| match info.wide {
             true => i32::try_from(value.cast_signed()).ok(),
             false => Some(value as u32 as i32),
         };
         let constant = |operand| usize::from(matches!(operand, Operand::Const(_)));
-        let mut instr = Instr::new(info.name, handlers[constant(bump.number)][constant(right)], 24);
+        let handler = handlers[constant(bump.number)][constant(right)];
+        let mut instr = Instr::new(info.name, handler, if word.is_some() { 32 } else { 24 });
         instr = match bump.number {
             Operand::Slot(number) => instr.u16(16, number),
             Operand::Const(number) => instr.u32(16, in_32_bits(number)?.cast_unsigned()),
@@ -441,11 +449,14 @@ impl Translator<'_> {
             Operand::Const(right) => instr.u32(20, in_32_bits(right)?.cast_unsigned()),
             Operand::Acc => return None,
         };
+        if let Some(word) = word {
+            instr = instr.u64(24, word);
+        }
         self.emit.take_bump_back(bump);
         let instr = instr
             .u16(12, bump.slot)
-            .prefix(if if_true { "add, br_if" } else { "add, br_if_not" })
-            .showing([slot, bump.number, right]);
+            .prefix("add, br_if")
+            .showing(bump.first.into_iter().flat_map(|first| [Operand::Slot(first.slot), first.number]).chain([slot, bump.number, right]));
         Some(Fixup {
             from: self.emit.push(&instr),
             field: 8,

@@ -459,17 +459,24 @@ impl Translator<'_> {
         let (operand, ty) = self.pop();
         let slot = self.local_slot(local);
         if operand != Operand::Slot(slot) {
-            self.preserve(local);
             let last = match operand {
                 Operand::Slot(from) => self.emit.last_into(from),
                 _ => None,
             };
             match last {
+                // What other operands mean is saved first.
+                Some(last) if self.stack.topmost_of(local).is_some() => {
+                    let lifted = self.emit.lift(last);
+                    self.preserve(local);
+                    let last = self.emit.put_down(lifted);
+                    self.emit.redirect_to_local(last, slot);
+                }
                 Some(last) => self.emit.redirect_to_local(last, slot),
                 None => {
+                    self.preserve(local);
+                    let operand = self.fold(operand);
                     self.copy_to(operand, ty, slot);
-                    // A local is read more than once.
-                    self.emit.bind();
+                    self.emit.result_is_local();
                 }
             }
         }
