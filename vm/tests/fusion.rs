@@ -2,7 +2,6 @@
 
 use vm::{Engine, Instance, Module, Store};
 
-
 /// Calls the function `f` of a module with an i32.
 fn call(wat: &str, argument: i32) -> i32 {
     let engine = Engine::default();

@@ -7,9 +7,9 @@ use super::access::{LoadAs, StoreAs};
 use super::context::{Cx, Pending};
 use super::control::{raise, trap};
 use super::dispatch::{Handler, Regs, goto, handler, next};
-use super::fused::{Address, Base, Index, Ld, Scaled, Sum, Wrap};
+use super::fused::{Address, Base, FIRST, Index, Ld, Scaled, Sum, Wrap};
 use super::memory::{MemoryInst, MemoryRef};
-use super::operand::{A, At, B, Destinations, Dst, IMM64, K, Prim, S, SHORT, SRC, Src, Z, destinations};
+use super::operand::{A, At, B, Destinations, Dst, IMM64, K, P, Prim, S, SHORT, SRC, Src, Z, destinations};
 use super::table::TableRef;
 use super::{exit, slow};
 use crate::error::Error;
@@ -79,13 +79,13 @@ pub(crate) struct LoadInfo {
     /// Mnemonic.
     pub(crate) name: &'static str,
     /// Handlers by [memory 0 guarded, any checked][address in slot,
-    /// accumulator, offset alone][destination].
-    pub(crate) handlers: [[Destinations; 3]; 2],
+    /// accumulator, offset alone, pinned].
+    pub(crate) handlers: [[Destinations; 4]; 2],
     /// Handlers for memory 0 guarded by [`AddressKind`], [its first term in
-    /// slot, accumulator][destination].
+    /// slot, accumulator, pinned].
     ///
     /// [`AddressKind`]: super::fused::AddressKind
-    pub(crate) at: [[Destinations; 2]; 5],
+    pub(crate) at: [[Destinations; FIRST]; 5],
     /// Bytes accessed.
     pub(crate) bytes: usize,
     /// Type of the result.
@@ -98,13 +98,13 @@ pub(crate) struct StoreInfo {
     /// Mnemonic.
     pub(crate) name: &'static str,
     /// Handlers by [memory 0 guarded, any checked][address in slot,
-    /// accumulator, offset alone][value in slot, accumulator, constant].
-    pub(crate) handlers: [[[Handler; 3]; 3]; 2],
+    /// accumulator, offset alone, pinned][value in slot, accumulator, constant].
+    pub(crate) handlers: [[[Handler; 3]; 4]; 2],
     /// Handlers for memory 0 guarded by [`AddressKind`], [its first term in
-    /// slot, accumulator][value in slot, constant].
+    /// slot, accumulator, pinned][value in slot, constant].
     ///
     /// [`AddressKind`]: super::fused::AddressKind
-    pub(crate) at: [[[Handler; 2]; 2]; 5],
+    pub(crate) at: [[[Handler; 2]; FIRST]; 5],
     /// Bytes accessed.
     pub(crate) bytes: usize,
     /// Whether a constant value takes all 8 bytes of its word.
@@ -256,26 +256,26 @@ impl Place for Imported {
 /// Copies by [integer or float][slot, accumulator, constant][destination].
 pub(crate) static COPY: [[Destinations; 3]; 2] = [
     [
-        destinations!(copy, u64, S),
-        destinations!(copy, u64, A),
-        destinations!(copy, u64, K),
+        destinations!(u64: copy, u64, S),
+        destinations!(u64: copy, u64, A),
+        destinations!(u64: copy, u64, K),
     ],
     [
-        destinations!(copy, f64, S),
-        destinations!(copy, f64, A),
-        destinations!(copy, f64, K),
+        destinations!(f64: copy, f64, S),
+        destinations!(f64: copy, f64, A),
+        destinations!(f64: copy, f64, K),
     ],
 ];
 
 /// `global.get` by [integer or float][own or imported][destination].
 pub(crate) static GLOBAL_GET: [[Destinations; 2]; 2] = [
     [
-        destinations!(global_get, u64, Own),
-        destinations!(global_get, u64, Imported),
+        destinations!(u64: global_get, u64, Own),
+        destinations!(u64: global_get, u64, Imported),
     ],
     [
-        destinations!(global_get, f64, Own),
-        destinations!(global_get, f64, Imported),
+        destinations!(f64: global_get, f64, Own),
+        destinations!(f64: global_get, f64, Imported),
     ],
 ];
 
@@ -315,21 +315,34 @@ pub(crate) static SELECT: [[[[Destinations; 2]; 2]; 2]; 2] = [select_handlers::<
 const fn select_handlers<T: Prim>() -> [[[Destinations; 2]; 2]; 2] {
     [
         [
-            [destinations!(select, T, S, S, S), destinations!(select, T, S, S, A)],
-            [destinations!(select, T, S, K, S), destinations!(select, T, S, K, A)],
+            [
+                destinations!(T: select, T, S, S, S),
+                destinations!(T: select, T, S, S, A),
+            ],
+            [
+                destinations!(T: select, T, S, K, S),
+                destinations!(T: select, T, S, K, A),
+            ],
         ],
         [
-            [destinations!(select, T, K, S, S), destinations!(select, T, K, S, A)],
-            [destinations!(select, T, K, K, S), destinations!(select, T, K, K, A)],
+            [
+                destinations!(T: select, T, K, S, S),
+                destinations!(T: select, T, K, S, A),
+            ],
+            [
+                destinations!(T: select, T, K, K, S),
+                destinations!(T: select, T, K, K, A),
+            ],
         ],
     ]
 }
 
-const fn load_handlers<L: Load, M: Mode>() -> [Destinations; 3] {
+const fn load_handlers<L: Load, M: Mode>() -> [Destinations; 4] {
     [
-        destinations!(load, L, M, S),
-        destinations!(load, L, M, A),
-        destinations!(load, L, M, Z),
+        destinations!(L::Out: load, L, M, S),
+        destinations!(L::Out: load, L, M, A),
+        destinations!(L::Out: load, L, M, Z),
+        destinations!(L::Out: load, L, M, P<0>),
     ]
 }
 
@@ -341,35 +354,45 @@ const fn element_shift(bytes: usize) -> usize {
 /// Handlers of a load for one width of elements by [`AddressKind`].
 ///
 /// [`AddressKind`]: super::fused::AddressKind
-const fn load_at_handlers<L: Load, const SHIFT: u32>() -> [[Destinations; 2]; 5] {
+const fn load_at_handlers<L: Load, const SHIFT: u32>() -> [[Destinations; FIRST]; 5] {
+    macro_rules! firsts {
+        ($address:ident $(, $shift:ident)?) => {
+            [
+                destinations!(L::Out: load_at, L, $address<S $(, $shift)?>),
+                destinations!(L::Out: load_at, L, $address<A $(, $shift)?>),
+                destinations!(L::Out: load_at, L, $address<P<0> $(, $shift)?>),
+            ]
+        };
+    }
     [
-        [destinations!(load_at, L, Base<S>), destinations!(load_at, L, Base<A>)],
-        [destinations!(load_at, L, Sum<S>), destinations!(load_at, L, Sum<A>)],
-        [destinations!(load_at, L, Wrap<S>), destinations!(load_at, L, Wrap<A>)],
-        [
-            destinations!(load_at, L, Scaled<S, SHIFT>),
-            destinations!(load_at, L, Scaled<A, SHIFT>),
-        ],
-        [
-            destinations!(load_at, L, Index<S, SHIFT>),
-            destinations!(load_at, L, Index<A, SHIFT>),
-        ],
+        firsts!(Base),
+        firsts!(Sum),
+        firsts!(Wrap),
+        firsts!(Scaled, SHIFT),
+        firsts!(Index, SHIFT),
     ]
 }
 
 /// Handlers of a store for one width of elements; see [`load_at_handlers`].
-const fn store_at_handlers<O: Store, const SHIFT: u32>() -> [[[Handler; 2]; 2]; 5] {
-    macro_rules! values {
-        ($address:ty) => {
+const fn store_at_handlers<O: Store, const SHIFT: u32>() -> [[[Handler; 2]; FIRST]; 5] {
+    macro_rules! firsts {
+        ($address:ident $(, $shift:ident)?) => {
+            [
+                firsts!(@values $address<S $(, $shift)?>),
+                firsts!(@values $address<A $(, $shift)?>),
+                firsts!(@values $address<P<0> $(, $shift)?>),
+            ]
+        };
+        (@values $address:ty) => {
             [store_at::<O, $address, S>, store_at::<O, $address, K>]
         };
     }
     [
-        [values!(Base<S>), values!(Base<A>)],
-        [values!(Sum<S>), values!(Sum<A>)],
-        [values!(Wrap<S>), values!(Wrap<A>)],
-        [values!(Scaled<S, SHIFT>), values!(Scaled<A, SHIFT>)],
-        [values!(Index<S, SHIFT>), values!(Index<A, SHIFT>)],
+        firsts!(Base),
+        firsts!(Sum),
+        firsts!(Wrap),
+        firsts!(Scaled, SHIFT),
+        firsts!(Index, SHIFT),
     ]
 }
 
@@ -385,11 +408,12 @@ macro_rules! for_width {
     };
 }
 
-const fn store_handlers<O: Store, M: Mode>() -> [[Handler; 3]; 3] {
+const fn store_handlers<O: Store, M: Mode>() -> [[Handler; 3]; 4] {
     [
         [store::<O, M, S, S>, store::<O, M, S, A>, store::<O, M, S, K>],
         [store::<O, M, A, S>, store::<O, M, A, S>, store::<O, M, A, K>],
         [store::<O, M, Z, S>, store::<O, M, Z, A>, store::<O, M, Z, K>],
+        [store::<O, M, P<0>, S>, store::<O, M, P<0>, A>, store::<O, M, P<0>, K>],
     ]
 }
 

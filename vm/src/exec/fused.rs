@@ -14,7 +14,7 @@ use super::control::{branch, opaque};
 use super::data::{self, Load};
 use super::dispatch::{Handler, Regs, handler, next};
 use super::numeric::{self, Binary, BinaryId, Compare, binary};
-use super::operand::{A, At, B, Destinations, Dst, K, Prim, S, SHORT, SRC, Src, destinations};
+use super::operand::{A, At, B, Destinations, Dst, K, P, Prim, S, SHORT, SRC, Src, destinations};
 use crate::exec::access::LoadAs;
 
 /// How the address of an access of memory 0 with guard pages is computed from
@@ -133,73 +133,163 @@ impl<O: Binary, X: Src, Y: Src> Src for Pre<O, X, Y> {
     }
 }
 
-/// An addition to a slot; its word holds the slot at byte 0, the number's slot
+/// What an addition adds to: a slot, or a pinned local (slot and register).
+pub(crate) trait Target {
+    /// Adds, and gives the sum as a slot; the slot's field is `at` bytes into
+    /// the instruction.
+    ///
+    /// # Safety
+    /// The running instruction has this field, and if a local is pinned, it is
+    /// that.
+    unsafe fn add<T: Prim>(s: &mut Regs, at: usize, number: u64) -> u64;
+}
+
+/// A sum of two slots of a type.
+#[inline(always)]
+fn sum<T: Prim>(a: u64, b: u64) -> u64 {
+    let sum = a.wrapping_add(b);
+    if T::WIDE { sum } else { sum & 0xffff_ffff }
+}
+
+impl Target for S {
+    #[inline(always)]
+    unsafe fn add<T: Prim>(s: &mut Regs, at: usize, number: u64) -> u64 {
+        // SAFETY: the caller's promise.
+        let slot = unsafe { s.slot_at(at) };
+        // SAFETY: slots named by instructions are in the frame.
+        let sum = sum::<T>(unsafe { slot.read() }, number);
+        // SAFETY: as above.
+        unsafe { slot.write(sum) };
+        sum
+    }
+}
+
+impl Target for P<0> {
+    #[inline(always)]
+    unsafe fn add<T: Prim>(s: &mut Regs, at: usize, number: u64) -> u64 {
+        s.a1 = sum::<T>(s.a1, number);
+        // SAFETY: the caller's promise.
+        let slot = unsafe { s.slot_at(at) };
+        // SAFETY: slots named by instructions are in the frame.
+        unsafe { slot.write(s.a1) };
+        s.a1
+    }
+}
+
+/// An addition to a local; its word holds the slot at byte 0, the number's slot
 /// at byte 2 or the number, sign-extended, at byte 4.
 pub(crate) trait Bump {
-    /// Whether there is one at all.
+    /// Words it takes.
     const WORDS: usize = 1;
     /// Does it; its word is `word` bytes into the instruction.
     ///
     /// # Safety
     /// The running instruction has such a word there.
-    unsafe fn run(s: &Regs, word: usize);
+    unsafe fn run(s: &mut Regs, word: usize);
 }
 
 /// No addition.
 pub(crate) enum NoBump {}
-/// An addition of a `T`, the number being `N`.
-pub(crate) struct BumpBy<T, N>(PhantomData<(T, N)>);
+/// An addition of a `T` to the target `X`, the number being `N`.
+pub(crate) struct BumpBy<T, X, N>(PhantomData<(T, X, N)>);
 
 impl Bump for NoBump {
     const WORDS: usize = 0;
     #[inline(always)]
-    unsafe fn run(_: &Regs, _: usize) {}
+    unsafe fn run(_: &mut Regs, _: usize) {}
 }
 
-impl<T: Prim, N: Src> Bump for BumpBy<T, N> {
+impl<T: Prim, X: Target, N: Src> Bump for BumpBy<T, X, N> {
     #[inline(always)]
-    #[allow(clippy::multiple_unsafe_ops_per_block)]
-    unsafe fn run(s: &Regs, word: usize) {
+    unsafe fn run(s: &mut Regs, word: usize) {
         // SAFETY: the caller's promise.
-        unsafe {
-            let slot = s.slot_at(word);
-            let number = N::get::<T>(s, At::plain(word + 2, word + 4));
-            let sum = slot.read().wrapping_add(number.to_slot());
-            slot.write(if T::WIDE { sum } else { sum & 0xffff_ffff });
-        }
+        let number = unsafe { N::get::<T>(s, At::plain(word + 2, word + 4)) };
+        // SAFETY: the caller's promise.
+        unsafe { X::add::<T>(s, word, number.to_slot()) };
     }
 }
 
-/// Two additions by [first: width and kind of number][second].
-pub(crate) static BUMP_TWO: [[Handler; 4]; 4] = {
+/// Two additions by [first: kind][second: kind]; see
+/// [`crate::ir::emit::FirstBump::kind`].
+pub(crate) static BUMP_TWO: [[Handler; 8]; 8] = {
     macro_rules! row {
-        ($t:ident, $n:ident) => {
+        ($t:ident, $x:ty, $n:ident) => {
             [
-                bump_two::<BumpBy<$t, $n>, BumpBy<u32, S>>,
-                bump_two::<BumpBy<$t, $n>, BumpBy<u32, K32>>,
-                bump_two::<BumpBy<$t, $n>, BumpBy<u64, S>>,
-                bump_two::<BumpBy<$t, $n>, BumpBy<u64, K32>>,
+                bump_two::<BumpBy<$t, $x, $n>, BumpBy<u32, S, S>>,
+                bump_two::<BumpBy<$t, $x, $n>, BumpBy<u32, S, K32>>,
+                bump_two::<BumpBy<$t, $x, $n>, BumpBy<u64, S, S>>,
+                bump_two::<BumpBy<$t, $x, $n>, BumpBy<u64, S, K32>>,
+                bump_two::<BumpBy<$t, $x, $n>, BumpBy<u32, P<0>, S>>,
+                bump_two::<BumpBy<$t, $x, $n>, BumpBy<u32, P<0>, K32>>,
+                bump_two::<BumpBy<$t, $x, $n>, BumpBy<u64, P<0>, S>>,
+                bump_two::<BumpBy<$t, $x, $n>, BumpBy<u64, P<0>, K32>>,
             ]
         };
     }
-    [row!(u32, S), row!(u32, K32), row!(u64, S), row!(u64, K32)]
+    [
+        row!(u32, S, S),
+        row!(u32, S, K32),
+        row!(u64, S, S),
+        row!(u64, S, K32),
+        row!(u32, P<0>, S),
+        row!(u32, P<0>, K32),
+        row!(u64, P<0>, S),
+        row!(u64, P<0>, K32),
+    ]
 };
+
+/// Whether a slot that is written is the pinned integer local's.
+trait Tee {
+    /// That.
+    const PINNED: bool;
+}
+
+impl Tee for S {
+    const PINNED: bool = false;
+}
+
+impl Tee for P<0> {
+    const PINNED: bool = true;
+}
 
 handler! {
     /// Two additions to slots, whose words are at bytes 8 and 16.
     fn bump_two<X: Bump, Y: Bump>(s) {
-        X::run(&s, 8);
-        Y::run(&s, 16);
+        X::run(&mut s, 8);
+        Y::run(&mut s, 16);
+        s.ip = s.ip.add(24);
+        next(s)
+    }
+
+    /// Loads the pinned integer local from the slot at byte 8.
+    pub(crate) fn pin_int(s) {
+        s.a1 = s.slot_at(8).read();
+        s.ip = s.ip.add(16);
+        next(s)
+    }
+
+    /// Loads all pinned locals from the slots at byte 8 (the integer one) and
+    /// from byte 16 on.
+    pub(crate) fn pin_all(s) {
+        s.a1 = s.slot_at(8).read();
+        s.f1 = f64::from_bits(s.slot_at(16).read());
+        s.f2 = f64::from_bits(s.slot_at(18).read());
+        s.f3 = f64::from_bits(s.slot_at(20).read());
+        s.f4 = f64::from_bits(s.slot_at(22).read());
         s.ip = s.ip.add(24);
         next(s)
     }
 
     /// A comparison of a computed operand and the branch taken if it holds:
     /// the offset stands at byte 8, the right operand's slot at byte 12, a
-    /// constant one last; the computed operand goes to the slot at byte 14.
-    fn tee_branch<O: Compare, L: Src, R: Src>(s) {
+    /// constant one last; the computed operand goes to the slot at byte 14,
+    /// and to the pinned register if that is the pinned local's.
+    fn tee_branch<O: Compare, T: Tee, L: Src, R: Src>(s) {
         let a = L::get::<O::In>(&s, At { slot: 0, imm: 0, word: SHORT });
         s.slot_at(14).write(a.to_slot());
+        if T::PINNED {
+            a.to_pin::<0>(&mut s);
+        }
         let b = R::get::<O::In>(&s, At::plain(12, SHORT + 8));
         if O::holds(a, b) {
             branch(s, s.field::<i32>(8))
@@ -231,16 +321,18 @@ pub(crate) struct Loaded {
     /// The load.
     pub(crate) load: data::LoadId,
     /// Left operand loaded: by [address][its first term][right in slot,
-    /// constant][destination]; see [`LOADED_ADDRESSES`].
-    pub(crate) left: [[[Destinations; 2]; 2]; LOADED_ADDRESSES],
-    /// Right operand loaded, left in a slot: by [address][its first
-    /// term][destination].
-    pub(crate) right: [[Destinations; 2]; LOADED_ADDRESSES],
+    /// constant]; see [`LOADED_ADDRESSES`].
+    pub(crate) left: [[[Destinations; 2]; FIRST]; LOADED_ADDRESSES],
+    /// Right operand loaded, left in a slot: by [address][its first term].
+    pub(crate) right: [[Destinations; FIRST]; LOADED_ADDRESSES],
 }
 
 /// How many of the addresses, in the order of [`AddressKind`], operands may be
 /// loaded from.
 pub(crate) const LOADED_ADDRESSES: usize = 3;
+
+/// Kinds of an address's first term: slot, accumulator, pinned local.
+pub(crate) const FIRST: usize = 3;
 
 /// The kind of an [`Address`]; an index in tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -262,12 +354,16 @@ const fn loaded<O: Binary, L: Load>(load: data::LoadId) -> Loaded {
         ($address:ident) => {
             [
                 [
-                    destinations!(binary, O, Ld<L, $address<S>>, S),
-                    destinations!(binary, O, Ld<L, $address<S>>, K),
+                    destinations!(O::Out: binary, O, Ld<L, $address<S>>, S),
+                    destinations!(O::Out: binary, O, Ld<L, $address<S>>, K),
                 ],
                 [
-                    destinations!(binary, O, Ld<L, $address<A>>, S),
-                    destinations!(binary, O, Ld<L, $address<A>>, K),
+                    destinations!(O::Out: binary, O, Ld<L, $address<A>>, S),
+                    destinations!(O::Out: binary, O, Ld<L, $address<A>>, K),
+                ],
+                [
+                    destinations!(O::Out: binary, O, Ld<L, $address<P<0>>>, S),
+                    destinations!(O::Out: binary, O, Ld<L, $address<P<0>>>, K),
                 ],
             ]
         };
@@ -275,8 +371,9 @@ const fn loaded<O: Binary, L: Load>(load: data::LoadId) -> Loaded {
     macro_rules! right {
         ($address:ident) => {
             [
-                destinations!(binary, O, S, Ld<L, $address<S>>),
-                destinations!(binary, O, S, Ld<L, $address<A>>),
+                destinations!(O::Out: binary, O, S, Ld<L, $address<S>>),
+                destinations!(O::Out: binary, O, S, Ld<L, $address<A>>),
+                destinations!(O::Out: binary, O, S, Ld<L, $address<P<0>>>),
             ]
         };
     }
@@ -331,20 +428,23 @@ loaded_table! {
 }
 
 /// Comparison of a loaded value and branch: by [load][address][its first
-/// term][right in slot, constant].
-pub(crate) type LoadedBranch = [Option<[[[Handler; 2]; 2]; LOADED_ADDRESSES]>; 4];
+/// term][value's slot a pinned local's][right in slot, constant].
+pub(crate) type LoadedBranch = [Option<[[[[Handler; 2]; 2]; FIRST]; LOADED_ADDRESSES]>; 4];
 
-const fn loaded_branch<O: Compare, L: Load>() -> [[[Handler; 2]; 2]; LOADED_ADDRESSES] {
+const fn loaded_branch<O: Compare, L: Load>() -> [[[[Handler; 2]; 2]; FIRST]; LOADED_ADDRESSES] {
     macro_rules! at {
         ($address:ident) => {
+            [at!($address, S), at!($address, A), at!($address, P<0>)]
+        };
+        ($address:ident, $first:ty) => {
             [
                 [
-                    tee_branch::<O, Ld<L, $address<S>>, S>,
-                    tee_branch::<O, Ld<L, $address<S>>, K>,
+                    tee_branch::<O, S, Ld<L, $address<$first>>, S>,
+                    tee_branch::<O, S, Ld<L, $address<$first>>, K>,
                 ],
                 [
-                    tee_branch::<O, Ld<L, $address<A>>, S>,
-                    tee_branch::<O, Ld<L, $address<A>>, K>,
+                    tee_branch::<O, P<0>, Ld<L, $address<$first>>, S>,
+                    tee_branch::<O, P<0>, Ld<L, $address<$first>>, K>,
                 ],
             ]
         };
@@ -377,20 +477,24 @@ pub(crate) fn loaded_branch_index(load: data::LoadId) -> Option<usize> {
 }
 
 /// Comparison of an operator's result and branch: by [`and` or `add` of a
-/// constant][first operand in slot, accumulator][right in slot, constant].
-pub(crate) type MadeBranch = [[[Handler; 2]; 2]; 2];
+/// constant][first operand in slot, accumulator, pinned][result's slot a pinned
+/// local's][right in slot, constant].
+pub(crate) type MadeBranch = [[[[Handler; 2]; 2]; FIRST]; 2];
 
 const fn made_branch<C: Compare, And: Binary, Add: Binary>() -> MadeBranch {
     macro_rules! of {
         ($inner:ident) => {
+            [of!($inner, S), of!($inner, A), of!($inner, P<0>)]
+        };
+        ($inner:ident, $first:ty) => {
             [
                 [
-                    tee_branch::<C, Pre<$inner, S, K32>, S>,
-                    tee_branch::<C, Pre<$inner, S, K32>, K>,
+                    tee_branch::<C, S, Pre<$inner, $first, K32>, S>,
+                    tee_branch::<C, S, Pre<$inner, $first, K32>, K>,
                 ],
                 [
-                    tee_branch::<C, Pre<$inner, A, K32>, S>,
-                    tee_branch::<C, Pre<$inner, A, K32>, K>,
+                    tee_branch::<C, P<0>, Pre<$inner, $first, K32>, S>,
+                    tee_branch::<C, P<0>, Pre<$inner, $first, K32>, K>,
                 ],
             ]
         };
@@ -408,12 +512,12 @@ const fn select_by_handlers<O: Compare>() -> SelectBy {
         ($x:ident, $y:ident) => {
             [
                 [
-                    destinations!(select_by, u64, O, $x, $y, S, S),
-                    destinations!(select_by, u64, O, $x, $y, S, K32),
+                    destinations!(u64: select_by, u64, O, $x, $y, S, S),
+                    destinations!(u64: select_by, u64, O, $x, $y, S, K32),
                 ],
                 [
-                    destinations!(select_by, u64, O, $x, $y, A, S),
-                    destinations!(select_by, u64, O, $x, $y, A, K32),
+                    destinations!(u64: select_by, u64, O, $x, $y, A, S),
+                    destinations!(u64: select_by, u64, O, $x, $y, A, K32),
                 ],
             ]
         };
@@ -480,29 +584,34 @@ impl Inner {
 }
 
 /// Handlers of pairs by [inner operator][its left operand in slot,
-/// accumulator][other operand of the outer one in slot, constant][destination].
-pub(crate) type Pairs = [Option<[[Destinations; 2]; 2]>; Inner::COUNT];
+/// accumulator, pinned][other operand of the outer one in slot, constant].
+pub(crate) type Pairs = [Option<[[Destinations; 2]; FIRST]>; Inner::COUNT];
 
-const fn pair<O: Binary, I: Binary, Y: Src>() -> [[Destinations; 2]; 2] {
+const fn pair<O: Binary, I: Binary, Y: Src>() -> [[Destinations; 2]; FIRST] {
     [
         [
-            destinations!(binary, O, Pre<I, S, Y>, S),
-            destinations!(binary, O, Pre<I, S, Y>, K),
+            destinations!(O::Out: binary, O, Pre<I, S, Y>, S),
+            destinations!(O::Out: binary, O, Pre<I, S, Y>, K),
         ],
         [
-            destinations!(binary, O, Pre<I, A, Y>, S),
-            destinations!(binary, O, Pre<I, A, Y>, K),
+            destinations!(O::Out: binary, O, Pre<I, A, Y>, S),
+            destinations!(O::Out: binary, O, Pre<I, A, Y>, K),
+        ],
+        [
+            destinations!(O::Out: binary, O, Pre<I, P<0>, Y>, S),
+            destinations!(O::Out: binary, O, Pre<I, P<0>, Y>, K),
         ],
     ]
 }
 
 /// [`pair`] with the inner operator's result on the right.
-const fn pair_right<O: Binary, I: Binary, Y: Src>() -> [[Destinations; 2]; 2] {
-    let (in_slot, in_acc) = (
-        destinations!(binary, O, S, Pre<I, S, Y>),
-        destinations!(binary, O, S, Pre<I, A, Y>),
+const fn pair_right<O: Binary, I: Binary, Y: Src>() -> [[Destinations; 2]; FIRST] {
+    let (in_slot, in_acc, pinned) = (
+        destinations!(O::Out: binary, O, S, Pre<I, S, Y>),
+        destinations!(O::Out: binary, O, S, Pre<I, A, Y>),
+        destinations!(O::Out: binary, O, S, Pre<I, P<0>, Y>),
     );
-    [[in_slot, in_slot], [in_acc, in_acc]]
+    [[in_slot, in_slot], [in_acc, in_acc], [pinned, pinned]]
 }
 
 macro_rules! pairs_of {

@@ -5,8 +5,10 @@ use super::access::touch_frame;
 use super::control::{branch, raise};
 use super::dispatch::{Handler, goto, handler, next};
 use super::exit;
-use super::fused::{Bump, BumpBy, K32, NoBump};
-use super::operand::{A, At, B, DST, Destinations, Dst, IMM32, IMM64, K, Prim, S, SHORT, SRC, Src, destinations};
+use super::fused::{Bump, BumpBy, K32, NoBump, Target};
+use super::operand::{
+    A, At, B, DST, Destinations, Dst, IMM32, IMM64, K, P, PINNED_FLOATS, Prim, S, SHORT, SRC, Src, destinations,
+};
 use crate::ir::stack::Ty;
 use crate::ir::table::for_each_plain_op;
 use crate::trap::Trap;
@@ -24,6 +26,8 @@ pub(crate) struct BinaryInfo {
     pub(crate) name: &'static str,
     /// Handlers by [left][right][destination].
     pub(crate) handlers: BinaryHandlers,
+    /// Handlers with a pinned operand.
+    pub(crate) pinned: Option<Pinned<Destinations>>,
     /// Whether the operands may change places.
     pub(crate) commutes: bool,
     /// Whether constants take 8 bytes.
@@ -34,11 +38,92 @@ pub(crate) struct BinaryInfo {
     pub(crate) compare: Option<CompareInfo>,
 }
 
+/// Handlers of instructions with two operands, at least one of them pinned:
+/// by [left][right], which are slot, accumulator, constant, pinned locals.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Pinned<T: 'static> {
+    /// Of integers.
+    Int(&'static [[Option<T>; INT_KINDS]; INT_KINDS]),
+    /// Of floats.
+    Float(&'static [[Option<T>; FLOAT_KINDS]; FLOAT_KINDS]),
+}
+
+/// Kinds of integer operands.
+const INT_KINDS: usize = 4;
+/// Kinds of float operands.
+const FLOAT_KINDS: usize = 3 + PINNED_FLOATS;
+
+impl<T: Copy> Pinned<T> {
+    /// The handlers for operands of these kinds.
+    pub(crate) fn get(&self, left: usize, right: usize) -> Option<T> {
+        match self {
+            Self::Int(table) => *table.get(left)?.get(right)?,
+            Self::Float(table) => *table.get(left)?.get(right)?,
+        }
+    }
+}
+
+/// Leaves out what is not an instruction with a pinned operand.
+const fn only_pinned<T: Copy, const N: usize>(mut table: [[Option<T>; N]; N]) -> [[Option<T>; N]; N] {
+    let mut left = 0;
+    while left < 3 {
+        let mut right = 0;
+        while right < 3 {
+            table[left][right] = None;
+            right += 1;
+        }
+        left += 1;
+    }
+    table
+}
+
+/// A table of instructions with two operands, by their kinds.
+macro_rules! by_kinds {
+    ($with:ident; $($left:ty),+) => {
+        only_pinned([$(by_kinds!(@row $with, $left)),+])
+    };
+    (@row $with:ident, $left:ty) => {
+        $with!(row $left)
+    };
+}
+
+/// [`Pinned`] forms of a binary operator.
+const fn pinned_binary<O: Binary>() -> Pinned<Destinations> {
+    macro_rules! of {
+        (row $left:ty) => { of!(@row $left; S, A, K, P<0>) };
+        (@row $left:ty; $($right:ty),+) => { [$(Some(destinations!(O::Out: binary, O, $left, $right))),+] };
+    }
+    macro_rules! of_floats {
+        (row $left:ty) => { of!(@row $left; S, A, K, P<0>, P<1>, P<2>, P<3>) };
+    }
+    match O::In::FLOAT {
+        false => Pinned::Int(const { &by_kinds!(of; S, A, K, P<0>) }),
+        true => Pinned::Float(const { &by_kinds!(of_floats; S, A, K, P<0>, P<1>, P<2>, P<3>) }),
+    }
+}
+
+/// [`Pinned`] forms of a comparison and branch.
+const fn pinned_branch<O: Compare, T: Polarity>() -> Pinned<Handler> {
+    macro_rules! of {
+        (row $left:ty) => { of!(@row $left; S, A, K, P<0>) };
+        (@row $left:ty; $($right:ty),+) => { [$(Some(compare_branch::<O, T, $left, $right> as Handler)),+] };
+    }
+    macro_rules! of_floats {
+        (row $left:ty) => { of!(@row $left; S, A, K, P<0>, P<1>, P<2>, P<3>) };
+    }
+    match O::In::FLOAT {
+        false => Pinned::Int(const { &by_kinds!(of; S, A, K, P<0>) }),
+        true => Pinned::Float(const { &by_kinds!(of_floats; S, A, K, P<0>, P<1>, P<2>, P<3>) }),
+    }
+}
+
 /// What the translator knows of a comparison besides.
 #[derive(Debug)]
 pub(crate) struct CompareInfo {
     /// Compare and branch: handlers by [branch if][left][right].
     pub(crate) branch: [[[Handler; 3]; 3]; 2],
+    /// Compare and branch with a pinned operand, by [branch if].
+    pub(crate) pinned_branch: [Pinned<Handler>; 2],
     /// Add to a slot, compare it and branch if that holds; for integers.
     pub(crate) bump: Option<BumpHandlers>,
     /// The comparison that holds exactly if this one does not.
@@ -52,7 +137,7 @@ pub(crate) struct CompareInfo {
 pub(crate) struct UnaryInfo {
     /// Mnemonic.
     pub(crate) name: &'static str,
-    /// Handlers by [operand][destination]; operands are slot, accumulator.
+    /// Handlers by operand: slot, accumulator.
     pub(crate) handlers: [Destinations; 2],
     /// Type of the result.
     pub(crate) out: Ty,
@@ -136,10 +221,10 @@ handler! {
 
     /// A comparison and the branch it decides: the offset stands at byte 8,
     /// operand slots from byte 12 on, a constant at byte 16.
-    fn compare_branch<O: Compare, P: Polarity, L: Src, R: Src>(s) {
+    fn compare_branch<O: Compare, T: Polarity, L: Src, R: Src>(s) {
         let a = L::get::<O::In>(&s, At::plain(BRANCH_SRC, IMM64));
         let b = R::get::<O::In>(&s, At::plain(BRANCH_SRC + 2 * L::SLOTS, IMM64));
-        if O::holds(a, b) == P::TAKEN_IF {
+        if O::holds(a, b) == T::TAKEN_IF {
             if L::SLOTS + R::SLOTS == 0 {
                 touch_frame(&s);
             }
@@ -157,13 +242,10 @@ handler! {
     /// byte 8 if the comparison holds. The number added is in the slot named at
     /// byte 16 or a constant there; constants are 32 bits, sign-extended.
     /// Another addition may go before, whose word is at byte 24.
-    fn bump_branch<O: Compare, N: Src, R: Src, F: Bump>(s) {
-        F::run(&s, 24);
-        let slot = s.slot_at(12);
+    fn bump_branch<O: Compare, T: Target, N: Src, R: Src, F: Bump>(s) {
+        F::run(&mut s, 24);
         let number = if N::CONST { i64::from(s.field::<i32>(16)).cast_unsigned() } else { s.slot_at(16).read() };
-        let sum = slot.read().wrapping_add(number);
-        let sum = if O::In::WIDE { sum } else { sum & 0xffff_ffff };
-        slot.write(sum);
+        let sum = T::add::<O::In>(&mut s, 12, number);
         let right = if R::CONST { i64::from(s.field::<i32>(20)).cast_unsigned() } else { s.slot_at(14).read() };
         if O::holds(O::In::from_slot(sum), O::In::from_slot(right)) {
             branch(s, s.field::<i32>(DST))
@@ -196,70 +278,83 @@ impl Polarity for IfFalse {
 const fn binary_handlers<O: Binary>() -> BinaryHandlers {
     [
         [
-            destinations!(binary, O, S, S),
-            destinations!(binary, O, S, A),
-            destinations!(binary, O, S, K),
+            destinations!(O::Out: binary, O, S, S),
+            destinations!(O::Out: binary, O, S, A),
+            destinations!(O::Out: binary, O, S, K),
         ],
         [
-            destinations!(binary, O, A, S),
-            destinations!(binary, O, A, S),
-            destinations!(binary, O, A, K),
+            destinations!(O::Out: binary, O, A, S),
+            destinations!(O::Out: binary, O, A, S),
+            destinations!(O::Out: binary, O, A, K),
         ],
         [
-            destinations!(binary, O, K, S),
-            destinations!(binary, O, K, A),
-            destinations!(binary, O, K, S),
+            destinations!(O::Out: binary, O, K, S),
+            destinations!(O::Out: binary, O, K, A),
+            destinations!(O::Out: binary, O, K, S),
         ],
     ]
 }
 
 /// The compare-and-branch table of a comparison; see [`binary_handlers`].
-const fn branch_handlers<O: Compare, P: Polarity>() -> [[Handler; 3]; 3] {
+const fn branch_handlers<O: Compare, T: Polarity>() -> [[Handler; 3]; 3] {
     [
         [
-            compare_branch::<O, P, S, S>,
-            compare_branch::<O, P, S, A>,
-            compare_branch::<O, P, S, K>,
+            compare_branch::<O, T, S, S>,
+            compare_branch::<O, T, S, A>,
+            compare_branch::<O, T, S, K>,
         ],
         [
-            compare_branch::<O, P, A, S>,
-            compare_branch::<O, P, A, S>,
-            compare_branch::<O, P, A, K>,
+            compare_branch::<O, T, A, S>,
+            compare_branch::<O, T, A, S>,
+            compare_branch::<O, T, A, K>,
         ],
         [
-            compare_branch::<O, P, K, S>,
-            compare_branch::<O, P, K, A>,
-            compare_branch::<O, P, K, S>,
+            compare_branch::<O, T, K, S>,
+            compare_branch::<O, T, K, A>,
+            compare_branch::<O, T, K, S>,
         ],
     ]
 }
 
-/// Handlers of the end of a loop by [addition before: none, or width and kind
-/// of number][number added in slot, constant][right in slot, constant].
-type BumpHandlers = [[[Handler; 2]; 2]; 5];
+/// Handlers of the end of a loop by [addition before: none, or kind][sum in
+/// slot, pinned][number added in slot, constant][right in slot, constant].
+type BumpHandlers = [[[[Handler; 2]; 2]; 2]; 9];
 
 /// The add-compare-and-branch table of a comparison.
 const fn bump_handlers<O: Compare>() -> BumpHandlers {
     macro_rules! after {
         ($first:ty) => {
+            [after!(S, $first), after!(P<0>, $first)]
+        };
+        ($target:ty, $first:ty) => {
             [
-                [bump_branch::<O, S, S, $first>, bump_branch::<O, S, K, $first>],
-                [bump_branch::<O, K, S, $first>, bump_branch::<O, K, K, $first>],
+                [
+                    bump_branch::<O, $target, S, S, $first>,
+                    bump_branch::<O, $target, S, K, $first>,
+                ],
+                [
+                    bump_branch::<O, $target, K, S, $first>,
+                    bump_branch::<O, $target, K, K, $first>,
+                ],
             ]
         };
     }
     [
         after!(NoBump),
-        after!(BumpBy<u32, S>),
-        after!(BumpBy<u32, K32>),
-        after!(BumpBy<u64, S>),
-        after!(BumpBy<u64, K32>),
+        after!(BumpBy<u32, S, S>),
+        after!(BumpBy<u32, S, K32>),
+        after!(BumpBy<u64, S, S>),
+        after!(BumpBy<u64, S, K32>),
+        after!(BumpBy<u32, P<0>, S>),
+        after!(BumpBy<u32, P<0>, K32>),
+        after!(BumpBy<u64, P<0>, S>),
+        after!(BumpBy<u64, P<0>, K32>),
     ]
 }
 
 /// The table of a unary operator.
 const fn unary_handlers<O: Unary>() -> [Destinations; 2] {
-    [destinations!(unary, O, S), destinations!(unary, O, A)]
+    [destinations!(O::Out: unary, O, S), destinations!(O::Out: unary, O, A)]
 }
 
 /// `div_s` of either width.
@@ -361,6 +456,7 @@ macro_rules! define_numeric_ops {
                         id: BinaryId::$bin,
                         name: $bin_text,
                         handlers: binary_handlers::<$bin>(),
+                        pinned: define_numeric_ops!(@pinned $bin),
                         commutes: define_numeric_ops!(@flag $($commutes)?),
                         wide: <$bin_in as Prim>::WIDE,
                         out: <$bin_out as Prim>::TY,
@@ -385,6 +481,7 @@ macro_rules! define_numeric_ops {
                         id: BinaryId::$tb,
                         name: $tb_text,
                         handlers: binary_handlers::<$tb>(),
+                        pinned: None,
                         commutes: false,
                         wide: <$tb_in as Prim>::WIDE,
                         out: <$tb_out as Prim>::TY,
@@ -409,11 +506,13 @@ macro_rules! define_numeric_ops {
                         id: BinaryId::$cmp,
                         name: $cmp_text,
                         handlers: binary_handlers::<$cmp>(),
+                        pinned: None,
                         commutes: false,
                         wide: <$cmp_in as Prim>::WIDE,
                         out: <u32 as Prim>::TY,
                         compare: Some(CompareInfo {
                             branch: [branch_handlers::<$cmp, IfFalse>(), branch_handlers::<$cmp, IfTrue>()],
+                            pinned_branch: [pinned_branch::<$cmp, IfFalse>(), pinned_branch::<$cmp, IfTrue>()],
                             bump: define_numeric_ops!(@bump $cmp $cmp_in),
                             negated: define_numeric_ops!(@negated $($neg)?),
                             swapped: $swap::info,
@@ -464,6 +563,15 @@ macro_rules! define_numeric_ops {
     };
     (@flag) => { false };
     (@flag commutes) => { true };
+    // Rare operators of floats have no pinned operands.
+    (@pinned F32Min) => { None };
+    (@pinned F32Max) => { None };
+    (@pinned F32Div) => { None };
+    (@pinned F32Copysign) => { None };
+    (@pinned F64Min) => { None };
+    (@pinned F64Max) => { None };
+    (@pinned F64Copysign) => { None };
+    (@pinned $bin:ident) => { Some(pinned_binary::<$bin>()) };
     (@bump $cmp:ident f32) => { None };
     (@bump $cmp:ident f64) => { None };
     (@bump $cmp:ident $int:ident) => { Some(bump_handlers::<$cmp>()) };

@@ -63,6 +63,26 @@ pub(crate) trait Prim: Copy {
     fn from_acc(s: &Regs) -> Self;
     /// Puts the value into the accumulator of its class.
     fn to_acc(self, s: &mut Regs);
+    /// Whether it is of the float class.
+    const FLOAT: bool;
+    /// The value of the `N`th pinned local of its class.
+    fn from_pin<const N: usize>(s: &Regs) -> Self;
+    /// Makes it the value of the `N`th pinned local of its class.
+    fn to_pin<const N: usize>(self, s: &mut Regs);
+}
+
+/// Pinned float locals; of integers there is one.
+pub(crate) const PINNED_FLOATS: usize = 4;
+
+/// The register of a pinned float local.
+#[inline(always)]
+fn float_pin<const N: usize>(s: &mut Regs) -> &mut f64 {
+    match N {
+        0 => &mut s.f1,
+        1 => &mut s.f2,
+        2 => &mut s.f3,
+        _ => &mut s.f4,
+    }
 }
 
 macro_rules! int_prim {
@@ -86,6 +106,15 @@ macro_rules! int_prim {
             #[inline(always)]
             fn to_acc(self, s: &mut Regs) {
                 s.a0 = self.to_slot();
+            }
+            const FLOAT: bool = false;
+            #[inline(always)]
+            fn from_pin<const N: usize>(s: &Regs) -> Self {
+                Self::from_slot(s.a1)
+            }
+            #[inline(always)]
+            fn to_pin<const N: usize>(self, s: &mut Regs) {
+                s.a1 = self.to_slot();
             }
         }
     )*};
@@ -117,6 +146,15 @@ impl Prim for f64 {
     fn to_acc(self, s: &mut Regs) {
         s.f0 = self;
     }
+    const FLOAT: bool = true;
+    #[inline(always)]
+    fn from_pin<const N: usize>(s: &Regs) -> Self {
+        *float_pin::<N>(&mut s.clone())
+    }
+    #[inline(always)]
+    fn to_pin<const N: usize>(self, s: &mut Regs) {
+        *float_pin::<N>(s) = self;
+    }
 }
 
 /// The accumulator holds an `f32` as the low half of its bits.
@@ -138,6 +176,15 @@ impl Prim for f32 {
     #[inline(always)]
     fn to_acc(self, s: &mut Regs) {
         s.f0 = f64::from_bits(self.to_slot());
+    }
+    const FLOAT: bool = true;
+    #[inline(always)]
+    fn from_pin<const N: usize>(s: &Regs) -> Self {
+        Self::from_slot(float_pin::<N>(&mut s.clone()).to_bits())
+    }
+    #[inline(always)]
+    fn to_pin<const N: usize>(self, s: &mut Regs) {
+        *float_pin::<N>(s) = f64::from_bits(self.to_slot());
     }
 }
 
@@ -234,6 +281,18 @@ impl Src for Z {
     }
 }
 
+/// The `N`th pinned local of the operand's class. Its slot holds the value too.
+pub(crate) enum P<const N: usize> {}
+
+impl<const N: usize> Src for P<N> {
+    const SLOTS: usize = 0;
+    const CONST: bool = false;
+    #[inline(always)]
+    unsafe fn get<T: Prim>(s: &Regs, _: At) -> T {
+        T::from_pin::<N>(s)
+    }
+}
+
 /// Where a result goes.
 pub(crate) trait Dst {
     /// Writes the result.
@@ -265,13 +324,55 @@ impl Dst for B {
     }
 }
 
-/// The handlers of an instruction by its destination: slot, accumulator, both.
-pub(crate) type Destinations = [Handler; 3];
+/// The `N`th pinned local of the result's class: slot and register.
+pub(crate) enum W<const N: usize> {}
 
-/// The [`Destinations`] of a handler whose last parameter is the destination.
+impl<const N: usize> Dst for W<N> {
+    #[inline(always)]
+    unsafe fn put<T: Prim>(s: &mut Regs, value: T) {
+        // SAFETY: the caller's promise.
+        unsafe { S::put(s, value) };
+        value.to_pin::<N>(s);
+    }
+}
+
+/// The handlers of an instruction by its destination.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Destinations {
+    /// A slot.
+    pub(crate) slot: Handler,
+    /// The accumulator.
+    pub(crate) acc: Handler,
+    /// A slot and the accumulator.
+    pub(crate) both: Handler,
+    /// A pinned local, where there is such a handler.
+    pub(crate) pinned: [Option<Handler>; PINNED_FLOATS],
+}
+
+/// The handlers for pinned locals of type `T`.
+pub(crate) const fn pins<T: Prim>(handlers: [Handler; PINNED_FLOATS]) -> [Option<Handler>; PINNED_FLOATS] {
+    let [first, second, third, fourth] = handlers;
+    match T::FLOAT {
+        true => [Some(first), Some(second), Some(third), Some(fourth)],
+        false => [Some(first), None, None, None],
+    }
+}
+
+/// The [`Destinations`] of a handler whose last parameter is the destination,
+/// and whose result is of a type.
 macro_rules! destinations {
-    ($handler:ident, $($params:ty),+) => {
-        [$handler::<$($params),+, S>, $handler::<$($params),+, A>, $handler::<$($params),+, B>]
+    ($out:ty: $handler:ident, $($params:ty),+) => {
+        Destinations {
+            slot: $handler::<$($params),+, S>,
+            acc: $handler::<$($params),+, A>,
+            both: $handler::<$($params),+, B>,
+            pinned: $crate::exec::operand::pins::<$out>([
+                $handler::<$($params),+, $crate::exec::operand::W<0>>,
+                $handler::<$($params),+, $crate::exec::operand::W<1>>,
+                $handler::<$($params),+, $crate::exec::operand::W<2>>,
+                $handler::<$($params),+, $crate::exec::operand::W<3>>,
+            ]),
+        }
     };
 }
 pub(crate) use destinations;

@@ -4,11 +4,12 @@
 use smallvec::SmallVec;
 
 use super::code::FuncCode;
-use crate::exec::data::LoadInfo;
+use super::stack::Ty;
+use crate::exec::data::{self, LoadInfo};
 use crate::exec::dispatch::Handler;
 use crate::exec::fused::{self, AddressKind};
 use crate::exec::numeric::{BinaryId, BinaryInfo};
-use crate::exec::operand::Destinations;
+use crate::exec::operand::{Destinations, PINNED_FLOATS};
 
 /// An operand of an instruction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +20,8 @@ pub(crate) enum Operand {
     Acc,
     /// A constant, as a slot.
     Const(u64),
+    /// A pinned local: its place among those of its class, and its slot.
+    Pinned(u8, u16),
 }
 
 impl Operand {
@@ -28,7 +31,28 @@ impl Operand {
             Self::Slot(_) => 0,
             Self::Acc => 1,
             Self::Const(_) => 2,
+            Self::Pinned(n, _) => 3 + usize::from(n),
         }
+    }
+}
+
+/// The slots of the locals that the loop being translated pins: an integer,
+/// then floats.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Pins([Option<u16>; 1 + PINNED_FLOATS]);
+
+impl Pins {
+    /// Those of these slots.
+    pub(crate) fn new(int: Option<u16>, floats: [Option<u16>; PINNED_FLOATS]) -> Self {
+        let mut slots = [int; 1 + PINNED_FLOATS];
+        slots[1..].copy_from_slice(&floats);
+        Self(slots)
+    }
+
+    /// The place of a slot's local among the pinned ones of its class.
+    fn place(&self, slot: u16) -> Option<u8> {
+        let at = self.0.iter().position(|pinned| *pinned == Some(slot))?;
+        Some(at.saturating_sub(1) as u8)
     }
 }
 
@@ -113,7 +137,7 @@ impl Instr {
                     self = self.u16(slot_at, slot);
                     slot_at += 2;
                 }
-                Operand::Acc => {}
+                Operand::Acc | Operand::Pinned(..) => {}
                 Operand::Const(value) if wide => self = self.u64(imm, value),
                 Operand::Const(value) => self = self.u32(imm, value as u32),
             }
@@ -169,7 +193,7 @@ impl Instr {
     /// Sets the word of an address at byte `at`.
     pub(crate) fn address(self, at: usize, address: &Address) -> Self {
         let first = match address.first {
-            Operand::Slot(slot) => slot,
+            Operand::Slot(slot) | Operand::Pinned(_, slot) => slot,
             Operand::Acc | Operand::Const(_) => 0,
         };
         self.u16(at, first)
@@ -181,11 +205,11 @@ impl Instr {
     /// or constant, at byte `at`.
     pub(crate) fn made(self, at: usize, x: Operand, y: Operand) -> Self {
         let this = match x {
-            Operand::Slot(slot) => self.u16(at, slot),
+            Operand::Slot(slot) | Operand::Pinned(_, slot) => self.u16(at, slot),
             Operand::Acc | Operand::Const(_) => self,
         };
         match y {
-            Operand::Slot(slot) => this.u16(at + 2, slot),
+            Operand::Slot(slot) | Operand::Pinned(_, slot) => this.u16(at + 2, slot),
             Operand::Const(number) => this.u32(at + 4, number as u32),
             Operand::Acc => this,
         }
@@ -208,6 +232,8 @@ pub(crate) struct Last {
     acc: bool,
     /// Its handlers by destination.
     to: Destinations,
+    /// Whether its result is a float.
+    float: bool,
     /// What it computes.
     pub(crate) what: What,
     /// The operator it comes from.
@@ -250,12 +276,16 @@ pub(crate) struct FirstBump {
     pub(crate) slot: u16,
     /// The number added: a slot or a constant.
     pub(crate) number: Operand,
+    /// Whether the slot is the pinned local's.
+    pub(crate) pinned: bool,
 }
 
 impl FirstBump {
-    /// Index in handler tables: width, then kind of number.
+    /// Index in handler tables: whether pinned, width, kind of number.
     pub(crate) fn kind(&self) -> usize {
-        usize::from(self.wide) * 2 + usize::from(matches!(self.number, Operand::Const(_)))
+        usize::from(self.pinned) * 4
+            + usize::from(self.wide) * 2
+            + usize::from(matches!(self.number, Operand::Const(_)))
     }
 
     /// Its word in an instruction, if the number fits.
@@ -266,7 +296,7 @@ impl FirstBump {
                 u64::from(i32::try_from(number.cast_signed()).ok()?.cast_unsigned()) << 32
             }
             Operand::Const(number) => number << 32,
-            Operand::Acc => return None,
+            Operand::Acc | Operand::Pinned(..) => return None,
         };
         Some(u64::from(self.slot) | number)
     }
@@ -296,6 +326,8 @@ pub(crate) struct Emitter {
     before: Option<Last>,
     /// The last addition to a slot, or the one before the last instruction.
     bump: Option<Bump>,
+    /// Locals that are in registers too.
+    pins: Pins,
     /// The instructions as text has them, if a listing is wanted.
     listing: Option<Vec<Line>>,
 }
@@ -316,6 +348,7 @@ impl std::fmt::Display for Operand {
             Self::Slot(slot) => write!(f, "s{slot}"),
             Self::Acc => f.write_str("acc"),
             Self::Const(value) => write!(f, "{value:#x}"),
+            Self::Pinned(_, slot) => write!(f, "p{slot}"),
         }
     }
 }
@@ -349,6 +382,7 @@ impl Emitter {
         self.last = None;
         self.before = None;
         self.bump = None;
+        self.pins = Pins::default();
         self.listing = None;
     }
 
@@ -370,6 +404,11 @@ impl Emitter {
     /// Says which operator the next instructions come from.
     pub(crate) fn set_origin(&mut self, origin: u32) {
         self.origin = origin;
+    }
+
+    /// The operator that instructions come from now.
+    pub(crate) fn origin(&self) -> u32 {
+        self.origin
     }
 
     /// The position of the next instruction.
@@ -425,7 +464,7 @@ impl Emitter {
 
     /// Appends an instruction whose destination is `slot`, unless it becomes
     /// another by putting in another of its handlers `to`.
-    pub(crate) fn push_result(&mut self, instr: Instr, slot: u16, to: Destinations) {
+    pub(crate) fn push_result(&mut self, instr: Instr, slot: u16, to: Destinations, ty: Ty) {
         let at = self.push(&instr.u16(8, slot));
         self.last = Some(Last {
             at,
@@ -434,6 +473,7 @@ impl Emitter {
             local: false,
             acc: false,
             to,
+            float: ty.class() == 1,
             what: What::Other,
             origin: self.origin,
         });
@@ -482,13 +522,47 @@ impl Emitter {
         self.before.filter(|before| before.end == self.words.len())
     }
 
+    /// Says which locals are in registers too from here on.
+    pub(crate) fn pin(&mut self, pins: Pins) {
+        self.pins = pins;
+    }
+
+    /// Whether the slot is a pinned local's.
+    pub(crate) fn is_pinned(&self, slot: u16) -> bool {
+        self.pins.place(slot).is_some()
+    }
+
+    /// The operand, as a pinned local if it is the slot of one.
+    pub(crate) fn pinned(&self, operand: Operand) -> Operand {
+        match operand {
+            Operand::Slot(slot) => self
+                .pins
+                .place(slot)
+                .map_or(operand, |place| Operand::Pinned(place, slot)),
+            other => other,
+        }
+    }
+
+    /// Index in tables of an integer operand that is not constant: slot,
+    /// accumulator, pinned.
+    pub(crate) fn first_kind(&self, operand: Operand) -> usize {
+        match self.pinned(operand) {
+            Operand::Pinned(..) => 2,
+            other => other.kind(),
+        }
+    }
+
     /// If the last instruction's result is in `slot`, makes it pass the result
     /// in the accumulator too, or only there if nothing else reads the slot.
     pub(crate) fn pass_in_acc(&mut self, slot: u16) -> bool {
         let Some(last) = self.last.filter(|last| last.slot == slot) else {
             return false;
         };
-        self.words[last.at] = last.to[if last.local { 2 } else { 1 }] as usize as u64;
+        // It is in a register already.
+        if last.local && self.is_pinned(slot) {
+            return false;
+        }
+        self.words[last.at] = if last.local { last.to.both } else { last.to.acc } as usize as u64;
         self.last = Some(Last { acc: true, ..last });
         if let Some(line) = self.line_at(last.at) {
             match last.local {
@@ -503,6 +577,15 @@ impl Emitter {
     pub(crate) fn redirect_to_local(&mut self, last: Last, slot: u16) {
         let earlier = self.bump.filter(|bump| bump.end == last.at && bump.first.is_none());
         self.redirect_to_slot(last, slot);
+        if let Some(place) = self.pins.place(slot) {
+            match last.to.pinned[usize::from(place)] {
+                Some(handler) => self.words[last.at] = handler as usize as u64,
+                None => {
+                    self.reload(slot, last.float);
+                    return;
+                }
+            }
+        }
         self.last = Some(Last {
             slot,
             local: true,
@@ -527,6 +610,20 @@ impl Emitter {
         }
     }
 
+    /// Appends the instruction that brings a pinned local, whose slot has been
+    /// written, into its register.
+    fn reload(&mut self, slot: u16, float: bool) {
+        let to = data::COPY[usize::from(float)][0];
+        let place = self.pins.place(slot).map_or(0, usize::from);
+        if let Some(handler) = to.pinned[place] {
+            self.push(
+                &Instr::new("pin", handler, 16)
+                    .u16(8, slot)
+                    .operands(10, 16, false, &[Operand::Slot(slot)]),
+            );
+        }
+    }
+
     /// Makes the addition to a slot that ends here and the `earlier` one, right
     /// before it, one instruction, if their numbers are small enough.
     fn join_bumps(&mut self, earlier: Bump) {
@@ -535,12 +632,14 @@ impl Emitter {
             wide: earlier.info.wide,
             slot: earlier.slot,
             number: earlier.number,
+            pinned: self.is_pinned(earlier.slot),
         };
         let Some(word) = first.word() else { return };
         let second = FirstBump {
             wide: bump.info.wide,
             slot: bump.slot,
             number: bump.number,
+            pinned: self.is_pinned(bump.slot),
         };
         let Some(second_word) = second.word() else { return };
         let handler = fused::BUMP_TWO[first.kind()][second.kind()];
@@ -568,8 +667,8 @@ impl Emitter {
     /// Says that the last instruction's destination is a local, which others
     /// read too.
     pub(crate) fn result_is_local(&mut self) {
-        if let Some(last) = &mut self.last {
-            last.local = true;
+        if let Some(last) = self.last {
+            self.redirect_to_local(last, last.slot);
         }
     }
 

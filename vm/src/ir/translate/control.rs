@@ -15,7 +15,7 @@ use super::{Stop, Translator, own_ty};
 use crate::exec::control as ctl;
 use crate::exec::numeric::{Binary, BinaryInfo, I32Eq, I32Ne};
 use crate::exec::{data, fused};
-use crate::ir::emit::{Instr, Last, Operand, Position, What};
+use crate::ir::emit::{Instr, Last, Operand, Pins, Position, What};
 use crate::ir::stack::{Ty, Value};
 use crate::module::{FuncIdx, HEADER_SLOTS, TypeIdx};
 use crate::types::FuncType;
@@ -110,10 +110,37 @@ impl Translator<'_> {
     pub(super) fn loop_(&mut self, blockty: BlockType) -> Result<(), Stop> {
         self.open(blockty, |this| {
             this.end_fuel();
+            this.pin_for_loop()?;
             let start = this.emit.bind();
             this.begin_fuel();
             Ok(Kind::Loop(start))
         })
+    }
+
+    /// Brings the locals that the loop beginning here pins into registers.
+    fn pin_for_loop(&mut self) -> Result<(), Stop> {
+        let Some(loop_pins) = self.loops.at(self.emit.origin()) else {
+            return Ok(());
+        };
+        let slot = |local: Option<u32>| local.map(|local| self.local_slot(local));
+        let (int, floats) = (slot(loop_pins.int), loop_pins.floats.map(slot));
+        let int_slot = int.unwrap_or(0);
+        match floats[0] {
+            None => {
+                self.emit
+                    .push(&Instr::new("pin", fused::pin_int, 16).operands(8, 0, false, &[Operand::Slot(int_slot)]))
+            }
+            Some(_) => {
+                let shown = int.into_iter().chain(floats.into_iter().flatten()).map(Operand::Slot);
+                let mut instr = Instr::new("pin", fused::pin_all, 24).u16(8, int_slot).showing(shown);
+                for (i, float) in floats.into_iter().enumerate() {
+                    instr = instr.u16(16 + 2 * i, float.unwrap_or(0));
+                }
+                self.emit.push(&instr)
+            }
+        };
+        self.emit.pin(Pins::new(int, floats));
+        Ok(())
     }
 
     /// `if`.
@@ -165,6 +192,9 @@ impl Translator<'_> {
         }
         self.end_fuel();
         let frame = self.frames.pop().ok_or(Stop)?;
+        if matches!(frame.kind, Kind::Loop(_)) {
+            self.emit.pin(Pins::default());
+        }
         let mut reachable = self.reachable;
         let jumped_to = !frame.fixups.is_empty() || matches!(frame.kind, Kind::If(_));
         if jumped_to {
@@ -307,7 +337,15 @@ impl Translator<'_> {
                 condition = left;
                 if_true ^= equal;
             } else if let Some(compare) = &info.compare {
-                let handler = compare.branch[usize::from(if_true)][left.kind()][right.kind()];
+                let (mut left, mut right) = (left, right);
+                let pinned = (self.emit.pinned(left), self.emit.pinned(right));
+                let handler = match compare.pinned_branch[usize::from(if_true)].get(pinned.0.kind(), pinned.1.kind()) {
+                    Some(handler) => {
+                        (left, right) = pinned;
+                        handler
+                    }
+                    None => compare.branch[usize::from(if_true)][left.kind()][right.kind()],
+                };
                 let constant = matches!(left, Operand::Const(_)) || matches!(right, Operand::Const(_));
                 let instr = Instr::new(info.name, handler, if constant { 24 } else { 16 })
                     .prefix(if if_true { "br_if" } else { "br_if_not" })
@@ -364,11 +402,13 @@ impl Translator<'_> {
         }
         let constant = matches!(right, Operand::Const(_));
         let len = if constant { 32 } else { 24 };
+        let pinned = usize::from(self.emit.is_pinned(last.slot));
         let (instr, shown) = match last.what {
             What::Load(load, address) => {
                 let table = fused::LOADED_BRANCH[info.id as usize].as_ref()?;
                 let table = table[fused::loaded_branch_index(load.id)?].as_ref()?;
-                let handler = table.get(address.kind as usize)?[address.first.kind()][usize::from(constant)];
+                let handler = table.get(address.kind as usize)?[self.emit.first_kind(address.first)][pinned]
+                    [usize::from(constant)];
                 let shown: SmallVec<[Operand; 4]> = address.shown().chain([right]).collect();
                 (
                     Instr::new(info.name, handler, len)
@@ -386,7 +426,8 @@ impl Translator<'_> {
                 if made.wide != info.wide || !fits_32_bits(number, info.wide) {
                     return None;
                 }
-                let handler = fused::MADE_BRANCH[info.id as usize].as_ref()?[inner][x.kind()][usize::from(constant)];
+                let handler = fused::MADE_BRANCH[info.id as usize].as_ref()?[inner][self.emit.first_kind(x)][pinned]
+                    [usize::from(constant)];
                 let shown = SmallVec::from_slice(&[x, y, right]);
                 (
                     Instr::new(info.name, handler, len).made(16, x, y).inner(made.name),
@@ -437,26 +478,29 @@ impl Translator<'_> {
             false => Some(value as u32 as i32),
         };
         let constant = |operand| usize::from(matches!(operand, Operand::Const(_)));
-        let handler = handlers[constant(bump.number)][constant(right)];
+        let pinned = usize::from(self.emit.is_pinned(bump.slot));
+        let handler = handlers[pinned][constant(bump.number)][constant(right)];
         let mut instr = Instr::new(info.name, handler, if word.is_some() { 32 } else { 24 });
         instr = match bump.number {
             Operand::Slot(number) => instr.u16(16, number),
             Operand::Const(number) => instr.u32(16, in_32_bits(number)?.cast_unsigned()),
-            Operand::Acc => return None,
+            Operand::Acc | Operand::Pinned(..) => return None,
         };
         instr = match right {
             Operand::Slot(right) => instr.u16(14, right),
             Operand::Const(right) => instr.u32(20, in_32_bits(right)?.cast_unsigned()),
-            Operand::Acc => return None,
+            Operand::Acc | Operand::Pinned(..) => return None,
         };
         if let Some(word) = word {
             instr = instr.u64(24, word);
         }
         self.emit.take_bump_back(bump);
-        let instr = instr
-            .u16(12, bump.slot)
-            .prefix("add, br_if")
-            .showing(bump.first.into_iter().flat_map(|first| [Operand::Slot(first.slot), first.number]).chain([slot, bump.number, right]));
+        let instr = instr.u16(12, bump.slot).prefix("add, br_if").showing(
+            bump.first
+                .into_iter()
+                .flat_map(|first| [Operand::Slot(first.slot), first.number])
+                .chain([slot, bump.number, right]),
+        );
         Some(Fixup {
             from: self.emit.push(&instr),
             field: 8,

@@ -13,10 +13,12 @@
 
 mod control;
 mod operators;
+mod pins;
 
 use wasmparser::{BinaryReader, BlockType, FunctionBody, Operator, ValType as WasmType};
 
 use self::control::Frame;
+use self::pins::Loops;
 use super::code::{CodeSet, FuncCode};
 use super::emit::{Emitter, Instr, Operand};
 use super::stack::{OperandStack, Ty, Value};
@@ -32,6 +34,7 @@ pub(crate) struct Scratch {
     stack: OperandStack,
     frames: Vec<Frame>,
     locals: Vec<Ty>,
+    loops: Loops,
     /// Whether the instructions are kept as text.
     listing: bool,
 }
@@ -94,6 +97,9 @@ struct Translator<'a> {
     stack: &'a mut OperandStack,
     frames: &'a mut Vec<Frame>,
     locals: &'a mut Vec<Ty>,
+    /// The loops that pin locals, once the first loop has been seen.
+    loops: &'a mut Loops,
+    loops_found: bool,
     /// Number of parameters.
     params: usize,
     /// Types of the results.
@@ -249,6 +255,7 @@ impl<'a> Translator<'a> {
             stack,
             frames,
             locals,
+            loops,
             listing,
         } = scratch;
         emitter.reset();
@@ -257,6 +264,7 @@ impl<'a> Translator<'a> {
         }
         frames.clear();
         locals.clear();
+        loops.clear();
         let ty = module.func_type(func);
         locals.extend(ty.params().map(|ty| own_ty(&ty)));
         let params = locals.len();
@@ -269,6 +277,8 @@ impl<'a> Translator<'a> {
             stack,
             frames,
             locals,
+            loops,
+            loops_found: false,
             params,
             results,
             slots,
@@ -297,6 +307,11 @@ impl<'a> Translator<'a> {
         self.prologue()?;
         while !operators.eof() {
             let (op, offset) = operators.read_with_offset()?;
+            if !self.loops_found && matches!(op, Operator::Loop { .. }) {
+                self.loops_found = true;
+                self.loops
+                    .find(operators.clone(), usize::try_from(offset)?, self.locals)?;
+            }
             if self.reachable {
                 self.emit.set_origin(u32::try_from(offset)?);
                 self.count_fuel(&op);
@@ -465,7 +480,7 @@ impl<'a> Translator<'a> {
     fn copy_to(&mut self, operand: Operand, ty: Ty, slot: u16) {
         let handlers = data::COPY[ty.class()][operand.kind()];
         let len = if matches!(operand, Operand::Const(_)) { 24 } else { 16 };
-        let instr = Instr::new("copy", handlers[0], len).operands(10, 16, true, &[operand]);
-        self.emit.push_result(instr, slot, handlers);
+        let instr = Instr::new("copy", handlers.slot, len).operands(10, 16, true, &[operand]);
+        self.emit.push_result(instr, slot, handlers, ty);
     }
 }

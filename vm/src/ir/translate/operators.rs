@@ -23,7 +23,7 @@ impl Translator<'_> {
     /// Appends an instruction with a result, which becomes the top operand.
     fn push_result(&mut self, instr: Instr, to: Destinations, ty: Ty) {
         let slot = self.temp_slot(self.stack.len());
-        self.emit.push_result(instr, slot, to);
+        self.emit.push_result(instr, slot, to, ty);
         self.stack.push(ty, Value::Temp);
     }
 
@@ -99,10 +99,21 @@ impl Translator<'_> {
         let constant = match other {
             Operand::Slot(_) => false,
             Operand::Const(_) => true,
-            Operand::Acc => return None,
+            Operand::Acc | Operand::Pinned(..) => return None,
         };
         if on_right && constant {
             return None;
+        }
+        // Pinned floats are worth more than sharing an instruction.
+        let pinned = |operand| matches!(self.emit.pinned(operand), Operand::Pinned(..));
+        if info.out.class() == 1 {
+            let of_pinned = match last.what {
+                What::Binary(_, x, y) => pinned(x) || pinned(y),
+                _ => false,
+            };
+            if of_pinned || pinned(other) {
+                return None;
+            }
         }
         let word = if info.wide && constant { 24 } else { 16 };
         let imm = if info.wide { 16 } else { 12 };
@@ -111,18 +122,19 @@ impl Translator<'_> {
                 let table = fused::LOADED[info.id as usize]
                     .as_ref()
                     .filter(|table| table.load == load.id)?;
-                let (kind, first) = (address.kind as usize, address.first.kind());
+                let (kind, first) = (address.kind as usize, self.emit.first_kind(address.first));
                 let to = match on_right {
                     true => table.right.get(kind)?[first],
                     false => table.left.get(kind)?[first][usize::from(constant)],
                 };
-                let instr = Instr::new(info.name, to[0], word + 8).address(word, &address);
+                let instr = Instr::new(info.name, to.slot, word + 8).address(word, &address);
                 let shown: SmallVec<[Operand; 4]> = address.shown().collect();
                 (to, instr, load.name, shown, What::Other)
             }
             What::Binary(made, x, y) => {
                 let (x, y) = match (x, y) {
                     (Operand::Slot(_), Operand::Acc) if made.commutes => (y, x),
+                    (Operand::Slot(_), Operand::Slot(_)) if made.commutes && pinned(y) => (y, x),
                     (Operand::Slot(_) | Operand::Acc, Operand::Slot(_)) => (x, y),
                     (Operand::Slot(_) | Operand::Acc, Operand::Const(number)) if fits_32_bits(number, made.wide) => {
                         (x, y)
@@ -135,8 +147,9 @@ impl Translator<'_> {
                     return None;
                 }
                 let handlers = table[info.id as usize].as_ref()?[inner as usize].as_ref()?;
-                let to = handlers[x.kind()][usize::from(constant)];
-                let instr = Instr::new(info.name, to[0], word + 8).made(word, x, y);
+                let first = self.emit.first_kind(x);
+                let to = handlers[first][usize::from(constant)];
+                let instr = Instr::new(info.name, to.slot, word + 8).made(word, x, y);
                 let what = match on_right {
                     true => What::Other,
                     false => What::Pair {
@@ -157,7 +170,8 @@ impl Translator<'_> {
             false => instr.showing(shown.into_iter().chain([other])),
         };
         let slot = self.temp_slot(self.stack.len());
-        self.emit.replace(last, |emit| emit.push_result(instr, slot, to));
+        self.emit
+            .replace(last, |emit| emit.push_result(instr, slot, to, info.out));
         self.emit.note(what);
         self.stack.push(info.out, Value::Temp);
         Some(())
@@ -176,8 +190,15 @@ impl Translator<'_> {
             (true, true) => (24, 16),
             _ => (16, 12),
         };
-        let to = info.handlers[left.kind()][right.kind()];
-        let instr = Instr::new(info.name, to[0], len).operands(10, imm, info.wide, &[left, right]);
+        let pinned = (self.emit.pinned(left), self.emit.pinned(right));
+        let (to, operands) = match info
+            .pinned
+            .and_then(|table| table.get(pinned.0.kind(), pinned.1.kind()))
+        {
+            Some(to) => (to, [pinned.0, pinned.1]),
+            None => (info.handlers[left.kind()][right.kind()], [left, right]),
+        };
+        let instr = Instr::new(info.name, to.slot, len).operands(10, imm, info.wide, &operands);
         self.push_result(instr, to, info.out);
         self.emit.note(What::Binary(info, left, right));
     }
@@ -207,7 +228,7 @@ impl Translator<'_> {
         let (operand, ty) = self.pop();
         let operand = self.constant_to_acc(operand, ty);
         let to = info.handlers[operand.kind()];
-        let instr = Instr::new(info.name, to[0], 16).operands(10, 16, false, &[operand]);
+        let instr = Instr::new(info.name, to.slot, 16).operands(10, 16, false, &[operand]);
         self.push_result(instr, to, info.out);
         Ok(())
     }
@@ -276,8 +297,8 @@ impl Translator<'_> {
         let memory = memory_of(memarg)?;
         let checked = self.is_checked(memory);
         if !checked && let Some(address) = self.computed_address(operand, memarg, info.bytes) {
-            let to = info.at[address.kind as usize][address.first.kind()];
-            let instr = Instr::new(info.name, to[0], 24)
+            let to = info.at[address.kind as usize][self.emit.first_kind(address.first)];
+            let instr = Instr::new(info.name, to.slot, 24)
                 .address(16, &address)
                 .showing(address.shown());
             self.push_result(instr, to, info.out);
@@ -289,9 +310,10 @@ impl Translator<'_> {
             operand = self.constant_to_acc(operand, ty);
             variant = operand.kind();
         }
-        let to = info.handlers[usize::from(checked)][variant];
-        let mut instr = Instr::new(info.name, to[0], if checked { 24 } else { 16 })
-            .operands(10, 16, false, &[operand])
+        let place = self.emit.pinned(operand);
+        let to = info.handlers[usize::from(checked)][if variant == 2 { 2 } else { place.kind() }];
+        let mut instr = Instr::new(info.name, to.slot, if checked { 24 } else { 16 })
+            .operands(10, 16, false, &[place])
             .showing(
                 (variant != 2)
                     .then_some(operand)
@@ -323,7 +345,7 @@ impl Translator<'_> {
         let checked = self.is_checked(memory);
         if !checked && let Some(address) = self.computed_address(operand, memarg, info.bytes) {
             let constant = matches!(value, Operand::Const(_));
-            let handler = info.at[address.kind as usize][address.first.kind()][usize::from(constant)];
+            let handler = info.at[address.kind as usize][self.emit.first_kind(address.first)][usize::from(constant)];
             let instr = Instr::new(info.name, handler, if constant { 32 } else { 24 })
                 .operands(10, 24, info.wide, &[value])
                 .address(16, &address)
@@ -352,6 +374,12 @@ impl Translator<'_> {
         }
         let imm = if checked { 24 } else { 16 };
         let len = imm + if matches!(value, Operand::Const(_)) { 8 } else { 0 };
+        let operand = if variant == 2 {
+            operand
+        } else {
+            self.emit.pinned(operand)
+        };
+        let variant = if variant == 2 { 2 } else { operand.kind() };
         let handler = info.handlers[usize::from(checked)][variant][value.kind()];
         // The value's field has its own place whatever the address is.
         let mut instr = Instr::new(info.name, handler, len)
@@ -389,7 +417,7 @@ impl Translator<'_> {
         let (x, y) = (constant(first), constant(second));
         let to = data::SELECT[ty.class()][x][y][condition.kind()];
         let operands = [first, second, condition];
-        let mut instr = Instr::new("select", to[0], 16 + 8 * (x + y))
+        let mut instr = Instr::new("select", to.slot, 16 + 8 * (x + y))
             .operands(10, 0, false, &slots(&operands))
             .showing(operands);
         let mut imm = 16;
@@ -437,7 +465,7 @@ impl Translator<'_> {
         let constant = |operand| usize::from(matches!(operand, Operand::Const(_)));
         let to = table[constant(x)][constant(y)][left.kind()][constant(right)];
         let len = 24 + 8 * (constant(x) + constant(y));
-        let mut instr = Instr::new("select", to[0], len)
+        let mut instr = Instr::new("select", to.slot, len)
             .inner(info.name)
             .operands(10, 0, false, &slots(&[x, y]))
             .made(16, left, right)
@@ -517,7 +545,7 @@ impl Translator<'_> {
         let ty = super::own_ty(&self.module.globals.get(global.index()).ok_or(Stop)?.content());
         let (kind, offset) = self.global_place(global)?;
         let to = data::GLOBAL_GET[ty.class()][kind];
-        self.push_result(Instr::new("global.get", to[0], 16).u32(12, offset), to, ty);
+        self.push_result(Instr::new("global.get", to.slot, 16).u32(12, offset), to, ty);
         Ok(())
     }
 
