@@ -14,8 +14,10 @@ use std::sync::atomic::Ordering;
 use super::access::{StoreAs, touch_frame};
 use super::context::{Cx, FuncRec};
 use super::dispatch::{Handler, Regs, goto, handler, next, next_taken};
+use super::data::{I32Load, I32Load8U};
 use super::exit;
-use super::operand::{A, At, DST, K, Prim, S, SRC, Src};
+use super::fused::{Base, FIRST, Ld};
+use super::operand::{A, At, DST, K, P, Prim, S, SRC, Src};
 use super::table::TableInst;
 use crate::ir::code::Cell;
 use crate::sys;
@@ -111,9 +113,12 @@ pub(crate) const LANDING_BYTES: usize = 16;
 const OFFSET: usize = 8;
 
 handler! {
-    /// `br`.
-    pub(crate) fn br(s) {
-        touch_frame(&s);
+    /// `br`; `N` copies from slot to slot go before, see [`copy_slots`].
+    fn br[N](s) {
+        copy_slots::<N>(&s, 16);
+        if N == 0 {
+            touch_frame(&s);
+        }
         branch(s, s.field::<i32>(OFFSET))
     }
 
@@ -143,14 +148,16 @@ handler! {
         }
     }
 
-    /// `br_table`: the index is in the slot at byte 8, at byte 12 stands the
-    /// number of offsets that follow, the last of them the default's.
+    /// `br_table`: the index is in the slot at byte 8 or has its own word at
+    /// byte 16, at byte 12 stands the number of offsets that follow, the last
+    /// of them the default's.
     pub(crate) fn br_table<I: Src>(s) {
-        let index = I::get::<u32>(&s, At::slot(8));
+        let index = I::get::<u32>(&s, At { slot: 8, imm: 0, word: 16 });
         let last = s.field::<u32>(12) - 1;
         let index = if index < last { index } else { last };
         touch_frame(&s);
-        branch(s, s.ip.add(16).cast::<i32>().add(index as usize).read())
+        let offsets = s.ip.add(const { 16 + 8 * I::WORDS }).cast::<i32>();
+        branch(s, offsets.add(index as usize).read())
     }
 
     /// Sets the locals of a function to zero, `N` slots from the one at byte 8
@@ -174,19 +181,22 @@ handler! {
         next(s)
     }
 
-    /// A call of function of the same module, whose entry cell's address
-    /// stands at byte 8.
-    pub(crate) fn call(s) {
-        let cell = s.field::<*const Cell>(8);
-        let callee = s.fp.byte_add(s.field::<u32>(16) as usize);
-        let header = callee.byte_add(s.field::<u32>(20) as usize);
+    /// A call of function of the same module. `N` copies to its arguments'
+    /// slots go before (see [`copy_slots`]), whose words are from byte 8 on; the
+    /// address of its entry's cell follows.
+    fn call[N](s) {
+        copy_slots::<N>(&s, 8);
+        let words = const { copy_bytes(N) };
+        let cell = s.field::<*const Cell>(8 + words);
+        let callee = s.fp.byte_add(s.field::<u32>(16 + words) as usize);
+        let header = callee.byte_add(s.field::<u32>(20 + words) as usize);
         if out_of_stack(&s, callee) {
             return trap(s, Trap::StackOverflow);
         }
         if interrupted(&s) {
             return poll(s);
         }
-        <u64 as StoreAs<u64>>::store(&s, header.cast(), s.ip as u64 + 24);
+        <u64 as StoreAs<u64>>::store(&s, header.cast(), s.ip as u64 + (24 + words) as u64);
         s.fp = callee;
         s.a0 = cell as u64;
         s.ip = (*cell).get();
@@ -194,16 +204,18 @@ handler! {
     }
 
     /// A call of an imported function, whose record stands at `cx` plus the
-    /// number at byte 8.
-    pub(crate) fn call_import(s) {
-        let callee = s.fp.byte_add(s.field::<u32>(16) as usize);
-        let header = callee.byte_add(s.field::<u32>(20) as usize);
+    /// number after the words of the copies; otherwise as [`call`].
+    fn call_import[N](s) {
+        copy_slots::<N>(&s, 8);
+        let words = const { copy_bytes(N) };
+        let callee = s.fp.byte_add(s.field::<u32>(16 + words) as usize);
+        let header = callee.byte_add(s.field::<u32>(20 + words) as usize);
         if out_of_stack(&s, callee) {
             return trap(s, Trap::StackOverflow);
         }
-        <u64 as StoreAs<u64>>::store(&s, header.cast(), s.ip as u64 + 24);
+        <u64 as StoreAs<u64>>::store(&s, header.cast(), s.ip as u64 + (24 + words) as u64);
         header.add(1).write(s.cx as u64);
-        let rec = s.cx.byte_add(s.field::<u32>(8) as usize).cast::<FuncRec>();
+        let rec = s.cx.byte_add(s.field::<u32>(8 + words) as usize).cast::<FuncRec>();
         s.fp = callee;
         s.a0 = rec as u64;
         s.ip = (*rec).ip.get();
@@ -335,6 +347,42 @@ unsafe fn leave(mut s: Regs) -> u64 {
     unsafe { next(s) }
 }
 
+/// Bytes of the words of `n` copies.
+pub(crate) const fn copy_bytes(n: usize) -> usize {
+    n.div_ceil(2) * 8
+}
+
+/// Makes `N` copies from slot to slot: from `at` bytes into the instruction on
+/// stand the slots of each, destination first.
+///
+/// # Safety
+/// `s` are the registers of such an instruction.
+#[inline(always)]
+unsafe fn copy_slots<const N: usize>(s: &Regs, at: usize) {
+    let mut i = 0;
+    while i < N {
+        // SAFETY: the caller's promise; slots named by instructions are in the
+        // frame.
+        let value = unsafe { s.slot_at(at + 4 * i + 2).read() };
+        // SAFETY: as above.
+        unsafe { s.slot_at(at + 4 * i).write(value) };
+        i += 1;
+    }
+}
+
+/// `br` by the number of copies before it.
+pub(crate) static BR: [Handler; 3] = [br::<0>, br::<1>, br::<2>];
+/// `call` of a function of the module by the number of copies before it.
+pub(crate) static CALL: [Handler; 5] = [call::<0>, call::<1>, call::<2>, call::<3>, call::<4>];
+/// `call` of an imported function by the number of copies before it.
+pub(crate) static CALL_IMPORT: [Handler; 5] = [
+    call_import::<0>,
+    call_import::<1>,
+    call_import::<2>,
+    call_import::<3>,
+    call_import::<4>,
+];
+
 /// The handler that sets `n` locals to zero.
 pub(crate) fn enter_handler(n: usize) -> Handler {
     const FEW: [Handler; 9] = [
@@ -349,6 +397,20 @@ pub(crate) static BR_IF: [Handler; 2] = [br_if::<S>, br_if::<A>];
 pub(crate) static BR_IF_ZERO: [Handler; 2] = [br_if_zero::<S>, br_if_zero::<A>];
 /// `br_table` by operand: slot, accumulator.
 pub(crate) static BR_TABLE: [Handler; 2] = [br_table::<S>, br_table::<A>];
+/// `br_table` by a loaded index: by [i32.load, i32.load8_u][address in slot,
+/// accumulator, pinned].
+pub(crate) static BR_TABLE_LOADED: [[Handler; FIRST]; 2] = [
+    [
+        br_table::<Ld<I32Load, Base<S>>>,
+        br_table::<Ld<I32Load, Base<A>>>,
+        br_table::<Ld<I32Load, Base<P<0>>>>,
+    ],
+    [
+        br_table::<Ld<I32Load8U, Base<S>>>,
+        br_table::<Ld<I32Load8U, Base<A>>>,
+        br_table::<Ld<I32Load8U, Base<P<0>>>>,
+    ],
+];
 /// `call_indirect` by operand: slot, accumulator.
 pub(crate) static CALL_INDIRECT: [Handler; 2] = [call_indirect::<S>, call_indirect::<A>];
 /// Return of one value by [integer or float][slot, accumulator, constant].

@@ -209,6 +209,25 @@ impl<T: Prim, X: Target, N: Src> Bump for BumpBy<T, X, N> {
     }
 }
 
+/// A 32-bit constant, zero-extended.
+pub(crate) enum U32 {}
+
+impl Src for U32 {
+    const SLOTS: usize = 0;
+    const CONST: bool = true;
+    #[inline(always)]
+    unsafe fn get<T: Prim>(s: &Regs, at: At) -> T {
+        // SAFETY: the caller's promise.
+        T::from_slot(u64::from(unsafe { s.field::<u32>(at.imm) }))
+    }
+}
+
+/// Two copies by [first from slot, constant][second].
+pub(crate) static COPY_TWO: [[Handler; 2]; 2] = [
+    [copy_two::<S, S>, copy_two::<S, U32>],
+    [copy_two::<U32, S>, copy_two::<U32, U32>],
+];
+
 /// Two additions by [first: kind][second: kind]; see
 /// [`crate::ir::emit::FirstBump::kind`].
 pub(crate) static BUMP_TWO: [[Handler; 8]; 8] = {
@@ -257,6 +276,37 @@ handler! {
     fn bump_two<X: Bump, Y: Bump>(s) {
         X::run(&mut s, 8);
         Y::run(&mut s, 16);
+        s.ip = s.ip.add(24);
+        next(s)
+    }
+
+    /// Two copies to slots: the destination's and the source's slot from byte 8
+    /// on, then those of the other; constants at bytes 16 and 20.
+    fn copy_two<X: Src, Y: Src>(s) {
+        let x = X::get::<u64>(&s, At::plain(10, 16));
+        s.slot_at(8).write(x);
+        let y = Y::get::<u64>(&s, At::plain(14, 20));
+        s.slot_at(12).write(y);
+        s.ip = s.ip.add(const { if X::CONST || Y::CONST { 24 } else { 16 } });
+        next(s)
+    }
+
+    /// Adds the constant at byte 16 to the i32 global of the instance whose
+    /// place stands at byte 12, and puts the sum into the slot at byte 8 too.
+    pub(crate) fn global_add(s) {
+        let cell = s.cx.byte_add(s.field::<u32>(12) as usize).cast::<u64>();
+        let sum = u64::from((cell.read() as u32).wrapping_add(s.field::<u32>(16)));
+        cell.write(sum);
+        s.slot_at(8).write(sum);
+        s.ip = s.ip.add(24);
+        next(s)
+    }
+
+    /// Sets the i32 global of the instance whose place stands at byte 12 to the
+    /// sum of the slot at byte 16 and the constant at byte 20.
+    pub(crate) fn global_set_sum(s) {
+        let sum = Pre::<numeric::I32Add, S, K32>::get::<u32>(&s, At { slot: 0, imm: 0, word: SHORT });
+        s.cx.byte_add(s.field::<u32>(12) as usize).cast::<u64>().write(u64::from(sum));
         s.ip = s.ip.add(24);
         next(s)
     }

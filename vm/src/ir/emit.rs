@@ -177,6 +177,10 @@ pub(crate) enum What {
     },
     /// A load of memory 0 with guard pages.
     Load(&'static LoadInfo, Address),
+    /// A copy from a slot or of a constant.
+    Copy(Operand),
+    /// The value of the instance's own global at a place in its context.
+    Global(u32),
 }
 
 impl Address {
@@ -310,6 +314,17 @@ pub(crate) struct Lifted {
     last: Last,
 }
 
+/// An instruction of two copies from slot to slot.
+#[derive(Clone, Copy, Debug)]
+struct Copies {
+    /// Its first word.
+    at: usize,
+    /// The word after it.
+    end: usize,
+    /// To, from.
+    pairs: [(u16, u16); 2],
+}
+
 /// A place in the code, in words.
 pub(crate) type Position = usize;
 
@@ -326,6 +341,8 @@ pub(crate) struct Emitter {
     before: Option<Last>,
     /// The last addition to a slot, or the one before the last instruction.
     bump: Option<Bump>,
+    /// The last copies from slot to slot, if they are one instruction.
+    copies: Option<Copies>,
     /// Locals that are in registers too.
     pins: Pins,
     /// The instructions as text has them, if a listing is wanted.
@@ -382,6 +399,7 @@ impl Emitter {
         self.last = None;
         self.before = None;
         self.bump = None;
+        self.copies = None;
         self.pins = Pins::default();
         self.listing = None;
     }
@@ -421,6 +439,7 @@ impl Emitter {
         self.last = None;
         self.before = None;
         self.bump = None;
+        self.copies = None;
         self.position()
     }
 
@@ -514,6 +533,13 @@ impl Emitter {
     /// The last instruction, if its result is in `slot`, which may be a local.
     pub(crate) fn last_result(&self, slot: u16) -> Option<Last> {
         self.last.filter(|last| last.slot == slot)
+    }
+
+    /// The instruction right before the last one, if it passes its result to
+    /// that in the accumulator and nowhere else.
+    pub(crate) fn feeding_last(&self) -> Option<Last> {
+        let last = self.last?;
+        self.before.filter(|before| before.end == last.at && !before.local)
     }
 
     /// After the last instruction has been taken back: the one before it, if
@@ -672,6 +698,62 @@ impl Emitter {
         }
     }
 
+    /// Takes back the copies from slot to slot that end here, of one
+    /// instruction: to, from.
+    pub(crate) fn take_copies_back(&mut self) -> SmallVec<[(u16, u16); 2]> {
+        if let Some(copies) = self.copies.filter(|copies| copies.end == self.words.len()) {
+            self.truncate(copies.at);
+            return SmallVec::from(copies.pairs);
+        }
+        match self.last {
+            Some(last) if !last.acc && !self.is_pinned(last.slot) => match last.what {
+                What::Copy(Operand::Slot(from)) => {
+                    self.truncate(last.at);
+                    SmallVec::from_slice(&[(last.slot, from)])
+                }
+                _ => SmallVec::new(),
+            },
+            _ => SmallVec::new(),
+        }
+    }
+
+    /// Appends a copy to a slot that only control reads, with the last
+    /// instruction if that is one too.
+    pub(crate) fn push_copy(&mut self, instr: Instr, from: Operand, slot: u16, to: Destinations, ty: Ty) {
+        let small = |operand| match operand {
+            Operand::Slot(slot) => Some((0, slot, 0)),
+            Operand::Const(number) => Some((1, 0, u32::try_from(number).ok()?)),
+            Operand::Acc | Operand::Pinned(..) => None,
+        };
+        if let Some(last) = self.last.filter(|last| !last.acc && !self.is_pinned(last.slot))
+            && let What::Copy(first) = last.what
+            && let (Some(x), Some(y)) = (small(first), small(from))
+        {
+            let handler = fused::COPY_TWO[x.0][y.0];
+            let len = if x.0 + y.0 > 0 { 24 } else { 16 };
+            let mut both = Instr::new("copy", handler, len)
+                .inner("copy")
+                .u16(8, last.slot)
+                .u16(10, x.1)
+                .u16(12, slot)
+                .u16(14, y.1)
+                .showing([Operand::Slot(last.slot), first, Operand::Slot(slot), from]);
+            if len == 24 {
+                both = both.u32(16, x.2).u32(20, y.2);
+            }
+            self.truncate(last.at);
+            let at = self.push(&both);
+            self.copies = (x.0 + y.0 == 0).then_some(Copies {
+                at,
+                end: self.words.len(),
+                pairs: [(last.slot, x.1), (slot, y.1)],
+            });
+            return;
+        }
+        self.push_result(instr, slot, to, ty);
+        self.note(What::Copy(from));
+    }
+
     /// Gives the last instruction another destination slot.
     pub(crate) fn redirect_to_slot(&mut self, last: Last, slot: u16) {
         let word = &mut self.words[last.at + 1];
@@ -740,6 +822,7 @@ impl Emitter {
         self.forget_origins(at);
         self.last = None;
         self.bump = self.bump.filter(|bump| bump.end <= at);
+        self.copies = self.copies.filter(|copies| copies.end <= at);
     }
 
     /// Writes the offset from the instruction at `from` to `to` into its field

@@ -14,7 +14,8 @@ use super::operators::fits_32_bits;
 use super::{Stop, Translator, own_ty};
 use crate::exec::control as ctl;
 use crate::exec::numeric::{Binary, BinaryInfo, I32Eq, I32Ne};
-use crate::exec::{data, fused};
+use crate::exec::data::{self, LoadId};
+use crate::exec::fused::{self, AddressKind};
 use crate::ir::emit::{Instr, Last, Operand, Pins, Position, What};
 use crate::ir::stack::{Ty, Value};
 use crate::module::{FuncIdx, HEADER_SLOTS, TypeIdx};
@@ -51,6 +52,16 @@ enum Kind {
     Loop(Position),
     /// An `if` whose `else` has not come; where its condition goes.
     If(Fixup),
+}
+
+/// What a call's instruction holds besides whom it calls.
+struct Call {
+    /// Copies to arguments' slots that it makes: to, from.
+    copies: SmallVec<[(u16, u16); 4]>,
+    /// Bytes from the caller's frame to the callee's.
+    delta: u32,
+    /// Bytes from the callee's frame to its header.
+    header: u32,
 }
 
 /// Operands that are moved one by one where control branches.
@@ -189,6 +200,11 @@ impl Translator<'_> {
         if self.reachable {
             let (results, height) = (self.frames[index].results, self.frames[index].height);
             self.move_operands(results, height, true)?;
+            if results > 0 {
+                // The last instruction's result is read beyond the block's end,
+                // and operands keep their places on other ways.
+                self.emit.bind();
+            }
         }
         self.end_fuel();
         let frame = self.frames.pop().ok_or(Stop)?;
@@ -281,14 +297,9 @@ impl Translator<'_> {
                 Some(last) => self.emit.redirect_to_slot(last, slot),
                 None => {
                     let ty = self.stack.get(first + i).ty;
-                    self.copy_to(operand, ty, slot);
+                    self.copy_for_control(operand, ty, slot);
                 }
             }
-        }
-        if n > 0 {
-            // The last instruction's result is read beyond the block's end,
-            // and operands keep their places on other ways.
-            self.emit.bind();
         }
         Ok(())
     }
@@ -302,8 +313,24 @@ impl Translator<'_> {
         }
         let (arity, height) = (frame.arity(), frame.height);
         self.move_operands(arity, height, only)?;
-        let from = self.emit.push(&Instr::new("br", ctl::br, 16));
+        let from = self.branch();
         self.link(index, Fixup { from, field: 8 })
+    }
+
+    /// Appends an unconditional branch, which makes the copies before it.
+    fn branch(&mut self) -> Position {
+        let copies = self.emit.take_copies_back();
+        let n = copies.len();
+        let mut instr = Instr::new("br", ctl::BR[n], 16 + ctl::copy_bytes(n));
+        for (i, (to, from)) in copies.iter().enumerate() {
+            instr = instr.u16(16 + 4 * i, *to).u16(18 + 4 * i, *from);
+        }
+        if n > 0 {
+            instr = instr
+                .prefix("copy,")
+                .showing(copies.iter().flat_map(|(to, from)| [Operand::Slot(*to), Operand::Slot(*from)]));
+        }
+        self.emit.push(&instr)
     }
 
     /// Makes a field hold the offset of a frame's label.
@@ -537,7 +564,21 @@ impl Translator<'_> {
     /// `br_table`.
     pub(super) fn br_table(&mut self, targets: &BrTable<'_>) -> Result<(), Stop> {
         let (index, ty) = self.pop();
-        let index = self.constant_to_acc(index, ty);
+        let loaded = match index {
+            Operand::Slot(slot) => self.emit.last_into(slot).and_then(|last| match last.what {
+                What::Load(load, address) if address.kind == AddressKind::Base => match load.id {
+                    LoadId::I32Load => Some((last, 0, load.name, address)),
+                    LoadId::I32Load8U => Some((last, 1, load.name, address)),
+                    _ => None,
+                },
+                _ => None,
+            }),
+            _ => None,
+        };
+        let index = match loaded {
+            Some(_) => index,
+            None => self.constant_to_acc(index, ty),
+        };
         let default = self.target(targets.default())?;
         self.settle_many(self.frames[default].arity());
         let depths = targets.targets().collect::<Result<Vec<u32>, _>>()?;
@@ -550,17 +591,34 @@ impl Translator<'_> {
             }
         }
         let count = targets.len() + 1;
-        let instr = Instr::new("br_table", ctl::BR_TABLE[index.kind()], 16)
-            .operands(8, 0, false, &[index])
-            .u32(12, count);
-        let from = self.emit.push(&instr);
+        // Copies may have come between.
+        let loaded = loaded.filter(|(last, ..)| self.emit.last_into(last.slot).is_some());
+        let from = match loaded {
+            Some((last, load, name, address)) => {
+                let handler = ctl::BR_TABLE_LOADED[load][self.emit.first_kind(address.first)];
+                let instr = Instr::new("br_table", handler, 24)
+                    .inner(name)
+                    .address(16, &address)
+                    .u32(12, count)
+                    .showing(address.shown());
+                let mut from = 0;
+                self.emit.replace(last, |emit| from = emit.push(&instr));
+                from
+            }
+            None => self.emit.push(
+                &Instr::new("br_table", ctl::BR_TABLE[index.kind()], 16)
+                    .operands(8, 0, false, &[index])
+                    .u32(12, count),
+            ),
+        };
+        let offsets = if loaded.is_some() { 24 } else { 16 };
         self.emit
             .push_words(std::iter::repeat_n(0, (count as usize).div_ceil(2)));
         // Branches that bring operands along do so in code of their own.
         let mut detours: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         for (i, depth) in depths().enumerate() {
             let target = self.target(depth)?;
-            let field = 16 + 4 * i;
+            let field = offsets + 4 * i;
             if self.in_place(target) {
                 self.link(target, Fixup { from, field })?;
             } else {
@@ -629,12 +687,21 @@ impl Translator<'_> {
     }
 
     /// Brings the arguments of a call into their temporaries, where the
-    /// callee's frame begins. Gives the call's last word: the frame's distance
-    /// and its header's, in bytes.
-    fn arguments(&mut self, ty: &FuncType) -> Result<(u32, u32), Stop> {
+    /// callee's frame begins; a few copies from slot to slot are left to the
+    /// call itself.
+    fn arguments(&mut self, ty: &FuncType, most: usize) -> Result<Call, Stop> {
         let first = self.stack.len() - ty.params().len();
+        let mut copies = SmallVec::<[(u16, u16); 4]>::new();
         for at in (first..self.stack.len()).rev() {
-            self.spill(at);
+            let (operand, slot) = (self.operand_at(at), self.temp_slot(at));
+            match operand {
+                Operand::Slot(from) if from == slot => {}
+                Operand::Slot(from) if copies.len() < most => copies.push((slot, from)),
+                other => {
+                    let ty = self.stack.get(at).ty;
+                    self.copy_for_control(other, ty, slot);
+                }
+            }
         }
         self.stack.truncate(first);
         let slots = ty.slots() as usize;
@@ -643,24 +710,48 @@ impl Translator<'_> {
         for ty in ty.results() {
             self.stack.push(own_ty(&ty), Value::Temp);
         }
-        Ok((u32::try_from(base * 8)?, u32::try_from(slots * 8)?))
+        Ok(Call {
+            copies,
+            delta: u32::try_from(base * 8)?,
+            header: u32::try_from(slots * 8)?,
+        })
     }
 
     /// `call`.
     pub(super) fn call(&mut self, func: FuncIdx) -> Result<(), Stop> {
         let ty = self.module.func_type(func).clone();
-        let (delta, header) = self.arguments(&ty)?;
+        let call = self.arguments(&ty, ctl::CALL.len() - 1)?;
+        let n = call.copies.len();
+        let words = ctl::copy_bytes(n);
+        let instr = |name, handler| {
+            let mut instr = Instr::new(name, handler, 24 + words)
+                .u32(16 + words, call.delta)
+                .u32(20 + words, call.header)
+                .showing(call.copies.iter().flat_map(|(to, from)| [Operand::Slot(*to), Operand::Slot(*from)]));
+            for (i, (to, from)) in call.copies.iter().enumerate() {
+                instr = instr.u16(8 + 4 * i, *to).u16(10 + 4 * i, *from);
+            }
+            if n > 0 { instr.prefix("copy,") } else { instr }
+        };
         if func.index() < self.module.num_imported_funcs {
             let record = u32::try_from(self.code.cx_layout().import(func.index()))?;
-            let call = Instr::new("call_import", ctl::call_import, 24).u32(8, record);
-            self.emit.push(&call.u32(16, delta).u32(20, header));
             self.emit
-                .push(&Instr::new("landing", ctl::landing, 16).u32(8, delta).u32(12, header));
+                .push(&instr("call_import", ctl::CALL_IMPORT[n]).u32(8 + words, record));
+            self.landing(&call);
         } else {
-            let call = Instr::new("call", ctl::call, 24).u64(8, self.cell_address(func)?);
-            self.emit.push(&call.u32(16, delta).u32(20, header));
+            self.emit
+                .push(&instr("call", ctl::CALL[n]).u64(8 + words, self.cell_address(func)?));
         }
         Ok(())
+    }
+
+    /// Appends the landing of a call that may leave the instance.
+    fn landing(&mut self, call: &Call) {
+        self.emit.push(
+            &Instr::new("landing", ctl::landing, 16)
+                .u32(8, call.delta)
+                .u32(12, call.header),
+        );
     }
 
     /// `call_indirect`.
@@ -671,15 +762,14 @@ impl Translator<'_> {
         let id = self.module.type_ids.get(type_idx.index()).ok_or(Stop)?.as_u32();
         // The index's slot lies above the arguments, which keep off it, and
         // copies to slots leave the accumulator alone.
-        let (delta, header) = self.arguments(&ty)?;
+        let arguments = self.arguments(&ty, 0)?;
         let table = u32::try_from(self.code.cx_layout().table(table as usize))?;
         let call = Instr::new("call_indirect", ctl::CALL_INDIRECT[index.kind()], 32)
             .operands(8, 0, false, &[index])
             .u32(12, table)
             .u32(16, id);
-        self.emit.push(&call.u32(24, delta).u32(28, header));
-        self.emit
-            .push(&Instr::new("landing", ctl::landing, 16).u32(8, delta).u32(12, header));
+        self.emit.push(&call.u32(24, arguments.delta).u32(28, arguments.header));
+        self.landing(&arguments);
         Ok(())
     }
 }

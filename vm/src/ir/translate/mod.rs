@@ -20,10 +20,11 @@ use wasmparser::{BinaryReader, BlockType, FunctionBody, Operator, ValType as Was
 use self::control::Frame;
 use self::pins::Loops;
 use super::code::{CodeSet, FuncCode};
-use super::emit::{Emitter, Instr, Operand};
+use super::emit::{Emitter, Instr, Operand, What};
 use super::stack::{OperandStack, Ty, Value};
 use super::table::for_each_plain_op;
 use crate::error::{Error, LimitError};
+use crate::exec::operand::Destinations;
 use crate::exec::{control as ctl, data, numeric};
 use crate::module::{FuncIdx, GlobalIdx, HEADER_SLOTS, MAX_FRAME_SLOTS, ModuleData, TypeIdx};
 
@@ -478,9 +479,27 @@ impl<'a> Translator<'a> {
 
     /// Appends the instruction that copies an operand to a slot.
     fn copy_to(&mut self, operand: Operand, ty: Ty, slot: u16) {
-        let handlers = data::COPY[ty.class()][operand.kind()];
+        let (instr, to) = Self::copy(operand, ty);
+        self.emit.push_result(instr, slot, to, ty);
+        if operand != Operand::Acc {
+            self.emit.note(What::Copy(operand));
+        }
+    }
+
+    /// [`Translator::copy_to`] where nothing but control follows: copies may
+    /// share an instruction.
+    fn copy_for_control(&mut self, operand: Operand, ty: Ty, slot: u16) {
+        let (instr, to) = Self::copy(operand, ty);
+        self.emit.push_copy(instr, operand, slot, to, ty);
+    }
+
+    /// The instruction that copies an operand.
+    fn copy(operand: Operand, ty: Ty) -> (Instr, Destinations) {
+        let to = data::COPY[ty.class()][operand.kind()];
         let len = if matches!(operand, Operand::Const(_)) { 24 } else { 16 };
-        let instr = Instr::new("copy", handlers.slot, len).operands(10, 16, true, &[operand]);
-        self.emit.push_result(instr, slot, handlers, ty);
+        (
+            Instr::new("copy", to.slot, len).operands(10, 16, true, &[operand]),
+            to,
+        )
     }
 }

@@ -546,14 +546,20 @@ impl Translator<'_> {
         let (kind, offset) = self.global_place(global)?;
         let to = data::GLOBAL_GET[ty.class()][kind];
         self.push_result(Instr::new("global.get", to.slot, 16).u32(12, offset), to, ty);
+        if kind == 0 {
+            self.emit.note(What::Global(offset));
+        }
         Ok(())
     }
 
     /// `global.set`.
     pub(super) fn global_set(&mut self, global: GlobalIdx) -> Result<(), Stop> {
         let (operand, ty) = self.pop();
-        let operand = self.fold(operand);
         let (kind, offset) = self.global_place(global)?;
+        if kind == 0 && self.global_sum(operand, offset) {
+            return Ok(());
+        }
+        let operand = self.fold(operand);
         let handler = data::GLOBAL_SET[ty.class()][kind][operand.kind()];
         let len = if matches!(operand, Operand::Const(_)) { 24 } else { 16 };
         self.emit.push(
@@ -562,6 +568,50 @@ impl Translator<'_> {
                 .u32(12, offset),
         );
         Ok(())
+    }
+
+    /// If the value for the instance's own global at `place` is the sum of a
+    /// slot and a constant, or of the global itself and a constant (as the
+    /// stack pointer's is where functions begin), makes that one instruction.
+    fn global_sum(&mut self, operand: Operand, place: u32) -> bool {
+        let Operand::Slot(slot) = operand else { return false };
+        let Some(last) = self.emit.last_result(slot) else { return false };
+        let What::Binary(info, left, Operand::Const(number)) = last.what else { return false };
+        if info.id != I32Add::info().id || self.emit.is_pinned(slot) {
+            return false;
+        }
+        match left {
+            Operand::Acc => {
+                let Some(before) = self.emit.feeding_last() else { return false };
+                if !matches!(before.what, What::Global(from) if from == place) {
+                    return false;
+                }
+                self.emit.take_back(last);
+                self.emit.take_back(before);
+                let instr = Instr::new("global.set", fused::global_add, 24)
+                    .inner(info.name)
+                    .u16(8, slot)
+                    .u32(12, place)
+                    .u32(16, number as u32)
+                    .showing([Operand::Slot(slot), Operand::Const(number)]);
+                self.emit.push(&instr);
+                true
+            }
+            Operand::Slot(from) => {
+                if self.emit.last_into(slot).is_none() {
+                    return false;
+                }
+                self.emit.take_back(last);
+                let instr = Instr::new("global.set", fused::global_set_sum, 24)
+                    .inner(info.name)
+                    .u32(12, place)
+                    .made(16, Operand::Slot(from), Operand::Const(number))
+                    .showing([Operand::Slot(from), Operand::Const(number)]);
+                self.emit.push(&instr);
+                true
+            }
+            Operand::Const(_) | Operand::Pinned(..) => false,
+        }
     }
 
     /// The kind of a global's place and its offset in contexts.
