@@ -350,7 +350,7 @@ pub(crate) struct Emitter {
 }
 
 /// An instruction of a listing.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Line {
     at: Position,
     destination: Option<Operand>,
@@ -823,6 +823,41 @@ impl Emitter {
         self.last = None;
         self.bump = self.bump.filter(|bump| bump.end <= at);
         self.copies = self.copies.filter(|copies| copies.end <= at);
+    }
+
+    /// Appends the code from one position to another again, offsets included,
+    /// which are the caller's to correct.
+    pub(crate) fn repeat(&mut self, from: Position, to: Position) -> Position {
+        let at = self.position();
+        let shift = (at - from) * 8;
+        let first = self
+            .origins
+            .partition_point(|(offset, _)| *offset as usize <= from * 8)
+            .saturating_sub(1);
+        let beyond = self.origins.partition_point(|(offset, _)| (*offset as usize) < to * 8);
+        for i in first..beyond {
+            let (offset, origin) = self.origins[i];
+            self.note_origin((offset as usize).max(from * 8).saturating_add(shift) / 8, origin);
+        }
+        self.words.extend_from_within(from..to);
+        if let Some(listing) = &mut self.listing {
+            let lines = listing.partition_point(|line| line.at < from)..listing.partition_point(|line| line.at < to);
+            for i in lines {
+                let line = listing[i];
+                listing.push(Line {
+                    at: line.at + (at - from),
+                    ..line
+                });
+            }
+        }
+        self.bind();
+        at
+    }
+
+    /// The offset in a field of the instruction at a position, 0 if it has not
+    /// been written.
+    pub(crate) fn offset(&self, at: Position, field: usize) -> i32 {
+        (self.words[at + field / 8] >> (field % 8 * 8)) as i32
     }
 
     /// Writes the offset from the instruction at `from` to `to` into its field

@@ -54,6 +54,27 @@ enum Kind {
     If(Fixup),
 }
 
+/// The beginning of a loop that is straight code and a `br_table`.
+#[derive(Debug)]
+pub(super) struct Header {
+    start: Position,
+    /// The `br_table`.
+    table: Position,
+    /// The word after its offsets.
+    end: Position,
+    /// Byte of the first offset.
+    field: usize,
+    /// Indices of the frames that its offsets lead to.
+    targets: Vec<usize>,
+}
+
+/// Words of a loop's header that are worth repeating.
+const HEADER_WORDS: usize = 160;
+
+/// Words of repeated headers that a function may have: a branch of two bytes
+/// must not become any amount of code.
+const REPEATED_WORDS: usize = 8192;
+
 /// What a call's instruction holds besides whom it calls.
 struct Call {
     /// Copies to arguments' slots that it makes: to, from.
@@ -123,6 +144,7 @@ impl Translator<'_> {
             this.end_fuel();
             this.pin_for_loop()?;
             let start = this.emit.bind();
+            this.straight_from = Some(start);
             this.begin_fuel();
             Ok(Kind::Loop(start))
         })
@@ -208,8 +230,10 @@ impl Translator<'_> {
         }
         self.end_fuel();
         let frame = self.frames.pop().ok_or(Stop)?;
-        if matches!(frame.kind, Kind::Loop(_)) {
+        self.straight_from = None;
+        if let Kind::Loop(start) = frame.kind {
             self.emit.pin(Pins::default());
+            self.header.take_if(|header| header.start == start);
         }
         let mut reachable = self.reachable;
         let jumped_to = !frame.fixups.is_empty() || matches!(frame.kind, Kind::If(_));
@@ -311,10 +335,44 @@ impl Translator<'_> {
         if matches!(frame.kind, Kind::Function) {
             return self.return_();
         }
-        let (arity, height) = (frame.arity(), frame.height);
+        let (kind, arity, height) = (frame.kind, frame.arity(), frame.height);
         self.move_operands(arity, height, only)?;
+        if let Kind::Loop(start) = kind
+            && self.repeat_header(start)?
+        {
+            return Ok(());
+        }
         let from = self.branch();
         self.link(index, Fixup { from, field: 8 })
+    }
+
+    /// If the loop at `start` begins with straight code up to a `br_table`, as
+    /// interpreters' loops do, appends that again in place of a branch to it:
+    /// it takes no longer, and each place that goes back to the loop has a
+    /// jump of its own to predict. Gives whether it did.
+    fn repeat_header(&mut self, start: Position) -> Result<bool, Stop> {
+        let Some(header) = self.header.take_if(|header| header.start == start) else {
+            return Ok(false);
+        };
+        let words = header.end - header.start;
+        let fits = self.repeated + words <= REPEATED_WORDS;
+        if fits {
+            self.repeated += words;
+            let at = self.emit.repeat(header.start, header.end) + (header.table - header.start);
+            for (i, target) in header.targets.iter().enumerate() {
+                let field = header.field + 4 * i;
+                match self.emit.offset(header.table, field) {
+                    // Its block is open still.
+                    0 => self.link(*target, Fixup { from: at, field })?,
+                    offset => {
+                        let to = header.table as i64 + i64::from(offset) / 8;
+                        self.emit.set_offset(at, field, usize::try_from(to)?)?;
+                    }
+                }
+            }
+        }
+        self.header = Some(header);
+        Ok(fits)
     }
 
     /// Appends an unconditional branch, which makes the copies before it.
@@ -346,6 +404,7 @@ impl Translator<'_> {
     /// Appends a branch that is taken if the condition is (not) zero, and
     /// gives the field of its offset.
     fn conditional_branch(&mut self, condition: Operand, if_true: bool) -> Fixup {
+        self.straight_from = None;
         let mut condition = condition;
         let mut if_true = if_true;
         if let Operand::Slot(slot) = condition
@@ -612,8 +671,22 @@ impl Translator<'_> {
             ),
         };
         let offsets = if loaded.is_some() { 24 } else { 16 };
+        let straight_from = self.straight_from.take();
         self.emit
             .push_words(std::iter::repeat_n(0, (count as usize).div_ceil(2)));
+        let end = self.emit.position();
+        if let Some(start) = straight_from
+            && end - start <= HEADER_WORDS
+            && !self.code.options().fuel
+        {
+            self.header = Some(Header {
+                start,
+                table: from,
+                end,
+                field: offsets,
+                targets: depths().map(|depth| self.target(depth)).collect::<Result<_, _>>()?,
+            });
+        }
         // Branches that bring operands along do so in code of their own.
         let mut detours: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         for (i, depth) in depths().enumerate() {

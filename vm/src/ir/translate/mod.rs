@@ -101,6 +101,12 @@ struct Translator<'a> {
     /// The loops that pin locals, once the first loop has been seen.
     loops: &'a mut Loops,
     loops_found: bool,
+    /// Where the innermost loop starts, as long as its code is straight.
+    straight_from: Option<usize>,
+    /// The beginning of an open loop that is worth repeating.
+    header: Option<control::Header>,
+    /// Words of repeated headers so far.
+    repeated: usize,
     /// Number of parameters.
     params: usize,
     /// Types of the results.
@@ -280,6 +286,9 @@ impl<'a> Translator<'a> {
             locals,
             loops,
             loops_found: false,
+            straight_from: None,
+            header: None,
+            repeated: 0,
             params,
             results,
             slots,
@@ -362,6 +371,7 @@ impl<'a> Translator<'a> {
 
     /// Says that what follows cannot be reached.
     fn stop(&mut self) {
+        self.straight_from = None;
         self.end_fuel();
         self.reachable = false;
         let height = self.frames.last().map_or(0, |frame| frame.height);
