@@ -14,6 +14,7 @@ pub(crate) mod exit;
 pub(crate) mod host;
 pub(crate) mod memory;
 pub(crate) mod operand;
+pub(crate) mod profile;
 pub(crate) mod slow;
 pub(crate) mod stubs;
 pub(crate) mod table;

@@ -152,6 +152,22 @@ impl CodeSet {
         Some((*func, code.origin(offset)?))
     }
 
+    /// The functions translated so far: the address and the bytes of their code.
+    pub(crate) fn translated(&self) -> Vec<(usize, usize, FuncIdx)> {
+        let translated = self.lock();
+        let functions = translated.by_address.iter();
+        functions
+            .map(|(start, (func, code))| (*start, code.words.len() * size_of::<u64>(), *func))
+            .collect()
+    }
+
+    /// The word of translated code at an address.
+    pub(crate) fn word(&self, address: usize) -> Option<u64> {
+        let translated = self.lock();
+        let (start, (_, code)) = translated.by_address.range(..=address).next_back()?;
+        code.words.get((address - start) / size_of::<u64>()).copied()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Translated> {
         self.translated.lock().unwrap_or_else(PoisonError::into_inner)
     }

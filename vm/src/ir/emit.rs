@@ -106,6 +106,22 @@ impl Instr {
         self
     }
 
+    /// Its name with the kinds of its operands: slots, the accumulator and
+    /// constants.
+    fn kind(&self) -> String {
+        let mut text = format!(
+            "{}{}{}",
+            self.prefix,
+            if self.prefix.is_empty() { "" } else { " " },
+            self.name
+        );
+        for (i, operand) in self.shown.iter().flatten().enumerate() {
+            text += if i == 0 { " " } else { ", " };
+            text += ["s", "acc", "k"][operand.kind()];
+        }
+        text
+    }
+
     /// Sets a two-byte field.
     pub(crate) fn u16(mut self, at: usize, value: u16) -> Self {
         self.words[at / 8] |= u64::from(value) << (at % 8 * 8);
@@ -412,6 +428,12 @@ impl Emitter {
     /// The instructions as text, one a line.
     pub(crate) fn listing(&self) -> String {
         self.listing.iter().flatten().map(|line| format!("{line}\n")).collect()
+    }
+
+    /// The instructions: byte offsets, and names with the kinds of operands.
+    pub(crate) fn ops(&self) -> Vec<(usize, String)> {
+        let lines = self.listing.iter().flatten();
+        lines.map(|line| (line.at * 8, line.instr.kind())).collect()
     }
 
     /// The line of the instruction at a position, the last one.

@@ -272,8 +272,13 @@ impl ModuleData {
         if let Some(export) = exported {
             return Some(&export.name);
         }
+        Some(&self.func_import(func)?.name)
+    }
+
+    /// The import of a function.
+    pub(crate) fn func_import(&self, func: FuncIdx) -> Option<&Import> {
         let imported = |import: &&Import| matches!(import.ty, ImportKind::Func(_));
-        Some(&self.imports.iter().filter(imported).nth(func.index())?.name)
+        self.imports.iter().filter(imported).nth(func.index())
     }
 
     /// Where the body of a function begins, in bytes from the module's start;

@@ -8,6 +8,7 @@ pub(crate) mod instance;
 pub(crate) mod limits;
 pub(crate) mod linker;
 pub(crate) mod module;
+pub(crate) mod profile;
 pub(crate) mod store;
 pub(crate) mod typed;
 pub(crate) mod val;

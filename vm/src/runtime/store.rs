@@ -179,6 +179,14 @@ impl StoreInner {
         func_ref
     }
 
+    /// Whether a host function of the store is at an address.
+    pub(crate) fn has_host_func(&self, address: u64) -> bool {
+        let at = |func: &HostFunc| std::ptr::from_ref(func).addr() as u64;
+        self.host_funcs
+            .iter()
+            .any(|func| (at(func)..at(func) + size_of::<HostFunc>() as u64).contains(&address))
+    }
+
     /// Makes a global that belongs to no instance.
     pub(crate) fn add_global(&mut self, slot: u64) -> GlobalRef {
         let global = HostGlobal::new(slot);

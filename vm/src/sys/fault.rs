@@ -24,7 +24,7 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering, compiler_f
 use std::sync::{Once, OnceLock};
 
 use super::pages::{self, Access};
-use super::{FAULT_INTERRUPT, FAULT_MEMORY, FAULT_STACK, Fault, ValueStack};
+use super::{FAULT_INTERRUPT, FAULT_MEMORY, FAULT_STACK, Fault, StackControl, ValueStack};
 
 #[path = "registry.rs"]
 mod registry;
@@ -99,6 +99,34 @@ thread_local! {
     /// The innermost activation. Without initialiser and destructor to run, it
     /// is an ordinary variable for the signal handler.
     static CURRENT: Cell<*const Activation> = const { Cell::new(null()) };
+}
+
+/// What the calling thread does on a value stack.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Running {
+    /// The shim's stack pointer if handlers run, 0 if they are about to; `None`
+    /// for the host's code.
+    pub(super) handlers: Option<usize>,
+}
+
+/// What the calling thread does on the value stack at `base` whose control
+/// block is `control`; `None` if it has not been entered. Async-signal-safe.
+pub(super) fn running_on(base: usize, control: *const StackControl) -> Option<Running> {
+    let innermost = CURRENT.get();
+    let mut next = innermost;
+    // SAFETY: `enter` keeps the thread's activations live.
+    while let Some(act) = unsafe { next.as_ref() } {
+        if act.stack == base {
+            // A stack that has taken the place of a dropped one is another.
+            registry::find(base).filter(|range| std::ptr::eq(range.control, control))?;
+            let in_guest = std::ptr::eq(act, innermost) && act.in_guest.load(Ordering::Relaxed);
+            return Some(Running {
+                handlers: in_guest.then(|| act.saved_sp.load(Ordering::Relaxed)),
+            });
+        }
+        next = act.prev.load(Ordering::Relaxed);
+    }
+    None
 }
 
 /// Runs the handler `first` with the registers given and all others zero, and
@@ -430,6 +458,9 @@ fn install_for(signal: c_int) {
     let mut mask = MaybeUninit::<libc::sigset_t>::uninit();
     // SAFETY: room for a set.
     unsafe { libc::sigemptyset(mask.as_mut_ptr()) };
+    // Invariant 2 of `sampling`.
+    // SAFETY: made just now; a valid signal.
+    unsafe { libc::sigaddset(mask.as_mut_ptr(), libc::SIGPROF) };
     let ours = libc::sigaction {
         sa_sigaction: on_fault as *const () as usize,
         // SAFETY: made just now.

@@ -9,6 +9,9 @@
 //! | `fault` | [`Activation`], [`enter`], the entry shim and the signal handler |
 //! | `fault::registry` | which addresses belong to guests |
 //! | `portable` | the same names where faults do not become traps |
+//! | `sampling` | [`Sampler`]: where a guest's time goes |
+//! | `recording` | [`Recording`]: what that leaves behind |
+//! | `no_sampling` | the same name where nothing is sampled |
 //! | `host_stack` | [`remaining_host_stack`] |
 //!
 //! Faults become traps on x86-64 Linux ([`FAULT_TRAPS`]). Everywhere else, and
@@ -35,6 +38,7 @@
 
 mod host_stack;
 mod pages;
+mod recording;
 mod reserve;
 mod stack;
 
@@ -54,13 +58,31 @@ mod fault;
 #[path = "portable.rs"]
 mod fault;
 
+#[cfg(all(
+    target_os = "linux",
+    target_arch = "x86_64",
+    target_pointer_width = "64",
+    not(orcavm_portable)
+))]
+mod sampling;
+#[cfg(not(all(
+    target_os = "linux",
+    target_arch = "x86_64",
+    target_pointer_width = "64",
+    not(orcavm_portable)
+)))]
+#[path = "no_sampling.rs"]
+mod sampling;
+
 #[cfg(test)]
 mod tests;
 
 pub(crate) use fault::{Activation, FAULT_TRAPS, enter};
 pub(crate) use host_stack::remaining_host_stack;
 pub(crate) use pages::page_size;
+pub(crate) use recording::{Kind, Recording, Sample};
 pub(crate) use reserve::Reservation;
+pub(crate) use sampling::Sampler;
 pub(crate) use stack::{StackControl, ValueStack};
 
 /// Code with which [`enter`] ends when the guest touched its memory's
@@ -89,4 +111,19 @@ pub(crate) struct Fault {
     pub(crate) fp: usize,
     /// The running instance's context (`rcx`).
     pub(crate) cx: usize,
+}
+
+/// What a [`Sampler`] looks at.
+#[derive(Debug)]
+pub(crate) struct Target {
+    /// Address of the value stack.
+    pub(crate) base: usize,
+    /// Slots of its usable part.
+    pub(crate) slots: usize,
+    /// The control block by which it is known again.
+    pub(crate) control: std::sync::Arc<StackControl>,
+    /// Where the end of the frame of a running host function is noted.
+    pub(crate) next_frame: *const *mut u64,
+    /// Where `ip` and `fp` are noted at the start of each handler, if they are.
+    pub(crate) registers: Option<[*const usize; 2]>,
 }

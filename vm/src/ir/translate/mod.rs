@@ -74,6 +74,20 @@ pub(crate) fn listing(code: &CodeSet, func: FuncIdx) -> Result<String, Error> {
     Ok(scratch.emitter.listing())
 }
 
+/// The instructions of function `func`: their byte offsets in its code, and
+/// their names with the kinds of their operands, as `i32.add s, k`.
+///
+/// # Errors
+/// As [`translate`].
+pub(crate) fn ops(code: &CodeSet, func: FuncIdx) -> Result<Vec<(usize, String)>, Error> {
+    let mut scratch = Scratch {
+        listing: true,
+        ..Scratch::default()
+    };
+    translate(code, func, &mut scratch)?;
+    Ok(scratch.emitter.ops())
+}
+
 /// Why a translation stops: a limit, or a body that was not validated.
 #[derive(Debug)]
 struct Stop;

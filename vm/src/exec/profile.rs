@@ -1,0 +1,489 @@
+//! Samples of a run to frames: what the signal handler noted is looked up in
+//! the code that the store has.
+//!
+//! At a sample the machine's registers are those of an instruction in the
+//! middle, and may already be the next one's, or be kept elsewhere. So as in
+//! [`super::backtrace`] nothing is taken for granted. A pair of `ip` and `fp`
+//! is believed if the slot where the function at `ip` has its header holds a
+//! return address, after a call of a function whose header stands just there.
+//! What else there is tells less, and is tried after that.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::Arc;
+
+use wasmparser::{BinaryReader, Operator, OperatorsReader};
+
+use super::context::Rt;
+use super::stubs;
+use crate::ir::code::CodeSet;
+use crate::ir::translate::ops;
+use crate::module::{FuncIdx, HEADER_SLOTS, ModuleData};
+use crate::runtime::store::StoreInner;
+use crate::sys::{self, Kind, Recording, Sample, Sampler};
+
+/// Frames of a stack at most, those of host functions included.
+const MAX_FRAMES: usize = 128;
+/// Slots above a frame's start in which its header is looked for.
+const HEADER_WITHIN: usize = 64;
+/// Bytes of the longest handler. One that is farther from the program counter
+/// does not contain it.
+const LONGEST_HANDLER: usize = 4096;
+
+/// Starts sampling what the calling thread does in a store.
+///
+/// # Errors
+/// See [`Sampler::start`].
+pub(crate) fn start(inner: &StoreInner) -> io::Result<Sampler> {
+    let stack = inner.machine.stack();
+    let rt: *const Rt = inner.machine.rt().as_ptr();
+    // Unoptimised handlers keep the machine's registers anywhere, but the loop
+    // that calls them has noted them for each.
+    let registers = if cfg!(orcavm_tail_calls) {
+        None
+    } else {
+        // SAFETY: the block is live; only addresses in it are taken.
+        let scratch = unsafe { &raw const (*rt).scratch };
+        // SAFETY: as above.
+        Some(unsafe { [(&raw const (*scratch).ip).cast(), (&raw const (*scratch).fp).cast()] })
+    };
+    let target = sys::Target {
+        base: stack.base() as usize,
+        slots: stack.usable_bytes() / size_of::<u64>(),
+        control: Arc::clone(inner.machine.control()),
+        // SAFETY: as above.
+        next_frame: unsafe { &raw const (*rt).next_frame },
+        registers,
+    };
+    // SAFETY: the block lives as long as the machine, and an activation on its
+    // stack is entered with the store borrowed by the thread that enters.
+    unsafe { Sampler::start(target) }
+}
+
+/// A function in which time was spent.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Place {
+    /// A function of the module that is this number of [`Places::modules`].
+    Wasm { module: usize, func: FuncIdx },
+    /// A host function: the import by which it is called, if it is known.
+    Host { import: Option<(usize, FuncIdx)> },
+    /// The translation of functions that are called for the first time.
+    Translation,
+    /// It is not known.
+    Unknown,
+}
+
+/// Where the samples of a recording were taken.
+#[derive(Debug, Default)]
+pub(crate) struct Places {
+    /// Modules that have code.
+    pub(crate) modules: Vec<Arc<ModuleData>>,
+    /// Distinct stacks, the outermost frame first, and how often each was found.
+    pub(crate) stacks: HashMap<Stack, u64>,
+    /// Instructions by name, and how often one was running.
+    pub(crate) ops: HashMap<String, u64>,
+}
+
+/// A stack, the outermost frame first.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Stack {
+    /// Its frames.
+    pub(crate) frames: Vec<Place>,
+    /// Whether frames further out are missing.
+    pub(crate) is_cut: bool,
+}
+
+/// Finds out where the samples were taken.
+pub(crate) fn locate(inner: &StoreInner, recording: &Recording) -> Places {
+    let mut map = Map::new(inner);
+    let found: Vec<Found> = recording.samples().map(|sample| map.locate(&sample)).collect();
+    let mut ops = Ops::new(&map, found.iter().filter_map(|found| Some(found.at?.0)));
+    let mut places = Places::default();
+    for Found { stack, at, pc } in found {
+        *places.stacks.entry(stack).or_default() += 1;
+        if let Some((span, offset)) = at {
+            *places.ops.entry(ops.name(span, offset, pc).to_owned()).or_default() += 1;
+        }
+    }
+    places.modules = map.modules;
+    places
+}
+
+/// The code of one function.
+struct Span {
+    start: usize,
+    len: usize,
+    code: Arc<CodeSet>,
+    module: usize,
+    func: FuncIdx,
+    /// Slots before its frame's header.
+    slots: usize,
+}
+
+/// A call that a return address follows.
+#[derive(Clone, Debug)]
+struct Call {
+    span: usize,
+    /// Where the call begins.
+    origin: u32,
+    /// Slots from the caller's frame to the callee's.
+    delta: usize,
+    /// Slots from the callee's frame to its header.
+    header: usize,
+    /// The imported function that it calls.
+    import: Option<FuncIdx>,
+}
+
+/// Where a sample was taken.
+struct Found {
+    stack: Stack,
+    /// The running instruction: a function's code and a byte offset there.
+    at: Option<(usize, usize)>,
+    /// The processor's program counter, if it was in a handler.
+    pc: Option<usize>,
+}
+
+/// Frames in the making, the innermost first.
+#[derive(Default)]
+struct Walk {
+    frames: Vec<Place>,
+    is_cut: bool,
+}
+
+/// All code of a store, by address.
+struct Map<'s> {
+    inner: &'s StoreInner,
+    spans: Vec<Span>,
+    modules: Vec<Arc<ModuleData>>,
+    calls: HashMap<u64, Option<Call>>,
+}
+
+impl<'s> Map<'s> {
+    fn new(inner: &'s StoreInner) -> Self {
+        let mut spans = Vec::new();
+        let mut modules: Vec<Arc<ModuleData>> = Vec::new();
+        let mut seen: Vec<*const CodeSet> = Vec::new();
+        for instance in &inner.instances {
+            let code = instance.cx.code();
+            if seen.contains(&Arc::as_ptr(code)) {
+                continue;
+            }
+            seen.push(Arc::as_ptr(code));
+            let known = modules.iter().position(|module| Arc::ptr_eq(module, code.module()));
+            let module = known.unwrap_or_else(|| {
+                modules.push(Arc::clone(code.module()));
+                modules.len() - 1
+            });
+            spans.extend(code.translated().into_iter().map(|(start, len, func)| Span {
+                start,
+                len,
+                code: Arc::clone(code),
+                module,
+                func,
+                slots: code.module().func_type(func).slots() as usize,
+            }));
+        }
+        spans.sort_by_key(|span| span.start);
+        Self {
+            inner,
+            spans,
+            modules,
+            calls: HashMap::new(),
+        }
+    }
+
+    /// The function whose code an address is in, and the byte there.
+    fn find(&self, address: u64) -> Option<(usize, usize)> {
+        let address = usize::try_from(address).ok()?;
+        let after = self.spans.partition_point(|span| span.start <= address);
+        let span = after.checked_sub(1)?;
+        let offset = address - self.spans.get(span)?.start;
+        (offset < self.spans[span].len).then_some((span, offset))
+    }
+
+    fn wasm(&self, span: usize) -> Place {
+        let Span { module, func, .. } = self.spans[span];
+        Place::Wasm { module, func }
+    }
+
+    /// The call before the return address `ret`, if it is one.
+    fn call(&mut self, ret: u64) -> Option<Call> {
+        if let Some(known) = self.calls.get(&ret) {
+            return known.clone();
+        }
+        let call = self.call_anew(ret);
+        self.calls.insert(ret, call.clone());
+        call
+    }
+
+    fn call_anew(&self, ret: u64) -> Option<Call> {
+        let (span, offset) = self.find(ret.checked_sub(8)?)?;
+        let Span { code, start, .. } = &self.spans[span];
+        let word = code.word(start + offset)?;
+        let (delta, header) = (word as u32 as usize, (word >> 32) as usize);
+        if !offset.is_multiple_of(8) || !delta.is_multiple_of(8) || !header.is_multiple_of(8) {
+            return None;
+        }
+        let (_, origin) = code.find(start + offset)?;
+        let import = match operator_at(code.module(), origin)? {
+            Operator::Call { function_index } => {
+                Some(FuncIdx::new(function_index)).filter(|func| func.index() < code.module().num_imported_funcs)
+            }
+            Operator::CallIndirect { .. } => None,
+            _ => return None,
+        };
+        Some(Call {
+            span,
+            origin,
+            delta: delta / 8,
+            header: header / 8,
+            import,
+        })
+    }
+
+    fn host(&self, call: &Call) -> Place {
+        Place::Host {
+            import: call.import.map(|func| (self.spans[call.span].module, func)),
+        }
+    }
+
+    /// Adds the frames around the one at slot `fp` with its header at slot
+    /// `header`. False if that is no frame, or the last frame found is not the
+    /// outermost.
+    fn walk(&mut self, sample: &Sample<'_>, fp: usize, header: usize, walk: &mut Walk) -> bool {
+        let (mut fp, mut header) = (fp, header);
+        loop {
+            let Some(ret) = sample.word(header) else {
+                walk.is_cut = sample.is_cut_at(header);
+                return walk.is_cut;
+            };
+            if walk.frames.len() >= MAX_FRAMES {
+                walk.is_cut = true;
+                return true;
+            }
+            let call = if ret == stubs::exit_ip() as u64 {
+                // Below an entry from a host function is that function's header.
+                let outer = fp.checked_sub(HEADER_SLOTS);
+                let Some(outer) = outer else { return true };
+                let Some(call) = sample.word(outer).and_then(|ret| self.call(ret)) else {
+                    walk.is_cut = sample.is_cut_at(outer);
+                    return true;
+                };
+                walk.frames.push(self.host(&call));
+                header = outer;
+                call
+            } else {
+                match self.call(ret) {
+                    Some(call) if fp + call.header == header => call,
+                    _ => return false,
+                }
+            };
+            let Some(caller) = header.checked_sub(call.header + call.delta) else {
+                return false;
+            };
+            walk.frames.push(self.wasm(call.span));
+            fp = caller;
+            header = caller + self.spans[call.span].slots;
+        }
+    }
+
+    fn locate(&mut self, sample: &Sample<'_>) -> Found {
+        match sample.kind {
+            Kind::Host => self.locate_host(sample),
+            Kind::Handler | Kind::Callee | Kind::Noted => self.locate_guest(sample),
+        }
+    }
+
+    fn locate_host(&mut self, sample: &Sample<'_>) -> Found {
+        let end = sample.candidates.first().and_then(|end| sample.slot(*end)).unwrap_or(0);
+        let found = end
+            .checked_sub(HEADER_SLOTS)
+            .and_then(|header| self.called_from(sample, header))
+            // An entry into the guest is being made or left.
+            .or_else(|| self.nearest(sample, end));
+        match found {
+            Some((call, walk)) => Found::new(self.host(&call), walk, None, None),
+            None => Found::new(Place::Host { import: None }, Walk::default(), None, None),
+        }
+    }
+
+    fn locate_guest(&mut self, sample: &Sample<'_>) -> Found {
+        let ips: Vec<(usize, usize)> = sample.candidates.iter().filter_map(|word| self.find(*word)).collect();
+        let fps: Vec<usize> = sample.candidates.iter().filter_map(|word| sample.slot(*word)).collect();
+        let pc = (sample.kind == Kind::Handler).then_some(sample.pc);
+        for &(span, offset) in &ips {
+            let slots = self.spans[span].slots;
+            for &fp in &fps {
+                let mut walk = Walk::default();
+                if self.walk(sample, fp, fp + slots, &mut walk) {
+                    return Found::new(self.wasm(span), walk, Some((span, offset)), pc);
+                }
+            }
+        }
+        // The callee's frame is there already, or is not the running code's.
+        for &fp in &fps {
+            for header in fp..fp + HEADER_WITHIN {
+                let Some((call, walk)) = self
+                    .called_from(sample, header)
+                    .filter(|(call, _)| fp + call.header == header)
+                else {
+                    continue;
+                };
+                if let Some(at) = ips.iter().copied().find(|at| self.is_call_at(&call, *at)) {
+                    return Found::at_call(walk, at, pc);
+                }
+                let is_host =
+                    call.import.is_some() || sample.candidates.iter().any(|word| self.inner.has_host_func(*word));
+                let leaf = if is_host { self.host(&call) } else { Place::Translation };
+                return Found::new(leaf, walk, None, None);
+            }
+        }
+        let at = ips.first().copied();
+        let leaf = at.map_or(Place::Unknown, |(span, _)| self.wasm(span));
+        let top = fps.first().map_or(0, |fp| fp + HEADER_WITHIN);
+        match (self.nearest(sample, top), at) {
+            (Some((call, walk)), Some(at)) if self.is_call_at(&call, at) => Found::at_call(walk, at, pc),
+            (Some((_, walk)), _) => Found::new(leaf, walk, at, pc),
+            (None, _) => Found::new(
+                leaf,
+                Walk {
+                    frames: Vec::new(),
+                    is_cut: true,
+                },
+                at,
+                pc,
+            ),
+        }
+    }
+
+    /// Whether the instruction at a place is (a part of) the call.
+    fn is_call_at(&self, call: &Call, (span, offset): (usize, usize)) -> bool {
+        let Span { code, start, .. } = &self.spans[span];
+        call.span == span
+            && code
+                .find(start + offset)
+                .is_some_and(|(_, origin)| origin == call.origin)
+    }
+
+    /// The call that wrote a header at a slot, and the frames from its caller on
+    /// outwards.
+    fn called_from(&mut self, sample: &Sample<'_>, header: usize) -> Option<(Call, Walk)> {
+        let call = sample.word(header).and_then(|ret| self.call(ret))?;
+        let fp = header.checked_sub(call.header)?;
+        let mut walk = Walk::default();
+        self.walk(sample, fp, header, &mut walk).then_some((call, walk))
+    }
+
+    /// The innermost call below a slot whose callers can be followed to the end.
+    fn nearest(&mut self, sample: &Sample<'_>, below: usize) -> Option<(Call, Walk)> {
+        sample
+            .words_below(below)
+            .find_map(|(header, _)| self.called_from(sample, header))
+    }
+}
+
+impl Found {
+    fn new(leaf: Place, walk: Walk, at: Option<(usize, usize)>, pc: Option<usize>) -> Self {
+        let Walk { mut frames, is_cut } = walk;
+        frames.reverse();
+        frames.push(leaf);
+        Self {
+            stack: Stack { frames, is_cut },
+            at,
+            pc,
+        }
+    }
+
+    /// A call is running that has made its callee's frame: the innermost of the
+    /// frames is the caller's.
+    fn at_call(mut walk: Walk, at: (usize, usize), pc: Option<usize>) -> Self {
+        let leaf = if walk.frames.is_empty() {
+            Place::Unknown
+        } else {
+            walk.frames.remove(0)
+        };
+        Self::new(leaf, walk, Some(at), pc)
+    }
+}
+
+/// The operator at a byte of a module.
+fn operator_at(module: &ModuleData, origin: u32) -> Option<Operator<'_>> {
+    let rest = module.bytes.get(origin as usize..)?;
+    OperatorsReader::new(BinaryReader::new(rest, u64::from(origin)))
+        .read()
+        .ok()
+}
+
+/// Instructions by name and handler.
+struct Ops {
+    /// Of each function whose instructions were sampled: byte offset, handler,
+    /// index of the name.
+    of_spans: HashMap<usize, Vec<(usize, usize, usize)>>,
+    names: Vec<String>,
+    /// Handlers in order, with the name of their instructions; `None` if they
+    /// have several.
+    handlers: Vec<(usize, Option<usize>)>,
+}
+
+impl Ops {
+    fn new(map: &Map<'_>, spans: impl Iterator<Item = usize>) -> Self {
+        let mut this = Self {
+            of_spans: HashMap::new(),
+            names: vec!["(unknown)".to_owned()],
+            handlers: Vec::new(),
+        };
+        let mut index: HashMap<String, usize> = HashMap::new();
+        for span in spans {
+            if this.of_spans.contains_key(&span) {
+                continue;
+            }
+            let Span { code, start, func, .. } = &map.spans[span];
+            // It has been translated before.
+            let named = ops(code, *func).unwrap_or_default();
+            let rows = named.into_iter().filter_map(|(offset, name)| {
+                let handler = usize::try_from(code.word(start + offset)?).ok()?;
+                let name = *index.entry(name).or_insert_with_key(|name| {
+                    this.names.push(name.clone());
+                    this.names.len() - 1
+                });
+                Some((offset, handler, name))
+            });
+            let rows: Vec<_> = rows.collect();
+            this.handlers
+                .extend(rows.iter().map(|(_, handler, name)| (*handler, Some(*name))));
+            this.of_spans.insert(span, rows);
+        }
+        this.handlers.sort_unstable();
+        this.handlers.dedup_by(|next, first| {
+            let same = next.0 == first.0;
+            if same && next.1 != first.1 {
+                first.1 = None;
+            }
+            same
+        });
+        this
+    }
+
+    /// The name of the instruction that was running when `ip` was at a byte of
+    /// a function. With the program counter given it is known which handler
+    /// ran: `ip` may have been the next instruction's already.
+    fn name(&mut self, span: usize, offset: usize, pc: Option<usize>) -> &str {
+        let rows = self.of_spans.get(&span).map_or(&[][..], |rows| rows);
+        let after = rows.partition_point(|(at, ..)| *at <= offset);
+        let here = after.checked_sub(1).and_then(|i| rows.get(i));
+        let before = after.checked_sub(2).and_then(|i| rows.get(i));
+        let running = pc.and_then(|pc| {
+            let after = self.handlers.partition_point(|(handler, _)| *handler <= pc);
+            let handler = self.handlers.get(after.checked_sub(1)?)?;
+            (pc - handler.0 < LONGEST_HANDLER).then_some(handler)
+        });
+        let row_name = |row: &(usize, usize, usize)| row.2;
+        let name = match running {
+            Some((handler, _)) if here.is_some_and(|row| row.1 == *handler) => here.map(row_name),
+            Some((handler, _)) if before.is_some_and(|row| row.1 == *handler) => before.map(row_name),
+            Some((_, Some(name))) => Some(*name),
+            _ => here.map(row_name),
+        };
+        &self.names[name.unwrap_or(0)]
+    }
+}
