@@ -6,8 +6,9 @@
 use std::ffi::OsString;
 use std::io::{self, Write};
 
-use anyhow::{Result, anyhow};
+use anyhow::{Result, anyhow, bail};
 use clap::ValueHint;
+use orcavm::vm::Engine;
 use wasmparser::{
     CustomSectionReader, Dylink0Subsection, ExternalKind, GlobalType, KnownCustom, MemoryType, Name, Parser, Payload,
     SubType, TableType, TypeRef,
@@ -22,6 +23,9 @@ pub(crate) struct Options {
     /// Module, binary or text; `-` for standard input
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     file: OsString,
+    /// Show the interpreter's code of a function instead, given by its index or name
+    #[arg(long, value_name = "FUNC")]
+    code: Option<String>,
 }
 
 /// Prints a module's parts.
@@ -34,7 +38,10 @@ pub(crate) fn run(options: &Options) -> Result<u8> {
     let contents = Contents::read(source.bytes())
         .map_err(|error| anyhow!("{}: {} (at byte {:#x})", source.name(), error.message(), error.offset()))?;
     let mut out = io::stdout().lock();
-    contents.print(&mut out, &source)?;
+    match &options.code {
+        Some(function) => contents.print_code(&mut out, &source, function)?,
+        None => contents.print(&mut out, &source)?,
+    }
     out.flush()?;
     Ok(0)
 }
@@ -107,6 +114,8 @@ struct Contents<'b> {
     module_name: Option<&'b str>,
     /// What the name section has names of, and how many.
     names: Vec<(&'static str, usize)>,
+    /// Functions' indexes and names in the name section.
+    func_names: Vec<(u32, &'b str)>,
 }
 
 impl<'b> Contents<'b> {
@@ -235,7 +244,13 @@ impl<'b> Contents<'b> {
                             self.module_name = Some(name);
                             continue;
                         }
-                        Name::Function(map) => ("functions", map.count()),
+                        Name::Function(map) => {
+                            let number = map.clone().count();
+                            let namings = map.into_iter().map_while(Result::ok);
+                            self.func_names
+                                .extend(namings.map(|naming| (naming.index, naming.name)));
+                            ("functions", number)
+                        }
                         Name::Local(map) => ("functions' locals", map.count()),
                         Name::Label(map) => ("functions' labels", map.count()),
                         Name::Type(map) => ("types", map.count()),
@@ -293,6 +308,50 @@ impl<'b> Contents<'b> {
                 (format!("global {index}"), ty.unwrap_or_else(unknown))
             }
         }
+    }
+
+    /// The functions with this index or name.
+    fn functions(&self, function: &str) -> Vec<u32> {
+        if let Ok(index) = function.parse() {
+            return vec![index];
+        }
+        let named = self.func_names.iter().filter(|(_, name)| *name == function);
+        let exported = self.exports.iter().filter_map(|(name, kind, index)| {
+            let is_func = matches!(kind, ExternalKind::Func | ExternalKind::FuncExact);
+            (is_func && *name == function).then_some(*index)
+        });
+        let mut indexes: Vec<u32> = named.map(|(index, _)| *index).chain(exported).collect();
+        indexes.sort_unstable();
+        indexes.dedup();
+        indexes
+    }
+
+    /// Prints the code of the functions with an index or a name, of which there
+    /// may be several.
+    ///
+    /// # Errors
+    ///
+    /// If there is none, or the module is not valid.
+    fn print_code(&self, out: &mut impl Write, source: &Source, function: &str) -> Result<()> {
+        let module = source.module(&Engine::default())?;
+        let indexes = self.functions(function);
+        let mut listings = Vec::new();
+        for index in &indexes {
+            let listing = module.code_listing(*index).map_err(|error| source.refused(&error))?;
+            listings.extend(listing.map(|listing| (*index, listing)));
+        }
+        if listings.is_empty() {
+            let is_import = indexes.iter().any(|index| self.funcs.get(*index).is_some());
+            let reason = if is_import { "is imported" } else { "is not there" };
+            bail!("{}: function {function} {reason}", source.name());
+        }
+        for (i, (index, listing)) in listings.iter().enumerate() {
+            if listings.len() > 1 {
+                writeln!(out, "{}func {index}:", if i == 0 { "" } else { "\n" })?;
+            }
+            write!(out, "{listing}")?;
+        }
+        Ok(())
     }
 
     fn print(&self, out: &mut impl Write, source: &Source) -> io::Result<()> {

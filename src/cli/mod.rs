@@ -11,6 +11,7 @@ mod completions;
 mod imports;
 mod inspect;
 mod invoke;
+mod profile;
 mod run;
 mod source;
 mod types;

@@ -16,8 +16,9 @@ use orcavm::vm::{
 use orcavm::wasi::{self, DirPerms, I32Exit, WasiCtx, WasiCtxBuilder};
 
 use super::imports::{self, Links};
+use super::profile::{self, Recording};
 use super::source::Source;
-use super::{invoke, report, units};
+use super::{FAILURE, invoke, report, units};
 
 /// Exit code of a program that trapped: that of a native one that aborted.
 const TRAPPED: u8 = 134;
@@ -58,6 +59,10 @@ pub(crate) struct Options {
     /// Check every memory access instead of reserving address space for guard pages
     #[arg(long)]
     no_guard: bool,
+    /// Show where the time went, and write a flame graph to FILE: a picture if it ends in .svg, else
+    /// stacks as text
+    #[arg(long, value_name = "FILE", require_equals = true, value_hint = ValueHint::FilePath)]
+    profile: Option<Option<PathBuf>>,
     /// The program, binary or text, - for standard input; then its arguments
     #[arg(
         value_names = ["MODULE", "ARGS"],
@@ -146,18 +151,29 @@ pub(crate) fn run(options: Options) -> Result<u8> {
     let time = options.timeout.map(|limit| TimeLimit {
         limit,
         over: Arc::new(AtomicBool::new(false)),
+        ended: Arc::new(AtomicBool::new(false)),
     });
-    let code = match execute(&options, time.as_ref()) {
+    let mut profile = None;
+    let code = match execute(&options, time.as_ref(), &mut profile) {
         Ok(()) => 0,
         Err(error) => match error.downcast_ref::<vm::Error>() {
             Some(cause) => end_of_guest(&error, cause, time.as_ref())?,
             None => return Err(error),
         },
     };
+    if let Some(profile) = profile {
+        let name = options.program.first().map(|file| file.to_string_lossy());
+        if let Err(error) = profile.write(&name.unwrap_or_default()) {
+            report(format_args!("{error:#}"));
+            return Ok(if code == 0 { FAILURE } else { code });
+        }
+    }
     Ok(code)
 }
 
-fn execute(options: &Options, time: Option<&TimeLimit>) -> Result<()> {
+/// Sets up what the options ask for, and runs the program in it. Its profile
+/// goes to `profile`, however it ends.
+fn execute(options: &Options, time: Option<&TimeLimit>, profile: &mut Option<profile::Report>) -> Result<()> {
     let (file, args) = options.program.split_first().context("the module is missing")?;
     let engine = Engine::new(&config(options)).context("cannot set up the virtual machine")?;
     let source = Source::read(file)?;
@@ -188,35 +204,56 @@ fn execute(options: &Options, time: Option<&TimeLimit>) -> Result<()> {
         time.start(store.interrupt_handle(), file);
     }
 
+    let Some(graph) = &options.profile else {
+        return start(options, args, &source, &module, &mut linker, &mut store);
+    };
+    let recording = Recording::start(&store, graph.as_deref())?;
+    let result = start(options, args, &source, &module, &mut linker, &mut store);
+    if let Some(time) = time {
+        time.ended.store(true, Ordering::Relaxed);
+    }
+    *profile = Some(recording.finish(&store));
+    result
+}
+
+/// Instantiates the program and those it is linked with, and runs it.
+fn start(
+    options: &Options,
+    args: &[OsString],
+    source: &Source,
+    module: &Module,
+    linker: &mut Linker<State>,
+    store: &mut Store<State>,
+) -> Result<()> {
     let mut links = Links {
         names: options.links.iter().map(|link| link.name.as_str()).collect(),
         done: 0,
     };
     for Link { name, file } in &options.links {
         let source = Source::read(file)?;
-        let module = source.module(&engine)?;
-        let instance = instantiate(&links, &source, &module, &linker, &mut store)?;
-        initialize(&source, &mut store, instance)?;
+        let module = source.module(module.engine())?;
+        let instance = instantiate(&links, &source, &module, linker, store)?;
+        initialize(&source, store, instance)?;
         linker
-            .instance(&mut store, name, instance)
+            .instance(&mut *store, name, instance)
             .with_context(|| format!("--link {name}"))?;
         links.done += 1;
     }
 
-    let instance = instantiate(&links, &source, &module, &linker, &mut store)?;
+    let instance = instantiate(&links, source, module, linker, store)?;
     let name = source.name();
     if let Some(function) = &options.invoke {
-        let func = invoke::function(name, &mut store, &module, instance, function)?;
-        initialize(&source, &mut store, instance)?;
-        return invoke::call(&mut store, function, func, args).with_context(|| name.to_owned());
+        let func = invoke::function(name, store, module, instance, function)?;
+        initialize(source, store, instance)?;
+        return invoke::call(store, function, func, args).with_context(|| name.to_owned());
     }
-    match instance.get_func(&mut store, "_start") {
-        Some(start) => start.call(&mut store, &[], &mut []).with_context(|| name.to_owned()),
+    match instance.get_func(&mut *store, "_start") {
+        Some(start) => start.call(store, &[], &mut []).with_context(|| name.to_owned()),
         // All it has to do may have been its start function's.
         None if module.exports().len() == 0 => Ok(()),
         None => bail!(
             "{name} exports no function \"_start\" to run; {}; --invoke NAME calls one",
-            invoke::functions(&module)
+            invoke::functions(module)
         ),
     }
 }
@@ -319,6 +356,8 @@ struct TimeLimit {
     limit: Duration,
     /// Set when it is over.
     over: Arc<AtomicBool>,
+    /// Set when the program has ended, and only work after it is left.
+    ended: Arc<AtomicBool>,
 }
 
 impl TimeLimit {
@@ -326,13 +365,16 @@ impl TimeLimit {
     /// while later, should it be in a host function that waits, the process
     /// ends.
     fn start(&self, handle: InterruptHandle, file: &OsStr) {
-        let (limit, over) = (self.limit, Arc::clone(&self.over));
+        let (limit, over, ended) = (self.limit, Arc::clone(&self.over), Arc::clone(&self.ended));
         let file = file.to_string_lossy().into_owned();
         thread::spawn(move || {
             thread::sleep(limit);
             over.store(true, Ordering::Relaxed);
             handle.interrupt();
             thread::sleep(GRACE);
+            if ended.load(Ordering::Relaxed) {
+                return;
+            }
             report(format_args!(
                 "{file}: stopped while waiting in a host function (--timeout {limit:?} is over)"
             ));

@@ -130,8 +130,10 @@ struct Call {
     delta: usize,
     /// Slots from the callee's frame to its header.
     header: usize,
-    /// The imported function that it calls.
-    import: Option<FuncIdx>,
+    /// The function that it calls, if that stands in the code.
+    callee: Option<FuncIdx>,
+    /// Whether that is an imported one.
+    is_import: bool,
 }
 
 /// Where a sample was taken.
@@ -225,10 +227,8 @@ impl<'s> Map<'s> {
             return None;
         }
         let (_, origin) = code.find(start + offset)?;
-        let import = match operator_at(code.module(), origin)? {
-            Operator::Call { function_index } => {
-                Some(FuncIdx::new(function_index)).filter(|func| func.index() < code.module().num_imported_funcs)
-            }
+        let callee = match operator_at(code.module(), origin)? {
+            Operator::Call { function_index } => Some(FuncIdx::new(function_index)),
             Operator::CallIndirect { .. } => None,
             _ => return None,
         };
@@ -237,21 +237,40 @@ impl<'s> Map<'s> {
             origin,
             delta: delta / 8,
             header: header / 8,
-            import,
+            callee,
+            is_import: callee.is_some_and(|func| func.index() < code.module().num_imported_funcs),
         })
+    }
+
+    /// Whether a call may be one of the function whose code is `span`.
+    fn fits(&self, call: &Call, span: usize) -> bool {
+        let (callee, caller) = (&self.spans[span], &self.spans[call.span]);
+        match call.callee {
+            Some(func) if !call.is_import => func == callee.func && Arc::ptr_eq(&caller.code, &callee.code),
+            _ => true,
+        }
     }
 
     fn host(&self, call: &Call) -> Place {
         Place::Host {
-            import: call.import.map(|func| (self.spans[call.span].module, func)),
+            import: call
+                .callee
+                .filter(|_| call.is_import)
+                .map(|func| (self.spans[call.span].module, func)),
         }
     }
 
     /// Adds the frames around the one at slot `fp` with its header at slot
-    /// `header`. False if that is no frame, or the last frame found is not the
-    /// outermost.
-    fn walk(&mut self, sample: &Sample<'_>, fp: usize, header: usize, walk: &mut Walk) -> bool {
-        let (mut fp, mut header) = (fp, header);
+    /// `header`, of the function `span` if that is known. False if that is no
+    /// frame, or the last frame found is not the outermost.
+    fn walk(
+        &mut self,
+        sample: &Sample<'_>,
+        (fp, header): (usize, usize),
+        span: Option<usize>,
+        walk: &mut Walk,
+    ) -> bool {
+        let (mut fp, mut header, mut span) = (fp, header, span);
         loop {
             let Some(ret) = sample.word(header) else {
                 walk.is_cut = sample.is_cut_at(header);
@@ -274,7 +293,7 @@ impl<'s> Map<'s> {
                 call
             } else {
                 match self.call(ret) {
-                    Some(call) if fp + call.header == header => call,
+                    Some(call) if fp + call.header == header && span.is_none_or(|span| self.fits(&call, span)) => call,
                     _ => return false,
                 }
             };
@@ -284,6 +303,7 @@ impl<'s> Map<'s> {
             walk.frames.push(self.wasm(call.span));
             fp = caller;
             header = caller + self.spans[call.span].slots;
+            span = Some(call.span);
         }
     }
 
@@ -315,7 +335,7 @@ impl<'s> Map<'s> {
             let slots = self.spans[span].slots;
             for &fp in &fps {
                 let mut walk = Walk::default();
-                if self.walk(sample, fp, fp + slots, &mut walk) {
+                if self.walk(sample, (fp, fp + slots), Some(span), &mut walk) {
                     return Found::new(self.wasm(span), walk, Some((span, offset)), pc);
                 }
             }
@@ -332,8 +352,7 @@ impl<'s> Map<'s> {
                 if let Some(at) = ips.iter().copied().find(|at| self.is_call_at(&call, *at)) {
                     return Found::at_call(walk, at, pc);
                 }
-                let is_host =
-                    call.import.is_some() || sample.candidates.iter().any(|word| self.inner.has_host_func(*word));
+                let is_host = call.is_import || sample.candidates.iter().any(|word| self.inner.has_host_func(*word));
                 let leaf = if is_host { self.host(&call) } else { Place::Translation };
                 return Found::new(leaf, walk, None, None);
             }
@@ -371,7 +390,7 @@ impl<'s> Map<'s> {
         let call = sample.word(header).and_then(|ret| self.call(ret))?;
         let fp = header.checked_sub(call.header)?;
         let mut walk = Walk::default();
-        self.walk(sample, fp, header, &mut walk).then_some((call, walk))
+        self.walk(sample, (fp, header), None, &mut walk).then_some((call, walk))
     }
 
     /// The innermost call below a slot whose callers can be followed to the end.
