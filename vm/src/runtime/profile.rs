@@ -23,7 +23,6 @@ const CUT: &str = "(cut)";
 /// use vm::{Engine, Instance, Module, Profiler, Store};
 ///
 /// # fn main() -> Result<(), vm::Error> {
-/// # if !(cfg!(all(target_os = "linux", target_arch = "x86_64")) && !cfg!(orcavm_portable)) { return Ok(()) }
 /// let engine = Engine::default();
 /// let module = Module::new(
 ///     &engine,
@@ -34,6 +33,7 @@ const CUT: &str = "(cut)";
 /// let instance = Instance::new(&mut store, &module, &[])?;
 /// let spin = instance.get_typed_func::<u32, ()>(&mut store, "spin")?;
 ///
+/// # let Ok(_) = Profiler::start(&store) else { return Ok(()) };
 /// let profiler = Profiler::start(&store)?;
 /// spin.call(&mut store, 200_000_000)?;
 /// let profile = profiler.finish(&store);

@@ -38,6 +38,15 @@
 
 mod host_stack;
 mod pages;
+#[cfg_attr(
+    not(all(
+        target_os = "linux",
+        target_arch = "x86_64",
+        target_pointer_width = "64",
+        not(orcavm_portable)
+    )),
+    allow(dead_code, reason = "nothing is sampled")
+)]
 mod recording;
 mod reserve;
 mod stack;

@@ -58,7 +58,6 @@ pub(crate) struct Recording {
 
 impl Recording {
     /// Nothing yet, of the value stack at an address.
-    #[cfg_attr(not(test), allow(dead_code, reason = "not where nothing is sampled"))]
     pub(super) fn new(base: usize, slots: usize) -> Self {
         Self {
             words: vec![0; CAPACITY].into(),
@@ -73,7 +72,6 @@ impl Recording {
 
     /// Adds a sample: `low` is the window's first slot, `addresses` are
     /// [packed](pack). Async-signal-safe.
-    #[cfg_attr(not(test), allow(dead_code, reason = "not where nothing is sampled"))]
     pub(super) fn push(
         &mut self,
         kind: Kind,
@@ -102,7 +100,6 @@ impl Recording {
     }
 
     /// Drops every other sample.
-    #[cfg_attr(not(test), allow(dead_code, reason = "not where nothing is sampled"))]
     fn halve(&mut self) {
         let (mut from, mut to, mut keep) = (0, 0, true);
         while from < self.len {

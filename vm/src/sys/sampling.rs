@@ -586,3 +586,7 @@ fn native_words(sp: usize, end: usize, candidates: &mut Candidates) {
         candidates.push(unsafe { at.read_volatile() });
     }
 }
+
+#[cfg(test)]
+#[path = "sampling_tests.rs"]
+mod tests;
