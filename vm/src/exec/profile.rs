@@ -242,6 +242,14 @@ impl<'s> Map<'s> {
         })
     }
 
+    /// The function that a call names, if it is of the same module.
+    fn callee(&self, call: &Call) -> Option<usize> {
+        let func = call.callee.filter(|_| !call.is_import)?;
+        let code = &self.spans[call.span].code;
+        let is_callee = |span: &Span| span.func == func && Arc::ptr_eq(&span.code, code);
+        self.spans.iter().position(is_callee)
+    }
+
     /// Whether a call may be one of the function whose code is `span`.
     fn fits(&self, call: &Call, span: usize) -> bool {
         let (callee, caller) = (&self.spans[span], &self.spans[call.span]);
@@ -351,6 +359,16 @@ impl<'s> Map<'s> {
                 };
                 if let Some(at) = ips.iter().copied().find(|at| self.is_call_at(&call, *at)) {
                     return Found::at_call(walk, at, pc);
+                }
+                // Handlers that call nothing are no host functions': it is on
+                // its way back to its caller.
+                if sample.kind == Kind::Handler || (sample.kind == Kind::Noted && !ips.is_empty()) {
+                    let at = ips.first().copied();
+                    return match (self.callee(&call), at) {
+                        (Some(span), _) => Found::new(self.wasm(span), walk, at, pc),
+                        (None, Some(at)) => Found::at_call(walk, at, pc),
+                        (None, None) => Found::new(Place::Unknown, walk, None, None),
+                    };
                 }
                 let is_host = call.is_import || sample.candidates.iter().any(|word| self.inner.has_host_func(*word));
                 let leaf = if is_host { self.host(&call) } else { Place::Translation };

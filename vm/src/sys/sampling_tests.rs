@@ -47,10 +47,8 @@ fn work(time: Duration) {
 fn is_blocked() -> bool {
     let mut now = MaybeUninit::<libc::sigset_t>::uninit();
     // SAFETY: no set to change to, and room for one.
-    assert_eq!(
-        unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, null(), now.as_mut_ptr()) },
-        0
-    );
+    let asked = unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, null(), now.as_mut_ptr()) };
+    assert_eq!(asked, 0);
     // SAFETY: filled in.
     unsafe { libc::sigismember(now.as_ptr(), libc::SIGPROF) == 1 }
 }
@@ -63,10 +61,8 @@ fn set_action(handler: usize, flags: c_int) {
         sa_restorer: None,
     };
     // SAFETY: the tests' handlers only count.
-    assert_eq!(
-        unsafe { libc::sigaction(libc::SIGPROF, &raw const action, null_mut()) },
-        0
-    );
+    let done = unsafe { libc::sigaction(libc::SIGPROF, &raw const action, null_mut()) };
+    assert_eq!(done, 0);
 }
 
 fn handler_now() -> usize {
