@@ -6,7 +6,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use inferno::flamegraph;
 use orcavm::vm::{Profile, Profiler, Store};
 
@@ -34,7 +34,8 @@ impl Recording {
     /// If the system does not let programs be profiled, or the file cannot be
     /// written.
     pub(crate) fn start<T>(store: &Store<T>, file: Option<&Path>) -> Result<Recording> {
-        let profiler = Profiler::start(store)?;
+        // The error tells its cause itself.
+        let profiler = Profiler::start(store).map_err(|error| anyhow!("--profile: {error}"))?;
         let graph = file.map(|path| {
             let file = File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
             anyhow::Ok(Graph {

@@ -35,7 +35,7 @@ const CUT: &str = "(cut)";
 ///
 /// # let Ok(_) = Profiler::start(&store) else { return Ok(()) };
 /// let profiler = Profiler::start(&store)?;
-/// spin.call(&mut store, 200_000_000)?;
+/// spin.call(&mut store, 50_000_000)?;
 /// let profile = profiler.finish(&store);
 ///
 /// let hottest = profile.functions().first().expect("it ran for long enough");

@@ -2,12 +2,14 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::marker::PhantomData;
 
 use super::{Recording, Target};
 
-/// A running recording, of which there are none here.
+/// A running recording, of which there are none here; as elsewhere it is its
+/// thread's.
 #[derive(Debug)]
-pub(crate) struct Sampler(Infallible);
+pub(crate) struct Sampler(Infallible, PhantomData<*const ()>);
 
 impl Sampler {
     /// Refuses.

@@ -581,8 +581,8 @@ fn native_words(sp: usize, end: usize, candidates: &mut Candidates) {
     let words = ((end - sp) / 8).min(NATIVE_WORDS);
     for i in 1..=words {
         let at = (end - i * 8) as *const u64;
-        // SAFETY: between the interrupted code's stack pointer and the shim's
-        // frame stand frames in use, on this thread's stack.
+        // SAFETY: just below the shim's frame, where this thread's stack had
+        // room for far more when the shim was called; any bytes make a word.
         candidates.push(unsafe { at.read_volatile() });
     }
 }
