@@ -80,6 +80,8 @@ pub(crate) struct Places {
     pub(crate) modules: Vec<Arc<ModuleData>>,
     /// Distinct stacks, the outermost frame first, and how often each was found.
     pub(crate) stacks: HashMap<Stack, u64>,
+    /// Samples taken while nothing ran in the store.
+    pub(crate) outside: u64,
     /// Instructions by name, and how often one was running.
     pub(crate) ops: HashMap<String, u64>,
 }
@@ -96,7 +98,14 @@ pub(crate) struct Stack {
 /// Finds out where the samples were taken.
 pub(crate) fn locate(inner: &StoreInner, recording: &Recording) -> Places {
     let mut map = Map::new(inner);
-    let found: Vec<Found> = recording.samples().map(|sample| map.locate(&sample)).collect();
+    let mut outside = recording.outside;
+    let mut found = Vec::new();
+    for sample in recording.samples() {
+        match map.locate(&sample) {
+            Some(place) => found.push(place),
+            None => outside += 1,
+        }
+    }
     let mut ops = Ops::new(&map, found.iter().filter_map(|found| Some(found.at?.0)));
     let mut places = Places::default();
     for Found { stack, at, pc } in found {
@@ -106,6 +115,7 @@ pub(crate) fn locate(inner: &StoreInner, recording: &Recording) -> Places {
         }
     }
     places.modules = map.modules;
+    places.outside = outside;
     places
 }
 
@@ -315,24 +325,24 @@ impl<'s> Map<'s> {
         }
     }
 
-    fn locate(&mut self, sample: &Sample<'_>) -> Found {
+    /// Where a sample was taken; `None` if the guest had not begun, or had
+    /// ended.
+    fn locate(&mut self, sample: &Sample<'_>) -> Option<Found> {
         match sample.kind {
             Kind::Host => self.locate_host(sample),
-            Kind::Handler | Kind::Callee | Kind::Noted => self.locate_guest(sample),
+            Kind::Handler | Kind::Callee | Kind::Noted => Some(self.locate_guest(sample)),
         }
     }
 
-    fn locate_host(&mut self, sample: &Sample<'_>) -> Found {
+    fn locate_host(&mut self, sample: &Sample<'_>) -> Option<Found> {
         let end = sample.candidates.first().and_then(|end| sample.slot(*end)).unwrap_or(0);
         let found = end
             .checked_sub(HEADER_SLOTS)
             .and_then(|header| self.called_from(sample, header))
             // An entry into the guest is being made or left.
             .or_else(|| self.nearest(sample, end));
-        match found {
-            Some((call, walk)) => Found::new(self.host(&call), walk, None, None),
-            None => Found::new(Place::Host { import: None }, Walk::default(), None, None),
-        }
+        let (call, walk) = found?;
+        Some(Found::new(self.host(&call), walk, None, None))
     }
 
     fn locate_guest(&mut self, sample: &Sample<'_>) -> Found {

@@ -79,7 +79,7 @@ impl Profiler {
         assert_eq!(inner.id, self.store, "a profiler is finished with its own store");
         let recording = self.sampler.finish();
         let places = profile::locate(inner, &recording);
-        Profile::new(places, recording.outside, recording.cpu_time)
+        Profile::new(places, recording.cpu_time)
     }
 }
 
@@ -239,8 +239,13 @@ impl ProfiledStack {
 }
 
 impl Profile {
-    fn new(places: Places, outside: u64, cpu_time: Duration) -> Self {
-        let Places { modules, stacks, ops } = places;
+    fn new(places: Places, cpu_time: Duration) -> Self {
+        let Places {
+            modules,
+            stacks,
+            outside,
+            ops,
+        } = places;
         let mut frames: HashMap<Place, ProfiledFrame> = HashMap::new();
         let mut counts: HashMap<Place, (u64, u64)> = HashMap::new();
         let mut ops: HashMap<String, u64> = ops;
