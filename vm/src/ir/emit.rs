@@ -106,18 +106,33 @@ impl Instr {
         self
     }
 
-    /// Its name with the kinds of its operands: slots, the accumulator and
-    /// constants.
+    /// What a listing calls it.
+    fn full_name(&self) -> String {
+        let mut text = String::new();
+        if !self.prefix.is_empty() {
+            text += self.prefix;
+            text += " ";
+        }
+        if !self.inner.is_empty() {
+            text += self.inner;
+            text += ", ";
+        }
+        text += self.name;
+        text
+    }
+
+    /// Its name with the kinds of its operands: slots, the accumulator,
+    /// constants and pinned locals.
     fn kind(&self) -> String {
-        let mut text = format!(
-            "{}{}{}",
-            self.prefix,
-            if self.prefix.is_empty() { "" } else { " " },
-            self.name
-        );
+        let mut text = self.full_name();
         for (i, operand) in self.shown.iter().flatten().enumerate() {
             text += if i == 0 { " " } else { ", " };
-            text += ["s", "acc", "k"][operand.kind()];
+            text += match operand {
+                Operand::Slot(_) => "s",
+                Operand::Acc => "acc",
+                Operand::Const(_) => "k",
+                Operand::Pinned(..) => "p",
+            };
         }
         text
     }
@@ -393,13 +408,7 @@ impl std::fmt::Display for Line {
         if let Some(destination) = self.destination {
             write!(f, "{destination}{} = ", if self.and_acc { ", acc" } else { "" })?;
         }
-        if !self.instr.prefix.is_empty() {
-            write!(f, "{} ", self.instr.prefix)?;
-        }
-        if !self.instr.inner.is_empty() {
-            write!(f, "{}, ", self.instr.inner)?;
-        }
-        f.write_str(self.instr.name)?;
+        f.write_str(&self.instr.full_name())?;
         for (i, operand) in self.instr.shown.iter().flatten().enumerate() {
             write!(f, "{} {operand}", if i == 0 { "" } else { "," })?;
         }
