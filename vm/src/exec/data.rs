@@ -9,7 +9,7 @@ use super::control::{raise, trap};
 use super::dispatch::{Handler, Regs, goto, handler, next};
 use super::fused::{Address, Base, FIRST, Index, Ld, Scaled, Sum, Wrap};
 use super::memory::{MemoryInst, MemoryRef};
-use super::operand::{A, At, B, Destinations, Dst, IMM64, K, P, Prim, S, SHORT, SRC, Src, Z, destinations};
+use super::operand::{A, At, B, Destinations, Dst, IMM64, K, P, PINNED_FLOATS, Prim, S, SHORT, SRC, Src, Z, destinations};
 use super::table::TableRef;
 use super::{exit, slow};
 use crate::error::Error;
@@ -19,7 +19,7 @@ use crate::runtime::store::StoreInner;
 use crate::trap::Trap;
 
 /// How a handler reaches a memory.
-trait Mode {
+pub(crate) trait Mode {
     /// Bytes of an instruction that name the memory.
     const EXTRA: usize;
     /// The address of `width` bytes at `index + offset`, or `None` out of
@@ -31,7 +31,7 @@ trait Mode {
 }
 
 /// Memory 0, whose accesses are checked by the MMU.
-enum Guarded {}
+pub(crate) enum Guarded {}
 /// The memory whose pointer stands at `cx` plus the number at byte 16, checked
 /// by its length.
 enum Checked {}
@@ -95,6 +95,8 @@ pub(crate) struct LoadInfo {
 /// What the translator knows of a store.
 #[derive(Debug)]
 pub(crate) struct StoreInfo {
+    /// Which one it is.
+    pub(crate) id: StoreId,
     /// Mnemonic.
     pub(crate) name: &'static str,
     /// Handlers by [memory 0 guarded, any checked][address in slot,
@@ -109,6 +111,8 @@ pub(crate) struct StoreInfo {
     pub(crate) bytes: usize,
     /// Whether a constant value takes all 8 bytes of its word.
     pub(crate) wide: bool,
+    /// Type of the value.
+    pub(crate) value: Ty,
 }
 
 /// Byte of the static offset of loads and stores.
@@ -131,15 +135,16 @@ handler! {
     }
 
     /// A store: the operands' slots are at bytes 8 (address) and 10, the
-    /// offset at 12, a constant last.
-    fn store<O: Store, M: Mode, I: Src, V: Src>(s) {
+    /// offset at 12, a constant or the word of a value that is made last.
+    pub(crate) fn store<O: Store, M: Mode, I: Src, V: Src>(s) {
         let index = I::get::<u32>(&s, At::slot(8));
-        let value = V::get::<O::In>(&s, At::plain(10, const { SHORT + M::EXTRA }));
+        let last = const { SHORT + M::EXTRA };
+        let value = V::get::<O::In>(&s, At { slot: 10, imm: last, word: last });
         let offset = s.field::<u32>(MEM_OFFSET);
         match M::address(&s, index, offset, <O::Mem as StoreAs<O::In>>::BYTES) {
             Some(at) => {
                 <O::Mem as StoreAs<O::In>>::store(&s, at, value);
-                s.ip = s.ip.add(const { SHORT + M::EXTRA + if V::CONST { 8 } else { 0 } });
+                s.ip = s.ip.add(const { SHORT + M::EXTRA + 8 * V::WORDS + if V::CONST { 8 } else { 0 } });
                 next(s)
             }
             None => trap(s, Trap::MemoryOutOfBounds),
@@ -264,6 +269,17 @@ pub(crate) static COPY: [[Destinations; 3]; 2] = [
         destinations!(f64: copy, f64, S),
         destinations!(f64: copy, f64, A),
         destinations!(f64: copy, f64, K),
+    ],
+];
+
+/// Copies from pinned locals by [integer or float][its place].
+pub(crate) static COPY_PINNED: [[Destinations; PINNED_FLOATS]; 2] = [
+    [destinations!(u64: copy, u64, P<0>); PINNED_FLOATS],
+    [
+        destinations!(f64: copy, f64, P<0>),
+        destinations!(f64: copy, f64, P<1>),
+        destinations!(f64: copy, f64, P<2>),
+        destinations!(f64: copy, f64, P<3>),
     ],
 ];
 
@@ -429,6 +445,16 @@ macro_rules! define_memory_ops {
         pub(crate) enum LoadId {
             $($load,)*
         }
+        /// The stores; an index in tables.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[allow(missing_docs)]
+        pub(crate) enum StoreId {
+            $($store,)*
+        }
+        impl StoreId {
+            /// How many there are.
+            pub(crate) const COUNT: usize = [$($store_text,)*].len();
+        }
         $(
             #[doc = $load_text]
             pub(crate) enum $load {}
@@ -462,11 +488,13 @@ macro_rules! define_memory_ops {
                 /// What the translator knows of it.
                 pub(crate) fn info() -> &'static StoreInfo {
                     static INFO: StoreInfo = StoreInfo {
+                        id: StoreId::$store,
                         name: $store_text,
                         handlers: [store_handlers::<$store, Guarded>(), store_handlers::<$store, Checked>()],
                         at: for_width!(store_at_handlers, $store, <$store_mem as StoreAs<$in>>::BYTES),
                         bytes: <$store_mem as StoreAs<$in>>::BYTES,
                         wide: <$in as Prim>::WIDE,
+                        value: <$in as Prim>::TY,
                     };
                     &INFO
                 }

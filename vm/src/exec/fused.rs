@@ -11,7 +11,7 @@
 use std::marker::PhantomData;
 
 use super::control::{branch, opaque};
-use super::data::{self, Load};
+use super::data::{self, Guarded, Load, Store, store};
 use super::dispatch::{Handler, Regs, handler, next};
 use super::numeric::{self, Binary, BinaryId, Compare, binary};
 use super::operand::{A, At, B, Destinations, Dst, K, P, Prim, S, SHORT, SRC, Src, destinations};
@@ -737,6 +737,56 @@ pub(crate) static PAIRS_RIGHT: ByOperator<Pairs> = by_operator! {
     I64Sub => pairs_64!(pair_right, I64Sub);
     F32Sub => pairs_float!(pair_right, F32Sub, F32Mul F32Add F32Sub);
     F64Sub => pairs_float!(pair_right, F64Sub, F64Mul F64Add F64Sub);
+};
+
+/// Handlers of a store of an operator's result, at an address in a slot, by
+/// [operator][its left operand in slot, accumulator, pinned].
+pub(crate) type MadeStore = [Option<[Handler; FIRST]>; Inner::COUNT];
+
+const fn made_store<O: Store, I: Binary, Y: Src>() -> [Handler; FIRST] {
+    [
+        store::<O, Guarded, S, Pre<I, S, Y>>,
+        store::<O, Guarded, S, Pre<I, A, Y>>,
+        store::<O, Guarded, S, Pre<I, P<0>, Y>>,
+    ]
+}
+
+macro_rules! made_stores {
+    ($store:ident; $($inner:ident $op:ident $y:ident;)*) => {{
+        let mut table: MadeStore = [const { None }; Inner::COUNT];
+        $(table[Inner::$inner as usize] = Some(made_store::<data::$store, numeric::$op, $y>());)*
+        table
+    }};
+}
+
+macro_rules! made_stores_32 {
+    ($store:ident) => {
+        made_stores! {
+            $store;
+            ShlK I32Shl K32; ShrUK I32ShrU K32; AndK I32And K32; AndS I32And S; MulS I32Mul S;
+            AddK I32Add K32; AddS I32Add S; XorS I32Xor S; SubS I32Sub S;
+        }
+    };
+}
+
+/// Stores of what an operator makes.
+pub(crate) static MADE_STORES: [Option<MadeStore>; data::StoreId::COUNT] = {
+    let mut table = [const { None }; data::StoreId::COUNT];
+    table[data::StoreId::I32Store as usize] = Some(made_stores_32!(I32Store));
+    table[data::StoreId::I32Store8 as usize] = Some(made_stores_32!(I32Store8));
+    table[data::StoreId::I32Store16 as usize] = Some(made_stores_32!(I32Store16));
+    table[data::StoreId::I64Store as usize] = Some(made_stores! {
+        I64Store;
+        ShlK I64Shl K32; ShrUK I64ShrU K32; AndK I64And K32; AndS I64And S; MulS I64Mul S;
+        AddK I64Add K32; AddS I64Add S; XorS I64Xor S; SubS I64Sub S;
+    });
+    table[data::StoreId::F32Store as usize] = Some(made_stores! {
+        F32Store; MulS F32Mul S; AddS F32Add S; SubS F32Sub S;
+    });
+    table[data::StoreId::F64Store as usize] = Some(made_stores! {
+        F64Store; MulS F64Mul S; AddS F64Add S; SubS F64Sub S;
+    });
+    table
 };
 
 /// The inner operator of a pair that `op` with a right operand in a slot or

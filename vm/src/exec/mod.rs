@@ -23,4 +23,5 @@ pub(crate) mod backtrace;
 pub(crate) mod control;
 pub(crate) mod data;
 pub(crate) mod fused;
+pub(crate) mod native;
 pub(crate) mod numeric;

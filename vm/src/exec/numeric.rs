@@ -353,7 +353,7 @@ const fn bump_handlers<O: Compare>() -> BumpHandlers {
 }
 
 /// The table of a unary operator.
-const fn unary_handlers<O: Unary>() -> [Destinations; 2] {
+pub(super) const fn unary_handlers<O: Unary>() -> [Destinations; 2] {
     [destinations!(O::Out: unary, O, S), destinations!(O::Out: unary, O, A)]
 }
 

@@ -20,6 +20,9 @@ pub(crate) struct CodeOptions {
     pub(crate) depth: bool,
     /// For each memory whether handlers check its accesses.
     pub(crate) checked: Box<[bool]>,
+    /// The values, as slots, of imported globals that are immutable numbers;
+    /// code has them as constants. Without any, all globals are looked up.
+    pub(crate) constants: Box<[Option<u64>]>,
 }
 
 /// The entry of a function, as calls within its module find it.

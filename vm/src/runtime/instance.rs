@@ -275,6 +275,12 @@ fn instantiate<T: 'static>(
             .iter()
             .map(|memory| memory.get().guarding() == Guarding::Checked)
             .collect(),
+        constants: data
+            .globals
+            .iter()
+            .zip(&globals)
+            .map(|(ty, global)| ty.is_constant_number().then(|| global.get()))
+            .collect(),
     };
     let code = module.code(options);
     let index = u32::try_from(inner.instances.len()).expect("the number of instances is limited");

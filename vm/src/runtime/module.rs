@@ -30,6 +30,10 @@ use crate::types::ExternType;
 #[derive(Clone, Debug)]
 pub struct Module(Arc<ModuleInner>);
 
+/// How many codes a module keeps, under different options, whether instances
+/// use them or not.
+const KEPT: usize = 8;
+
 #[derive(Debug)]
 struct ModuleInner {
     engine: Engine,
@@ -158,6 +162,7 @@ impl Module {
                 .iter()
                 .map(|ty| guarding(ty) == Guarding::Checked)
                 .collect(),
+            constants: Box::default(),
         };
         listing(&self.code(options), FuncIdx::new(func_index)).map(Some)
     }
@@ -169,10 +174,15 @@ impl Module {
     /// The code that instances with these options share.
     pub(crate) fn code(&self, options: CodeOptions) -> Arc<CodeSet> {
         let mut code = self.0.code.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(
-            code.entry(options.clone())
-                .or_insert_with(|| CodeSet::new(Arc::clone(&self.0.data), options)),
-        )
+        if let Some(code) = code.get(&options) {
+            return Arc::clone(code);
+        }
+        if code.len() >= KEPT {
+            code.retain(|_, code| Arc::strong_count(code) > 1);
+        }
+        let new = CodeSet::new(Arc::clone(&self.0.data), options.clone());
+        code.insert(options, Arc::clone(&new));
+        new
     }
 }
 

@@ -144,6 +144,15 @@ impl GlobalType {
     pub fn mutability(&self) -> Mutability {
         self.mutability
     }
+
+    /// Whether it is a number that never changes.
+    pub(crate) fn is_constant_number(&self) -> bool {
+        let number = matches!(
+            self.content(),
+            ValType::I32 | ValType::I64 | ValType::F32 | ValType::F64
+        );
+        number && self.mutability() == Mutability::Const
+    }
 }
 
 /// The type of a table: its elements' type, and its size in elements.

@@ -503,7 +503,7 @@ impl<'a> Translator<'a> {
 
     /// Appends the instruction that copies an operand to a slot.
     fn copy_to(&mut self, operand: Operand, ty: Ty, slot: u16) {
-        let (instr, to) = Self::copy(operand, ty);
+        let (instr, to) = self.copy(operand, ty);
         self.emit.push_result(instr, slot, to, ty);
         if operand != Operand::Acc {
             self.emit.note(What::Copy(operand));
@@ -513,13 +513,17 @@ impl<'a> Translator<'a> {
     /// [`Translator::copy_to`] where nothing but control follows: copies may
     /// share an instruction.
     fn copy_for_control(&mut self, operand: Operand, ty: Ty, slot: u16) {
-        let (instr, to) = Self::copy(operand, ty);
+        let (instr, to) = self.copy(operand, ty);
         self.emit.push_copy(instr, operand, slot, to, ty);
     }
 
     /// The instruction that copies an operand.
-    fn copy(operand: Operand, ty: Ty) -> (Instr, Destinations) {
-        let to = data::COPY[ty.class()][operand.kind()];
+    fn copy(&self, operand: Operand, ty: Ty) -> (Instr, Destinations) {
+        let operand = self.emit.pinned(operand);
+        let to = match operand {
+            Operand::Pinned(place, _) => data::COPY_PINNED[ty.class()][usize::from(place)],
+            other => data::COPY[ty.class()][other.kind()],
+        };
         let len = if matches!(operand, Operand::Const(_)) { 24 } else { 16 };
         (
             Instr::new("copy", to.slot, len).operands(10, 16, true, &[operand]),

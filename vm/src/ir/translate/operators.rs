@@ -7,11 +7,12 @@ use super::{Stop, Translator};
 use crate::exec::context::GlobalPlace;
 use crate::exec::data::{self, Bulk, LoadInfo, StoreInfo};
 use crate::exec::fused::{self, AddressKind};
+use crate::exec::native;
 use crate::exec::numeric::{Binary, BinaryInfo, I32Add, I32Shl, I32Sub, I64Add, I64Sub, UnaryInfo};
 use crate::exec::operand::Destinations;
 use crate::ir::emit::{Address, Instr, Last, Operand, What};
 use crate::ir::stack::{Ty, Value};
-use crate::module::{FuncIdx, GlobalIdx};
+use crate::module::{ConstOp, FuncIdx, GlobalIdx};
 
 impl Translator<'_> {
     /// A constant: no code.
@@ -225,6 +226,7 @@ impl Translator<'_> {
 
     /// A unary operator.
     pub(super) fn unary(&mut self, info: &'static UnaryInfo) -> Result<(), Stop> {
+        let info = native::of(info);
         let (operand, ty) = self.pop();
         let operand = self.constant_to_acc(operand, ty);
         let to = info.handlers[operand.kind()];
@@ -353,6 +355,9 @@ impl Translator<'_> {
             self.emit.push(&instr);
             return Ok(());
         }
+        if !checked && self.store_made(info, operand, value, memarg.offset) {
+            return Ok(());
+        }
         let (mut variant, mut operand, offset) = self.address(operand, memarg.offset)?;
         let folded = self.fold(value);
         let mut value = folded;
@@ -397,6 +402,38 @@ impl Translator<'_> {
         }
         self.emit.push(&instr);
         Ok(())
+    }
+
+    /// If the value of a store, at an address in a slot, is what the last
+    /// instruction makes for it alone, appends one instruction for both.
+    fn store_made(&mut self, info: &'static StoreInfo, operand: Operand, value: Operand, offset: u64) -> bool {
+        let (Operand::Slot(address), Operand::Slot(value), Ok(offset)) = (operand, value, u32::try_from(offset)) else {
+            return false;
+        };
+        let Some(last) = self.emit.last_into(value) else { return false };
+        let What::Binary(made, x, y) = last.what else { return false };
+        let (x, y) = match (x, y) {
+            (Operand::Slot(_), Operand::Acc) if made.commutes => (y, x),
+            (Operand::Slot(_) | Operand::Acc, Operand::Slot(_)) => (x, y),
+            (Operand::Slot(_) | Operand::Acc, Operand::Const(number)) if fits_32_bits(number, made.wide) => (x, y),
+            _ => return false,
+        };
+        let pinned = |operand| matches!(self.emit.pinned(operand), Operand::Pinned(..));
+        if made.out.class() == 1 && (pinned(x) || pinned(y)) {
+            return false;
+        }
+        let Some(inner) = fused::inner(made.id, matches!(y, Operand::Const(_))) else { return false };
+        let Some(table) = &fused::MADE_STORES[info.id as usize] else { return false };
+        let Some(handlers) = table[inner as usize].filter(|_| made.out == info.value) else { return false };
+        let instr = Instr::new(info.name, handlers[self.emit.first_kind(x)], 24)
+            .inner(made.name)
+            .u16(8, address)
+            .u32(12, offset)
+            .made(16, x, y)
+            .showing([operand, Operand::Const(offset.into()), x, y]);
+        self.emit.take_back(last);
+        self.emit.push(&instr);
+        true
     }
 
     /// Where a context holds the pointer to a memory.
@@ -543,6 +580,9 @@ impl Translator<'_> {
     /// `global.get`.
     pub(super) fn global_get(&mut self, global: GlobalIdx) -> Result<(), Stop> {
         let ty = super::own_ty(&self.module.globals.get(global.index()).ok_or(Stop)?.content());
+        if let Some(value) = self.constant_global(global) {
+            return self.constant(ty, value);
+        }
         let (kind, offset) = self.global_place(global)?;
         let to = data::GLOBAL_GET[ty.class()][kind];
         self.push_result(Instr::new("global.get", to.slot, 16).u32(12, offset), to, ty);
@@ -550,6 +590,24 @@ impl Translator<'_> {
             self.emit.note(What::Global(offset));
         }
         Ok(())
+    }
+
+    /// The value of a global that the code may have as a constant: an imported
+    /// one that this code is made for, or one whose first value it never
+    /// changes.
+    fn constant_global(&self, global: GlobalIdx) -> Option<u64> {
+        let constants = &self.code.options().constants;
+        let Some(own) = global.index().checked_sub(self.module.num_imported_globals) else {
+            return *constants.get(global.index())?;
+        };
+        if !self.module.globals.get(global.index())?.is_constant_number() {
+            return None;
+        }
+        match *self.module.global_inits.get(own)?.0 {
+            [ConstOp::Const(value)] => Some(value),
+            [ConstOp::GlobalGet(imported)] => *constants.get(imported.index())?,
+            _ => None,
+        }
     }
 
     /// `global.set`.
