@@ -13,8 +13,8 @@ use std::sync::atomic::Ordering;
 
 use super::access::{StoreAs, touch_frame};
 use super::context::{Cx, FuncRec};
-use super::dispatch::{Handler, Regs, goto, handler, next, next_taken};
 use super::data::{I32Load, I32Load8U};
+use super::dispatch::{Handler, Regs, goto, handler, next, next_taken};
 use super::exit;
 use super::fused::{Base, FIRST, Ld};
 use super::operand::{A, At, DST, K, P, Prim, S, SRC, Src};

@@ -9,7 +9,11 @@ use super::control::{raise, trap};
 use super::dispatch::{Handler, Regs, goto, handler, next};
 use super::fused::{Address, Base, FIRST, Index, Ld, Scaled, Sum, Wrap};
 use super::memory::{MemoryInst, MemoryRef};
-use super::operand::{A, At, B, Destinations, Dst, IMM64, K, P, PINNED_FLOATS, Prim, S, SHORT, SRC, Src, Z, destinations};
+use super::operand::{
+    A, At, B, Destinations, Dst, IMM64, K, P, PINNED_FLOATS, Prim, S, SHORT, SRC, Src, Z, destinations,
+};
+#[cfg(target_arch = "x86_64")]
+use super::small;
 use super::table::TableRef;
 use super::{exit, slow};
 use crate::error::Error;
@@ -211,6 +215,36 @@ handler! {
         let value = I::get::<T>(&s, At::plain(SRC, IMM64));
         G::cell(&s).write(value.to_slot());
         s.ip = s.ip.add(const { if I::CONST { SHORT + 8 } else { SHORT } });
+        next(s)
+    }
+
+    /// `memory.copy` within memory 0 with guard pages: a few bytes are copied
+    /// here, more by [`bulk`].
+    #[cfg(target_arch = "x86_64")]
+    fn copy_within(s) {
+        let args = s.slot_at(8);
+        let len = args.add(2).read();
+        if len.wrapping_sub(1) >= small::MOST {
+            return goto(s, bulk::<MemoryCopy>);
+        }
+        let to = s.mb.wrapping_add(args.read() as u32 as usize);
+        let from = s.mb.wrapping_add(args.add(1).read() as u32 as usize);
+        small::copy(&s, to, from, len);
+        s.ip = s.ip.add(24);
+        next(s)
+    }
+
+    /// `memory.fill` of memory 0 with guard pages; see [`copy_within`].
+    #[cfg(target_arch = "x86_64")]
+    fn fill_within(s) {
+        let args = s.slot_at(8);
+        let len = args.add(2).read();
+        if len.wrapping_sub(1) >= small::MOST {
+            return goto(s, bulk::<MemoryFill>);
+        }
+        let to = s.mb.wrapping_add(args.read() as u32 as usize);
+        small::fill(&s, to, args.add(1).read() as u8, len);
+        s.ip = s.ip.add(24);
         next(s)
     }
 
@@ -674,4 +708,20 @@ fn table_slot<'s>(table: TableRef, i: u64) -> Option<&'s mut u64> {
 /// The handler of a bulk operator.
 pub(crate) fn bulk_handler<O: Bulk>() -> Handler {
     bulk::<O>
+}
+
+/// The handler of `memory.copy` within memory 0 with guard pages.
+pub(crate) fn copy_within_handler() -> Handler {
+    #[cfg(target_arch = "x86_64")]
+    return copy_within;
+    #[cfg(not(target_arch = "x86_64"))]
+    bulk::<MemoryCopy>
+}
+
+/// The handler of `memory.fill` of memory 0 with guard pages.
+pub(crate) fn fill_within_handler() -> Handler {
+    #[cfg(target_arch = "x86_64")]
+    return fill_within;
+    #[cfg(not(target_arch = "x86_64"))]
+    bulk::<MemoryFill>
 }

@@ -16,6 +16,8 @@ pub(crate) mod memory;
 pub(crate) mod operand;
 pub(crate) mod profile;
 pub(crate) mod slow;
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod small;
 pub(crate) mod stubs;
 pub(crate) mod table;
 

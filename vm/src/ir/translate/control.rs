@@ -13,9 +13,9 @@ use wasmparser::{BlockType, BrTable};
 use super::operators::fits_32_bits;
 use super::{Stop, Translator, own_ty};
 use crate::exec::control as ctl;
-use crate::exec::numeric::{Binary, BinaryInfo, I32Eq, I32Ne};
 use crate::exec::data::{self, LoadId};
 use crate::exec::fused::{self, AddressKind};
+use crate::exec::numeric::{Binary, BinaryInfo, I32Eq, I32Ne};
 use crate::ir::emit::{Instr, Last, Operand, Pins, Position, What};
 use crate::ir::stack::{Ty, Value};
 use crate::module::{FuncIdx, HEADER_SLOTS, TypeIdx};
@@ -384,9 +384,11 @@ impl Translator<'_> {
             instr = instr.u16(16 + 4 * i, *to).u16(18 + 4 * i, *from);
         }
         if n > 0 {
-            instr = instr
-                .prefix("copy,")
-                .showing(copies.iter().flat_map(|(to, from)| [Operand::Slot(*to), Operand::Slot(*from)]));
+            instr = instr.prefix("copy,").showing(
+                copies
+                    .iter()
+                    .flat_map(|(to, from)| [Operand::Slot(*to), Operand::Slot(*from)]),
+            );
         }
         self.emit.push(&instr)
     }
@@ -800,7 +802,11 @@ impl Translator<'_> {
             let mut instr = Instr::new(name, handler, 24 + words)
                 .u32(16 + words, call.delta)
                 .u32(20 + words, call.header)
-                .showing(call.copies.iter().flat_map(|(to, from)| [Operand::Slot(*to), Operand::Slot(*from)]));
+                .showing(
+                    call.copies
+                        .iter()
+                        .flat_map(|(to, from)| [Operand::Slot(*to), Operand::Slot(*from)]),
+                );
             for (i, (to, from)) in call.copies.iter().enumerate() {
                 instr = instr.u16(8 + 4 * i, *to).u16(10 + 4 * i, *from);
             }

@@ -238,9 +238,9 @@ macro_rules! translate_operator {
                     Operator::RefFunc { function_index } => self.ref_func(FuncIdx::new(*function_index)),
                     Operator::MemorySize { mem } => self.bulk::<data::MemorySize>(0, Some(Ty::I32), *mem, 0),
                     Operator::MemoryGrow { mem } => self.bulk::<data::MemoryGrow>(1, Some(Ty::I32), *mem, 0),
-                    Operator::MemoryFill { mem } => self.bulk::<data::MemoryFill>(3, None, *mem, 0),
+                    Operator::MemoryFill { mem } => self.memory_fill(*mem),
                     Operator::MemoryCopy { dst_mem, src_mem } => {
-                        self.bulk::<data::MemoryCopy>(3, None, *dst_mem, *src_mem)
+                        self.memory_copy(*dst_mem, *src_mem)
                     }
                     Operator::MemoryInit { data_index, mem } => {
                         self.bulk::<data::MemoryInit>(3, None, *mem, *data_index)
@@ -525,9 +525,6 @@ impl<'a> Translator<'a> {
             other => data::COPY[ty.class()][other.kind()],
         };
         let len = if matches!(operand, Operand::Const(_)) { 24 } else { 16 };
-        (
-            Instr::new("copy", to.slot, len).operands(10, 16, true, &[operand]),
-            to,
-        )
+        (Instr::new("copy", to.slot, len).operands(10, 16, true, &[operand]), to)
     }
 }

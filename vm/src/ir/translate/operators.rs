@@ -6,6 +6,7 @@ use wasmparser::{MemArg, MemArgTarget};
 use super::{Stop, Translator};
 use crate::exec::context::GlobalPlace;
 use crate::exec::data::{self, Bulk, LoadInfo, StoreInfo};
+use crate::exec::dispatch::Handler;
 use crate::exec::fused::{self, AddressKind};
 use crate::exec::native;
 use crate::exec::numeric::{Binary, BinaryInfo, I32Add, I32Shl, I32Sub, I64Add, I64Sub, UnaryInfo};
@@ -410,8 +411,12 @@ impl Translator<'_> {
         let (Operand::Slot(address), Operand::Slot(value), Ok(offset)) = (operand, value, u32::try_from(offset)) else {
             return false;
         };
-        let Some(last) = self.emit.last_into(value) else { return false };
-        let What::Binary(made, x, y) = last.what else { return false };
+        let Some(last) = self.emit.last_into(value) else {
+            return false;
+        };
+        let What::Binary(made, x, y) = last.what else {
+            return false;
+        };
         let (x, y) = match (x, y) {
             (Operand::Slot(_), Operand::Acc) if made.commutes => (y, x),
             (Operand::Slot(_) | Operand::Acc, Operand::Slot(_)) => (x, y),
@@ -422,9 +427,15 @@ impl Translator<'_> {
         if made.out.class() == 1 && (pinned(x) || pinned(y)) {
             return false;
         }
-        let Some(inner) = fused::inner(made.id, matches!(y, Operand::Const(_))) else { return false };
-        let Some(table) = &fused::MADE_STORES[info.id as usize] else { return false };
-        let Some(handlers) = table[inner as usize].filter(|_| made.out == info.value) else { return false };
+        let Some(inner) = fused::inner(made.id, matches!(y, Operand::Const(_))) else {
+            return false;
+        };
+        let Some(table) = &fused::MADE_STORES[info.id as usize] else {
+            return false;
+        };
+        let Some(handlers) = table[inner as usize].filter(|_| made.out == info.value) else {
+            return false;
+        };
         let instr = Instr::new(info.name, handlers[self.emit.first_kind(x)], 24)
             .inner(made.name)
             .u16(8, address)
@@ -633,14 +644,20 @@ impl Translator<'_> {
     /// stack pointer's is where functions begin), makes that one instruction.
     fn global_sum(&mut self, operand: Operand, place: u32) -> bool {
         let Operand::Slot(slot) = operand else { return false };
-        let Some(last) = self.emit.last_result(slot) else { return false };
-        let What::Binary(info, left, Operand::Const(number)) = last.what else { return false };
+        let Some(last) = self.emit.last_result(slot) else {
+            return false;
+        };
+        let What::Binary(info, left, Operand::Const(number)) = last.what else {
+            return false;
+        };
         if info.id != I32Add::info().id || self.emit.is_pinned(slot) {
             return false;
         }
         match left {
             Operand::Acc => {
-                let Some(before) = self.emit.feeding_last() else { return false };
+                let Some(before) = self.emit.feeding_last() else {
+                    return false;
+                };
                 if !matches!(before.what, What::Global(from) if from == place) {
                     return false;
                 }
@@ -683,18 +700,45 @@ impl Translator<'_> {
     /// An operator on `operands` consecutive temporaries, with indices `x`
     /// and `y`.
     pub(super) fn bulk<O: Bulk>(&mut self, operands: usize, result: Option<Ty>, x: u32, y: u32) -> Result<(), Stop> {
+        self.bulk_by(data::bulk_handler::<O>(), O::NAME, operands, result, x, y)
+    }
+
+    /// `memory.copy`.
+    pub(super) fn memory_copy(&mut self, to: u32, from: u32) -> Result<(), Stop> {
+        let handler = match self.is_checked(to) || self.is_checked(from) {
+            true => data::bulk_handler::<data::MemoryCopy>(),
+            false => data::copy_within_handler(),
+        };
+        self.bulk_by(handler, data::MemoryCopy::NAME, 3, None, to, from)
+    }
+
+    /// `memory.fill`.
+    pub(super) fn memory_fill(&mut self, memory: u32) -> Result<(), Stop> {
+        let handler = match self.is_checked(memory) {
+            true => data::bulk_handler::<data::MemoryFill>(),
+            false => data::fill_within_handler(),
+        };
+        self.bulk_by(handler, data::MemoryFill::NAME, 3, None, memory, 0)
+    }
+
+    /// [`Translator::bulk`] by a handler.
+    fn bulk_by(
+        &mut self,
+        handler: Handler,
+        name: &'static str,
+        operands: usize,
+        result: Option<Ty>,
+        x: u32,
+        y: u32,
+    ) -> Result<(), Stop> {
         let first = self.stack.len() - operands;
         for at in (first..self.stack.len()).rev() {
             self.spill(at);
         }
         self.stack.truncate(first);
         let base = self.temp_slot(first);
-        self.emit.push(
-            &Instr::new(O::NAME, data::bulk_handler::<O>(), 24)
-                .u16(8, base)
-                .u32(12, x)
-                .u32(16, y),
-        );
+        self.emit
+            .push(&Instr::new(name, handler, 24).u16(8, base).u32(12, x).u32(16, y));
         if let Some(ty) = result {
             self.stack.push(ty, Value::Temp);
         }
