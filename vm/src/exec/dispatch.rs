@@ -8,7 +8,7 @@
 //!
 //! A function that a handler calls on a slow path must be `#[inline(never)]`:
 //! locals of its own in the handler's frame keep LLVM from making the last call
-//! a jump (`vm/tests/host_stack.rs` notices).
+//! a jump (`tests/handlers` finds that in the machine code).
 //!
 //! Never add a seventh integer parameter: it would live on the host stack, and
 //! no call of a handler could become a jump.
