@@ -1,0 +1,3 @@
+//! What the benches have in common.
+
+#![forbid(unsafe_code)]
