@@ -1,0 +1,64 @@
+//! `pic`: kernels as position-independent code beside the same kernels linked
+//! statically, on one engine at a time. The ratio is what a shared library
+//! costs; for orcavm it is to be at most 1.05.
+
+use anyhow::{Context as _, Result};
+use orcavm_benches::measure::{Group, Per, Run};
+use orcavm_benches::{ours, theirs};
+
+/// A kernel, and results of `run` for times it is repeated (as the same source
+/// gives them when it is compiled to the machine's own code): in tests, and
+/// otherwise.
+struct Kernel {
+    name: &'static str,
+    test: (i32, i32),
+    bench: (i32, i32),
+}
+
+const KERNELS: [Kernel; 4] = [
+    Kernel {
+        name: "sieve",
+        test: (1, 82_025),
+        bench: (8, 82_025),
+    },
+    Kernel {
+        name: "sort",
+        test: (1, -2_144_452_536),
+        bench: (60, 312_542_563),
+    },
+    Kernel {
+        name: "sha256",
+        test: (1, -1_166_534_977),
+        bench: (5000, -591_269_828),
+    },
+    Kernel {
+        name: "machine",
+        test: (200, 831_497_388),
+        bench: (400_000, 266_031_022),
+    },
+];
+
+type RunKernel = fn(&[u8], i32, i32) -> Result<Run>;
+
+fn main() -> Result<()> {
+    let mut group = Group::new("pic", ["static", "PIC"]);
+    let engines: [(&str, RunKernel); 2] = [(ours::NAME, ours::run_kernel), (theirs::NAME, theirs::run_kernel)];
+    for (engine, run) in engines {
+        for Kernel { name, test, bench } in KERNELS {
+            let (times, expected) = if group.is_test() { test } else { bench };
+            let read = |kind: &str| {
+                let path = format!("{}/pic/{name}.{kind}.wasm", env!("CARGO_MANIFEST_DIR"));
+                let wasm = std::fs::read(&path).with_context(|| path.clone())?;
+                run(&wasm, times, expected).with_context(|| format!("{engine}: {path}"))
+            };
+            group.compare(
+                &format!("{name}, {engine}"),
+                Per::Iteration,
+                1000,
+                [read("static")?, read("pic")?],
+            );
+        }
+    }
+    group.finish();
+    Ok(())
+}

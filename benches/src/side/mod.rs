@@ -1,0 +1,17 @@
+//! The host's half of the benches, for either engine: `super` has the engine as
+//! `engine`, and the functions whose form differs.
+
+mod call;
+mod instantiate;
+mod load;
+mod pic;
+mod preview1;
+mod program;
+mod trap;
+
+pub use self::call::{first_call, from_host, guest_loop};
+pub use self::instantiate::instantiate;
+pub use self::load::load;
+pub use self::pic::run_kernel;
+pub use self::program::run_program;
+pub use self::trap::trap;
