@@ -8,7 +8,7 @@ fn main() -> Result<()> {
     let mut group = Group::new_long("execute", [ours::NAME, theirs::NAME]);
     let all = programs::all(group.is_test())?;
     for program in &all.found {
-        if !group.selects(&program.name) {
+        if !group.prepares(&program.name) {
             continue;
         }
         let ours = ours::run_program(program).with_context(|| format!("{}: {}", ours::NAME, program.name))?;

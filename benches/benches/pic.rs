@@ -41,9 +41,9 @@ const KERNELS: [Kernel; 4] = [
 type RunKernel = fn(&[u8], i32, i32) -> Result<Run>;
 
 fn main() -> Result<()> {
-    let mut group = Group::new("pic", ["static", "PIC"]);
-    let engines: [(&str, RunKernel); 2] = [(ours::NAME, ours::run_kernel), (theirs::NAME, theirs::run_kernel)];
+    let engines: [(&str, RunKernel); 2] = [("pic", ours::run_kernel), ("pic-wasmi", theirs::run_kernel)];
     for (engine, run) in engines {
+        let mut group = Group::new(engine, ["static", "PIC"]);
         for Kernel { name, test, bench } in KERNELS {
             let (times, expected) = if group.is_test() { test } else { bench };
             let read = |kind: &str| {
@@ -51,14 +51,9 @@ fn main() -> Result<()> {
                 let wasm = std::fs::read(&path).with_context(|| path.clone())?;
                 run(&wasm, times, expected).with_context(|| format!("{engine}: {path}"))
             };
-            group.compare(
-                &format!("{name}, {engine}"),
-                Per::Iteration,
-                1000,
-                [read("static")?, read("pic")?],
-            );
+            group.compare(name, Per::Iteration, 1000, [read("static")?, read("pic")?]);
         }
+        group.finish();
     }
-    group.finish();
     Ok(())
 }

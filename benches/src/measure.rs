@@ -26,7 +26,7 @@ pub enum Per {
     Bytes(u64),
 }
 
-/// How a run shorter than the clock is worth is repeated.
+/// How long a batch is, at least, if it may be that long.
 const BATCH: Duration = Duration::from_millis(10);
 /// Rounds, where iterations are short; a quarter where one is longer than
 /// [`LONG`].
@@ -56,7 +56,8 @@ fn clock() -> Duration {
 struct Row {
     name: String,
     per: Per,
-    times: [Duration; 2],
+    /// Seconds of an iteration.
+    times: [f64; 2],
 }
 
 /// A group of benches.
@@ -111,8 +112,17 @@ impl Group {
         self.test
     }
 
-    /// Whether the arguments leave a bench of a long group in.
-    pub fn selects(&self, name: &str) -> bool {
+    /// Whether the arguments leave a bench of a long group in: not worth preparing
+    /// otherwise. Where the arguments ask for a list, it is listed instead.
+    pub fn prepares(&self, name: &str) -> bool {
+        let selected = self.selects(name);
+        if selected && self.list {
+            println!("{}/{name}: benchmark", self.name);
+        }
+        selected && !self.list
+    }
+
+    fn selects(&self, name: &str) -> bool {
         let id = format!("{}/{name}", self.name);
         self.filters.is_empty() || self.filters.iter().any(|filter| id.contains(filter))
     }
@@ -122,33 +132,31 @@ impl Group {
     pub fn compare(&mut self, name: &str, per: Per, most: u64, mut runs: [Run; 2]) {
         let selected = match &mut self.criterion {
             Some(criterion) => {
-                let mut called = 0;
+                let mut called = [false; 2];
                 let mut group = criterion.benchmark_group(self.name);
                 if let Per::Bytes(bytes) = per {
                     group.throughput(Throughput::Bytes(bytes));
                 }
-                for (side, run) in self.sides.iter().zip(&mut runs) {
+                for ((side, run), called) in self.sides.iter().zip(&mut runs).zip(&mut called) {
                     group.bench_function(BenchmarkId::new(name, side), |bencher| {
-                        called += 1;
+                        *called = true;
                         bencher.iter_custom(|iterations| batches(run, iterations, most));
                     });
                 }
                 group.finish();
-                called >= 2
+                // criterion calls no bench that its arguments leave out.
+                called == [true; 2]
             }
             None => {
                 let id = format!("{}/{name}", self.name);
-                let selected = self.selects(name);
-                if selected && self.list {
-                    println!("{id}: benchmark");
-                }
-                if selected && self.test && !self.list {
+                let selected = self.selects(name) && !self.list;
+                if selected && self.test {
                     for run in &mut runs {
                         run(1);
                     }
                     println!("Testing {id}\nSuccess");
                 }
-                selected && !self.list
+                selected
             }
         };
         self.ran += usize::from(selected);
@@ -199,7 +207,7 @@ impl Group {
         println!("  {:width$}  {first:>12}  {second:>12}", "");
         let mut logarithms = 0.0;
         for row in &self.rows {
-            let [a, b] = row.times.map(|time| time.as_secs_f64());
+            let [a, b] = row.times;
             logarithms += (b / a).ln();
             let [a_text, b_text] = [a, b].map(|seconds| show(seconds, row.per));
             let ratio = b / a;
@@ -233,19 +241,19 @@ fn batches(run: &mut Run, iterations: u64, most: u64) -> Duration {
     time
 }
 
-/// The medians of the time of an iteration, of both sides.
-fn interleaved(runs: &mut [Run; 2], most: u64) -> [Duration; 2] {
+/// The medians of the seconds of an iteration, of both sides.
+fn interleaved(runs: &mut [Run; 2], most: u64) -> [f64; 2] {
     let sizes = [0, 1].map(|side| {
         let mut size = 1;
         loop {
             let time = runs[side](size);
             if time >= BATCH || size == most {
-                return (size, time / u32::try_from(size).unwrap_or(u32::MAX));
+                return (size, time.as_secs_f64() / size as f64);
             }
             size = (size * 4).min(most);
         }
     });
-    let long = sizes.iter().any(|(_, iteration)| *iteration >= LONG);
+    let long = sizes.iter().any(|(_, iteration)| *iteration >= LONG.as_secs_f64());
     let rounds = std::env::var("ORCAVM_BENCH_ROUNDS")
         .ok()
         .and_then(|rounds| rounds.parse().ok());
@@ -260,12 +268,11 @@ fn interleaved(runs: &mut [Run; 2], most: u64) -> [Duration; 2] {
     times.map(|mut times| {
         times.sort_by(f64::total_cmp);
         let middle = times.len() / 2;
-        let median = if times.len() % 2 == 1 {
+        if times.len() % 2 == 1 {
             times[middle]
         } else {
             f64::midpoint(times[middle - 1], times[middle])
-        };
-        Duration::from_secs_f64(median)
+        }
     })
 }
 
