@@ -6,9 +6,8 @@ use anyhow::{Context as _, Result};
 use orcavm_benches::measure::{Group, Per, Run};
 use orcavm_benches::{ours, theirs};
 
-/// A kernel, and results of `run` for times it is repeated (as the same source
-/// gives them when it is compiled to the machine's own code): in tests, and
-/// otherwise.
+/// A kernel: arguments of `run` in tests and otherwise, each with the result that
+/// the same source gives when it is compiled for the machine itself.
 struct Kernel {
     name: &'static str,
     test: (i32, i32),
@@ -18,8 +17,8 @@ struct Kernel {
 const KERNELS: [Kernel; 4] = [
     Kernel {
         name: "sieve",
-        test: (1, 82_025),
-        bench: (8, 82_025),
+        test: (1000, 168),
+        bench: (1 << 20, 82_025),
     },
     Kernel {
         name: "sort",
@@ -45,11 +44,11 @@ fn main() -> Result<()> {
     for (engine, run) in engines {
         let mut group = Group::new(engine, ["static", "PIC"]);
         for Kernel { name, test, bench } in KERNELS {
-            let (times, expected) = if group.is_test() { test } else { bench };
+            let (size, expected) = if group.is_test() { test } else { bench };
             let read = |kind: &str| {
                 let path = format!("{}/pic/{name}.{kind}.wasm", env!("CARGO_MANIFEST_DIR"));
                 let wasm = std::fs::read(&path).with_context(|| path.clone())?;
-                run(&wasm, times, expected).with_context(|| format!("{engine}: {path}"))
+                run(&wasm, size, expected).with_context(|| format!("{engine}: {path}"))
             };
             group.compare(name, Per::Iteration, 1000, [read("static")?, read("pic")?]);
         }

@@ -64,7 +64,7 @@ int main(int argc, char **argv) {
         for (uint32_t j = 0; j < keys; j++) add(random_number() & 0x1ffff, j);
         random_state = seed;
         for (uint32_t j = 0; j < keys; j++) sum += get(random_number() & 0x3ffff);
-        for (uint64_t key = 0; key < 0x20000; key += 2) sum += (uint64_t)take(key) << 20;
+        for (uint64_t key = 0; key < keys; key += 2) sum += (uint64_t)take(key) << 20;
         sum = sum * 31 + count;
         free(table);
     }

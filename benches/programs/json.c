@@ -78,15 +78,15 @@ __attribute__((noinline)) static enum kind next_token(void) {
 }
 
 int main(int argc, char **argv) {
-    int times = size_argument(argc, argv, 80);
+    int length = size_argument(argc, argv, 250000);
     document = end = malloc(2 << 20);
     put("[");
-    while (end < document + 250000) { put_value(5); put(",\n"); }
+    while (end < document + length) { put_value(5); put(",\n"); }
     put("0]");
     *end = 0;
     uint64_t sum = 0, tokens = 0;
     char open[64];
-    for (int i = 0; i < times; i++) {
+    for (int i = 0; i < 80; i++) {
         int depth = 0;
         at = document;
         for (enum kind kind; (kind = next_token()) != END; tokens++) {

@@ -88,23 +88,23 @@ fn relocate(store: &mut Store<()>, linked: &Linked) -> Result<()> {
     Ok(())
 }
 
-/// Runs a kernel, `times` times an iteration, which must give `expected`.
+/// Runs a kernel whose result for `size` must be `expected`.
 ///
 /// # Errors
 /// If it does not run, or gives something else.
-pub fn run_kernel(wasm: &[u8], times: i32, expected: i32) -> Result<Run> {
+pub fn run_kernel(wasm: &[u8], size: i32, expected: i32) -> Result<Run> {
     let engine = new_engine();
     let module = Module::new(&engine, wasm)?;
     let mut store = Store::new(&engine, ());
     let linked = link(&mut store, &module)?;
     relocate(&mut store, &linked)?;
     let func = linked.instance.get_typed_func::<i32, i32>(&mut store, "run")?;
-    let found = func.call(&mut store, times)?;
+    let found = func.call(&mut store, size)?;
     ensure!(found == expected, "expected {expected}, found {found}");
     Ok(Box::new(move |iterations| {
         timed(|| {
             for _ in 0..iterations {
-                let found = func.call(&mut store, black_box(times)).expect("it ran before");
+                let found = func.call(&mut store, black_box(size)).expect("it ran before");
                 assert_eq!(found, expected, "the result has changed");
             }
         })
