@@ -27,14 +27,23 @@ fn call(store: &mut Store<()>, instance: Instance, name: &str, arguments: (i32, 
     let f = instance
         .get_typed_func::<(i32, i32, i32), ()>(&mut *store, name)
         .expect("it exports the function");
-    f.call(store, arguments).err().map(|error| error.trap().expect("a trap"))
+    f.call(store, arguments)
+        .err()
+        .map(|error| error.trap().expect("a trap"))
 }
 
 #[test]
 fn copies_and_fills_of_each_small_size_do_what_slices_do() {
     let (mut store, instance, memory) = patterned();
     for len in 0..=80 {
-        for (to, from) in [(1000, 2000), (1000, 1003), (1003, 1000), (1000, 1031), (1031, 1000), (5, 5)] {
+        for (to, from) in [
+            (1000, 2000),
+            (1000, 1003),
+            (1003, 1000),
+            (1000, 1031),
+            (1031, 1000),
+            (5, 5),
+        ] {
             let mut expected = memory.data(&store).to_vec();
             expected.copy_within(from..from + len, to);
             let arguments = (to as i32, from as i32, len as i32);
@@ -54,15 +63,18 @@ fn what_does_not_fit_traps_and_writes_nothing() {
     let (mut store, instance, memory) = patterned();
     let before = memory.data(&store).to_vec();
     for len in 0..=80 {
-        for at in [SIZE - len + 1, SIZE - 1 + i32::from(len == 1), SIZE, SIZE + 1, -1, i32::MIN] {
+        for at in [
+            SIZE - len + 1,
+            SIZE - 1 + i32::from(len == 1),
+            SIZE,
+            SIZE + 1,
+            -1,
+            i32::MIN,
+        ] {
             if len == 0 && at.cast_unsigned() <= SIZE.cast_unsigned() {
                 continue;
             }
-            for (name, arguments) in [
-                ("copy", (at, 0, len)),
-                ("copy", (0, at, len)),
-                ("fill", (at, 3, len)),
-            ] {
+            for (name, arguments) in [("copy", (at, 0, len)), ("copy", (0, at, len)), ("fill", (at, 3, len))] {
                 if len == 1 && at == SIZE - len {
                     continue;
                 }

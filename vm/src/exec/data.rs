@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::access::{LoadAs, StoreAs};
 use super::context::{Cx, Pending};
-use super::control::{raise, trap};
+use super::control::{opaque, raise, trap};
 use super::dispatch::{Handler, Regs, goto, handler, next};
 use super::fused::{Address, Base, FIRST, Index, Ld, Scaled, Sum, Wrap};
 use super::memory::{MemoryInst, MemoryRef};
@@ -141,9 +141,13 @@ handler! {
     /// A store: the operands' slots are at bytes 8 (address) and 10, the
     /// offset at 12, a constant or the word of a value that is made last.
     pub(crate) fn store<O: Store, M: Mode, I: Src, V: Src>(s) {
-        let index = I::get::<u32>(&s, At::slot(8));
         let last = const { SHORT + M::EXTRA };
-        let value = V::get::<O::In>(&s, At { slot: 10, imm: last, word: last });
+        let mut value = V::get::<O::In>(&s, At { slot: 10, imm: last, word: last });
+        if V::WORDS > 0 && !O::In::FLOAT {
+            // Made before there is an address: only three registers are free.
+            value = O::In::from_slot(opaque(value.to_slot()));
+        }
+        let index = I::get::<u32>(&s, At::slot(8));
         let offset = s.field::<u32>(MEM_OFFSET);
         match M::address(&s, index, offset, <O::Mem as StoreAs<O::In>>::BYTES) {
             Some(at) => {
@@ -250,6 +254,7 @@ handler! {
 
     /// An operator whose operands stand in consecutive slots from the one at
     /// byte 8 on, and whose result replaces the first.
+    #[inline(never)]
     fn bulk<O: Bulk>(s) {
         let args = s.slot_at(8);
         let code = O::run(s.cx, args, s.field::<u32>(12), s.field::<u32>(16));

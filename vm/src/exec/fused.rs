@@ -355,7 +355,8 @@ handler! {
     fn select_by<T: Prim, O: Compare, X: Src, Y: Src, L: Src, R: Src, D: Dst>(s) {
         let a = L::get::<O::In>(&s, At::slot(16));
         let b = R::get::<O::In>(&s, At::plain(18, 20));
-        let holds = O::holds(a, b);
+        // Decided before the values are read: only three registers are free.
+        let holds = opaque(u64::from(O::holds(a, b))) != 0;
         let x = X::get::<T>(&s, At::plain(SRC, 24));
         let y = Y::get::<T>(&s, At::plain(SRC + 2 * X::SLOTS, const { 24 + if X::CONST { 8 } else { 0 } }));
         let value = if holds { x } else { y };

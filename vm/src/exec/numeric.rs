@@ -112,9 +112,20 @@ const fn pinned_branch<O: Compare, T: Polarity>() -> Pinned<Handler> {
         (row $left:ty) => { of!(@row $left; S, A, K, P<0>, P<1>, P<2>, P<3>) };
     }
     match O::In::FLOAT {
-        false => Pinned::Int(const { &by_kinds!(of; S, A, K, P<0>) }),
-        true => Pinned::Float(const { &by_kinds!(of_floats; S, A, K, P<0>, P<1>, P<2>, P<3>) }),
+        false => Pinned::Int(const { &of_two(by_kinds!(of; S, A, K, P<0>)) }),
+        true => Pinned::Float(const { &of_two(by_kinds!(of_floats; S, A, K, P<0>, P<1>, P<2>, P<3>)) }),
     }
+}
+
+/// Leaves out the instructions that have one pinned local twice: of what is
+/// compared with itself LLVM knows too much to keep two jumps.
+const fn of_two<T: Copy, const N: usize>(mut table: [[Option<T>; N]; N]) -> [[Option<T>; N]; N] {
+    let mut i = 3;
+    while i < N {
+        table[i][i] = None;
+        i += 1;
+    }
+    table
 }
 
 /// What the translator knows of a comparison besides.

@@ -113,46 +113,63 @@ pub(super) unsafe fn copy(s: &Regs, to: *mut u8, from: *const u8, len: u64) {
 /// As for [`copy`].
 #[inline(always)]
 pub(super) unsafe fn fill(s: &Regs, to: *mut u8, value: u8, len: u64) {
-    // Eight of them.
-    let values = u64::from(value).wrapping_mul(0x0101_0101_0101_0101);
+    // The value's register becomes four of it, or none.
+    let value = u32::from(value);
     if len >= 16 {
-        // `values` becomes where the second last 16 bytes begin, or the first
-        // ones if there are no more than 32.
+        // `value` and `len` become where the bytes between the first and the
+        // last 16 begin, or the first ones if there are none between.
         block!(
             s,
             [
-                "movq {a}, {values}",
-                "punpcklqdq {a}, {a}",
+                "movd {a}, {value:e}",
+                "punpcklbw {a}, {a}",
+                "punpcklwd {a}, {a}",
+                "pshufd {a}, {a}, 0",
                 "movups [{to} + {len} - 16], {a}",
-                "xor {values:e}, {values:e}",
+                "xor {value:e}, {value:e}",
                 "sub {len}, 32",
-                "cmovb {len}, {values}",
+                "cmovb {len}, {value}",
                 "movups [{to} + {len}], {a}",
                 "shr {len}, 1",
                 "movups [{to} + {len}], {a}",
                 "movups [{to}], {a}"
             ],
-            to = in(reg) to, len = inout(reg) len => _, values = inout(reg) values => _, a = out(xmm_reg) _,
+            to = in(reg) to, len = inout(reg) len => _, value = inout(reg) u64::from(value) => _, a = out(xmm_reg) _,
         );
     } else if len >= 8 {
         block!(
             s,
-            ["mov qword ptr [{to} + {len} - 8], {values}", "mov qword ptr [{to}], {values}"],
-            to = in(reg) to, len = in(reg) len, values = in(reg) values,
+            [
+                "movd {a}, {value:e}",
+                "punpcklbw {a}, {a}",
+                "punpcklwd {a}, {a}",
+                "pshufd {a}, {a}, 0",
+                "movq qword ptr [{to} + {len} - 8], {a}",
+                "movq qword ptr [{to}], {a}"
+            ],
+            to = in(reg) to, len = in(reg) len, value = in(reg) value, a = out(xmm_reg) _,
         );
     } else if len >= 4 {
         block!(
             s,
-            ["mov dword ptr [{to} + {len} - 4], {values:e}", "mov dword ptr [{to}], {values:e}"],
-            to = in(reg) to, len = in(reg) len, values = in(reg) values,
+            [
+                "imul {value:e}, {value:e}, 0x1010101",
+                "mov dword ptr [{to} + {len} - 4], {value:e}",
+                "mov dword ptr [{to}], {value:e}"
+            ],
+            to = in(reg) to, len = in(reg) len, value = inout(reg) value => _,
         );
     } else if len >= 2 {
         block!(
             s,
-            ["mov word ptr [{to} + {len} - 2], {values:x}", "mov word ptr [{to}], {values:x}"],
-            to = in(reg) to, len = in(reg) len, values = in(reg) values,
+            [
+                "imul {value:e}, {value:e}, 0x101",
+                "mov word ptr [{to} + {len} - 2], {value:x}",
+                "mov word ptr [{to}], {value:x}"
+            ],
+            to = in(reg) to, len = in(reg) len, value = inout(reg) value => _,
         );
     } else {
-        block!(s, ["mov byte ptr [{to}], {values:l}"], to = in(reg) to, values = in(reg) values,);
+        block!(s, ["mov byte ptr [{to}], {value:l}"], to = in(reg) to, value = in(reg) value,);
     }
 }
