@@ -84,10 +84,11 @@ pub fn from_host(wasm: &[u8], what: Work) -> Result<Run> {
         ensure!(found == expected, "expected {expected}, found {found}");
     }
     Ok(Box::new(move |iterations| {
+        let iterations = i32::try_from(iterations).expect("batches are not that large");
         timed(|| {
             let mut sum = 0;
             for i in 0..iterations {
-                sum = func.call(&mut store, (sum, i as i32)).expect("it ran before");
+                sum = func.call(&mut store, (sum, i)).expect("it ran before");
             }
             black_box(sum);
         })
