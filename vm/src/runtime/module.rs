@@ -152,19 +152,50 @@ impl Module {
         if defined.is_none_or(|i| i >= data.bodies.len()) {
             return Ok(None);
         }
+        listing(&self.code(self.own_options()), FuncIdx::new(func_index)).map(Some)
+    }
+
+    /// Translates all functions, as their first calls would, and gives the
+    /// bytes of the bodies translated. For those who would rather wait now.
+    ///
+    /// Instances use what is translated here if they import no memories that
+    /// need checks where the module's own would not, and no immutable globals.
+    ///
+    /// # Errors
+    /// [`Error::Limit`] if a function is too large to be translated.
+    ///
+    /// ```
+    /// use vm::{Engine, Module};
+    ///
+    /// # fn main() -> Result<(), vm::Error> {
+    /// let engine = Engine::default();
+    /// let module = Module::new(&engine, "(module (func nop) (func unreachable))")?;
+    /// assert_eq!(module.precompile()?, 6);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn precompile(&self) -> Result<u64, Error> {
+        let code = self.code(self.own_options());
+        let data = &self.0.data;
+        let mut bytes = 0;
+        for (i, body) in data.bodies.iter().enumerate() {
+            let index = u32::try_from(data.num_imported_funcs + i).expect("validation bounds functions");
+            code.entry(FuncIdx::new(index))?;
+            bytes += body.range.len() as u64;
+        }
+        Ok(bytes)
+    }
+
+    /// What code of instances that import nothing special depends on.
+    fn own_options(&self) -> CodeOptions {
         let config = self.0.engine.config();
-        let guarding = |ty| Guarding::of(ty, config.guard);
-        let options = CodeOptions {
+        let checked = |ty| Guarding::of(ty, config.guard) == Guarding::Checked;
+        CodeOptions {
             fuel: config.fuel,
             depth: config.max_depth.is_some(),
-            checked: data
-                .memories
-                .iter()
-                .map(|ty| guarding(ty) == Guarding::Checked)
-                .collect(),
+            checked: self.0.data.memories.iter().map(checked).collect(),
             constants: Box::default(),
-        };
-        listing(&self.code(options), FuncIdx::new(func_index)).map(Some)
+        }
     }
 
     pub(crate) fn data(&self) -> &Arc<ModuleData> {
