@@ -1,5 +1,6 @@
 //! orcavm: what of its interface differs from the peer's.
 
+use crate::measure::{Run, timed};
 use anyhow::{Context as _, Result};
 use vm as engine;
 use vm::{Config, Engine, Error, Global, GlobalType, Instance, Linker, Module, Mutability, Ref, RefType};
@@ -13,6 +14,37 @@ fn new_engine() -> Engine {
     // One thread: the others' time would count too.
     config.validation_threads(std::num::NonZero::<usize>::MIN);
     Engine::new(&config).expect("the configuration differs from the default in threads only")
+}
+
+fn new_eager_engine() -> Engine {
+    new_engine()
+}
+
+fn load_translated(engine: &Engine, wasm: &[u8]) -> Result<Module> {
+    let module = Module::new(engine, wasm)?;
+    module.precompile()?;
+    Ok(module)
+}
+
+/// Translates the functions of modules that were loaded before. With it goes
+/// how many bytes their bodies have.
+///
+/// # Errors
+/// If the module cannot be loaded or translated.
+pub fn translate_alone(wasm: &[u8]) -> Result<(Run, u64)> {
+    let engine = new_engine();
+    let code = Module::new(&engine, wasm)?.precompile()?;
+    let wasm = wasm.to_owned();
+    let run: Run = Box::new(move |iterations| {
+        let load = |_| Module::new(&engine, &wasm[..]).expect("it was loaded before");
+        let modules: Vec<Module> = (0..iterations).map(load).collect();
+        timed(|| {
+            for module in &modules {
+                module.precompile().expect("it was translated before");
+            }
+        })
+    });
+    Ok((run, code))
 }
 
 fn new_instance<T: 'static>(linker: &Linker<T>, store: &mut Store<T>, module: &Module) -> Result<Instance> {

@@ -13,6 +13,17 @@ fn new_engine() -> Engine {
     Engine::default()
 }
 
+/// Functions are validated and translated at once.
+fn new_eager_engine() -> Engine {
+    let mut config = engine::Config::default();
+    config.compilation_mode(engine::CompilationMode::Eager);
+    Engine::new(&config)
+}
+
+fn load_translated(engine: &Engine, wasm: &[u8]) -> Result<Module> {
+    Ok(Module::new(engine, wasm)?)
+}
+
 fn new_instance<T: 'static>(linker: &Linker<T>, store: &mut Store<T>, module: &Module) -> Result<Instance> {
     Ok(linker.instantiate_and_start(store, module)?)
 }

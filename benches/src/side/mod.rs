@@ -7,6 +7,7 @@ mod load;
 mod pic;
 mod preview1;
 mod program;
+mod translate;
 mod trap;
 
 pub use self::call::{first_call, from_host, guest_loop};
@@ -14,4 +15,5 @@ pub use self::instantiate::instantiate;
 pub use self::load::load;
 pub use self::pic::run_kernel;
 pub use self::program::run_program;
+pub use self::translate::translate;
 pub use self::trap::trap;
