@@ -7,7 +7,7 @@ use super::access::{LoadAs, StoreAs};
 use super::context::{Cx, Pending};
 use super::control::{opaque, raise, trap};
 use super::dispatch::{Handler, Regs, goto, handler, next};
-use super::fused::{Address, Base, FIRST, Index, Ld, Scaled, Sum, Wrap};
+use super::fused::{Address, AddressKind, Base, FIRST, Index, IndexWrap, Ld, Scaled, Sum, Wrap};
 use super::memory::{MemoryInst, MemoryRef};
 use super::operand::{
     A, At, B, Destinations, Dst, IMM64, K, P, PINNED_FLOATS, Prim, S, SHORT, SRC, Src, Z, destinations,
@@ -89,7 +89,7 @@ pub(crate) struct LoadInfo {
     /// slot, accumulator, pinned].
     ///
     /// [`AddressKind`]: super::fused::AddressKind
-    pub(crate) at: [[Destinations; FIRST]; 5],
+    pub(crate) at: [[Destinations; FIRST]; AddressKind::COUNT],
     /// Bytes accessed.
     pub(crate) bytes: usize,
     /// Type of the result.
@@ -110,7 +110,7 @@ pub(crate) struct StoreInfo {
     /// slot, accumulator, pinned][value in slot, constant].
     ///
     /// [`AddressKind`]: super::fused::AddressKind
-    pub(crate) at: [[[Handler; 2]; FIRST]; 5],
+    pub(crate) at: [[[Handler; 2]; FIRST]; AddressKind::COUNT],
     /// Bytes accessed.
     pub(crate) bytes: usize,
     /// Whether a constant value takes all 8 bytes of its word.
@@ -409,7 +409,7 @@ const fn element_shift(bytes: usize) -> usize {
 /// Handlers of a load for one width of elements by [`AddressKind`].
 ///
 /// [`AddressKind`]: super::fused::AddressKind
-const fn load_at_handlers<L: Load, const SHIFT: u32>() -> [[Destinations; FIRST]; 5] {
+const fn load_at_handlers<L: Load, const SHIFT: u32>() -> [[Destinations; FIRST]; AddressKind::COUNT] {
     macro_rules! firsts {
         ($address:ident $(, $shift:ident)?) => {
             [
@@ -425,11 +425,12 @@ const fn load_at_handlers<L: Load, const SHIFT: u32>() -> [[Destinations; FIRST]
         firsts!(Wrap),
         firsts!(Scaled, SHIFT),
         firsts!(Index, SHIFT),
+        firsts!(IndexWrap, SHIFT),
     ]
 }
 
 /// Handlers of a store for one width of elements; see [`load_at_handlers`].
-const fn store_at_handlers<O: Store, const SHIFT: u32>() -> [[[Handler; 2]; FIRST]; 5] {
+const fn store_at_handlers<O: Store, const SHIFT: u32>() -> [[[Handler; 2]; FIRST]; AddressKind::COUNT] {
     macro_rules! firsts {
         ($address:ident $(, $shift:ident)?) => {
             [
@@ -448,6 +449,7 @@ const fn store_at_handlers<O: Store, const SHIFT: u32>() -> [[[Handler; 2]; FIRS
         firsts!(Wrap),
         firsts!(Scaled, SHIFT),
         firsts!(Index, SHIFT),
+        firsts!(IndexWrap, SHIFT),
     ]
 }
 

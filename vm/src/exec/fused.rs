@@ -31,7 +31,7 @@ pub(crate) trait Address {
 pub(crate) struct Base<X>(PhantomData<X>);
 /// `x` plus the second slot modulo 2^32, plus the number as static offset.
 pub(crate) struct Sum<X>(PhantomData<X>);
-/// `x` plus the number, modulo 2^32.
+/// `x` plus the number, modulo 2^32, plus the second field as static offset.
 pub(crate) struct Wrap<X>(PhantomData<X>);
 /// An array element: the second slot plus `x` shifted left by `SHIFT`, modulo
 /// 2^32, plus the number as static offset.
@@ -39,6 +39,9 @@ pub(crate) struct Scaled<X, const SHIFT: u32>(PhantomData<X>);
 /// An element of a static array: `x` shifted left by `SHIFT` modulo 2^32, plus
 /// the number as static offset.
 pub(crate) struct Index<X, const SHIFT: u32>(PhantomData<X>);
+/// An element of an array whose place became a constant when the module was
+/// instantiated: [`Wrap`] with `x` shifted left by `SHIFT`.
+pub(crate) struct IndexWrap<X, const SHIFT: u32>(PhantomData<X>);
 
 /// The number of a word.
 ///
@@ -76,11 +79,14 @@ macro_rules! addresses {
 addresses! {
     Base |s, word, x| in_memory(s, x, number(s, word));
     Sum |s, word, x| in_memory(s, x.wrapping_add(S::get::<u32>(s, At::slot(word + 2))), number(s, word));
-    Wrap |s, word, x| in_memory(s, x.wrapping_add(number(s, word)), 0);
+    Wrap |s, word, x| in_memory(s, x.wrapping_add(number(s, word)), u32::from(s.field::<u16>(word + 2)));
     Scaled<const SHIFT> |s, word, x| {
         in_memory(s, (x << SHIFT).wrapping_add(S::get::<u32>(s, At::slot(word + 2))), number(s, word))
     };
     Index<const SHIFT> |s, word, x| in_memory(s, x << SHIFT, number(s, word));
+    IndexWrap<const SHIFT> |s, word, x| {
+        in_memory(s, (x << SHIFT).wrapping_add(number(s, word)), u32::from(s.field::<u16>(word + 2)))
+    };
 }
 
 /// An operand that the load `L` reads at the address `M`.
@@ -398,6 +404,13 @@ pub(crate) enum AddressKind {
     Scaled,
     /// [`Index`]
     Index,
+    /// [`IndexWrap`]
+    IndexWrap,
+}
+
+impl AddressKind {
+    /// How many there are.
+    pub(crate) const COUNT: usize = Self::IndexWrap as usize + 1;
 }
 
 const fn loaded<O: Binary, L: Load>(load: data::LoadId) -> Loaded {

@@ -26,6 +26,8 @@ pub(crate) struct BinaryInfo {
     pub(crate) name: &'static str,
     /// Handlers by [left][right][destination].
     pub(crate) handlers: BinaryHandlers,
+    /// The result for two constants, unless it is a trap.
+    pub(crate) constant: fn(u64, u64) -> Option<u64>,
     /// Handlers with a pinned operand.
     pub(crate) pinned: Option<Pinned<Destinations>>,
     /// Whether the operands may change places.
@@ -284,6 +286,12 @@ impl Polarity for IfFalse {
     const TAKEN_IF: bool = false;
 }
 
+/// [`BinaryInfo::constant`] of an operator.
+fn constant<O: Binary>(a: u64, b: u64) -> Option<u64> {
+    let value = O::eval(O::In::from_slot(a), O::In::from_slot(b));
+    value.ok().map(Prim::to_slot)
+}
+
 /// The table of a binary operator. The translator folds two constants away
 /// and has one accumulator, so those two variants stand for none.
 const fn binary_handlers<O: Binary>() -> BinaryHandlers {
@@ -467,6 +475,7 @@ macro_rules! define_numeric_ops {
                         id: BinaryId::$bin,
                         name: $bin_text,
                         handlers: binary_handlers::<$bin>(),
+                        constant: constant::<$bin>,
                         pinned: define_numeric_ops!(@pinned $bin),
                         commutes: define_numeric_ops!(@flag $($commutes)?),
                         wide: <$bin_in as Prim>::WIDE,
@@ -492,6 +501,7 @@ macro_rules! define_numeric_ops {
                         id: BinaryId::$tb,
                         name: $tb_text,
                         handlers: binary_handlers::<$tb>(),
+                        constant: constant::<$tb>,
                         pinned: None,
                         commutes: false,
                         wide: <$tb_in as Prim>::WIDE,
@@ -517,6 +527,7 @@ macro_rules! define_numeric_ops {
                         id: BinaryId::$cmp,
                         name: $cmp_text,
                         handlers: binary_handlers::<$cmp>(),
+                        constant: constant::<$cmp>,
                         pinned: None,
                         commutes: false,
                         wide: <$cmp_in as Prim>::WIDE,

@@ -185,7 +185,7 @@ pub(crate) struct Address {
     pub(crate) kind: AddressKind,
     /// Its first term: a slot or the accumulator.
     pub(crate) first: Operand,
-    /// The slot of its second term, if it has one.
+    /// The slot of its second term, or a small static offset.
     pub(crate) second: u16,
     /// Its constant term.
     pub(crate) number: u32,
@@ -220,7 +220,9 @@ impl Address {
         let second = matches!(self.kind, AddressKind::Sum | AddressKind::Scaled).then_some(Operand::Slot(self.second));
         let number =
             (self.number != 0 || self.kind == AddressKind::Base).then_some(Operand::Const(u64::from(self.number)));
-        std::iter::once(self.first).chain(second).chain(number)
+        let offset = (matches!(self.kind, AddressKind::Wrap | AddressKind::IndexWrap) && self.second != 0)
+            .then_some(Operand::Const(u64::from(self.second)));
+        std::iter::once(self.first).chain(second).chain(number).chain(offset)
     }
 }
 

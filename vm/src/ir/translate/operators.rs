@@ -46,6 +46,11 @@ impl Translator<'_> {
         let (right, _) = self.pop();
         let (left, ty) = self.pop();
         let (mut info, mut left, mut right) = (info, left, right);
+        if let (Operand::Const(a), Operand::Const(b)) = (left, right)
+            && let Some(value) = (info.constant)(a, b)
+        {
+            return self.constant(info.out, value);
+        }
         if matches!(left, Operand::Const(_)) && !matches!(right, Operand::Const(_)) {
             if info.commutes {
                 std::mem::swap(&mut left, &mut right);
@@ -270,9 +275,9 @@ impl Translator<'_> {
                 address(AddressKind::Sum, first, second, offset)
             }
             What::Binary(info, first @ (Operand::Slot(_) | Operand::Acc), Operand::Const(number))
-                if info.id == add && offset == 0 =>
+                if info.id == add =>
             {
-                address(AddressKind::Wrap, first, 0, number as u32)
+                address(AddressKind::Wrap, first, u16::try_from(offset).ok()?, number as u32)
             }
             What::Binary(info, first @ (Operand::Slot(_) | Operand::Acc), number)
                 if info.id == shl && number == shift && bytes > 1 =>
@@ -287,6 +292,15 @@ impl Translator<'_> {
                 other: Operand::Slot(second),
             } if outer.id == add && inner.id == shl && y == shift && bytes > 1 => {
                 address(AddressKind::Scaled, x, second, offset)
+            }
+            What::Pair {
+                outer,
+                inner,
+                x,
+                y,
+                other: Operand::Const(number),
+            } if outer.id == add && inner.id == shl && y == shift && bytes > 1 => {
+                address(AddressKind::IndexWrap, x, u16::try_from(offset).ok()?, number as u32)
             }
             _ => return None,
         };
