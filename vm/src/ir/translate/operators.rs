@@ -274,9 +274,7 @@ impl Translator<'_> {
             {
                 address(AddressKind::Sum, first, second, offset)
             }
-            What::Binary(info, first @ (Operand::Slot(_) | Operand::Acc), Operand::Const(number))
-                if info.id == add =>
-            {
+            What::Binary(info, first @ (Operand::Slot(_) | Operand::Acc), Operand::Const(number)) if info.id == add => {
                 address(AddressKind::Wrap, first, u16::try_from(offset).ok()?, number as u32)
             }
             What::Binary(info, first @ (Operand::Slot(_) | Operand::Acc), number)
