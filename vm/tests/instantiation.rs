@@ -7,7 +7,7 @@ use vm::{
 };
 
 mod common;
-use common::{instance, run};
+use common::{instance, module, run};
 
 #[test]
 fn imports_fit_as_the_specification_says() {
@@ -252,6 +252,52 @@ fn memories_of_both_kinds_work_in_one_instance() {
         for at in [65533, 65536, u32::MAX] {
             let error = run.call(&mut store, at).expect_err("outside");
             assert_eq!(error.trap(), Some(Trap::MemoryOutOfBounds), "guard {guard}, at {at}");
+        }
+    }
+}
+
+/// Code has immutable imported globals as constants: each instance its own.
+#[test]
+fn instances_see_the_immutable_globals_they_import() {
+    let (engine, module) = module(
+        r#"(module
+            (import "env" "base" (global $base i32))
+            (import "env" "scale" (global $scale f64))
+            (import "env" "moving" (global $moving (mut i32)))
+            (global $copy i32 (global.get $base))
+            (global $own i64 (i64.const 5))
+            (func (export "f") (result f64)
+              (f64.mul (global.get $scale)
+                (f64.add
+                  (f64.convert_i32_s (i32.add (i32.add (global.get $base) (global.get $copy)) (global.get $moving)))
+                  (f64.convert_i64_s (global.get $own))))))"#,
+    );
+    let mut store = Store::new(&engine, ());
+    let moving = Global::new(&mut store, GlobalType::new(ValType::I32, Mutability::Var), Val::I32(0))
+        .expect("the value is of its type");
+    let mut functions = Vec::new();
+    // More than a module keeps codes for, and some again.
+    for base in (0..40).chain(0..3) {
+        let base_global = Global::new(&mut store, GlobalType::new(ValType::I32, Mutability::Const), Val::I32(base))
+            .expect("the value is of its type");
+        let scale = Global::new(
+            &mut store,
+            GlobalType::new(ValType::F64, Mutability::Const),
+            Val::F64(f64::from(base % 2 + 1).to_bits()),
+        )
+        .expect("the value is of its type");
+        let imports = [base_global.into(), scale.into(), moving.into()];
+        let instance = Instance::new(&mut store, &module, &imports).expect("the imports fit");
+        let f = instance
+            .get_typed_func::<(), f64>(&mut store, "f")
+            .expect("it exports f");
+        functions.push((base, f));
+    }
+    for round in 0..3 {
+        moving.set(&mut store, Val::I32(round)).expect("it is mutable");
+        for (base, f) in &functions {
+            let expected = f64::from(base % 2 + 1) * f64::from(2 * base + round + 5);
+            assert_eq!(f.call(&mut store, ()).expect("f does not trap"), expected, "{base}");
         }
     }
 }
