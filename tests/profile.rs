@@ -59,7 +59,7 @@ fn the_hotter_function_is_first_and_samples_add_up() {
         "{messages}"
     );
     assert_eq!(ops.iter().map(|(own, _)| own).sum::<u64>(), samples, "{messages}");
-    assert!(ops.iter().any(|(_, name)| name.starts_with("i32.mul ")), "{messages}");
+    assert!(ops.iter().any(|(_, name)| name.contains("i32.mul ")), "{messages}");
 }
 
 #[test]
