@@ -278,8 +278,12 @@ fn instances_see_the_immutable_globals_they_import() {
     let mut functions = Vec::new();
     // More than a module keeps codes for, and some again.
     for base in (0..40).chain(0..3) {
-        let base_global = Global::new(&mut store, GlobalType::new(ValType::I32, Mutability::Const), Val::I32(base))
-            .expect("the value is of its type");
+        let base_global = Global::new(
+            &mut store,
+            GlobalType::new(ValType::I32, Mutability::Const),
+            Val::I32(base),
+        )
+        .expect("the value is of its type");
         let scale = Global::new(
             &mut store,
             GlobalType::new(ValType::F64, Mutability::Const),
