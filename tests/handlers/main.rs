@@ -18,7 +18,7 @@ use binary::{Binary, Function};
 use scan::{Deed, Finding, Scan, Target};
 
 /// Handlers there are at least, as distinct machine code.
-const MINIMUM: usize = 1_500;
+const MINIMUM: usize = 10_000;
 
 /// Faults that are shown; a change of LLVM's mind may make thousands.
 const SHOWN: usize = 60;
