@@ -199,6 +199,43 @@ pub fn nested_loops_with_operands(n: u32) -> Guest {
     })
 }
 
+/// Loops one after the other that count down a local of their own.
+pub fn loops_that_count(n: u32) -> Guest {
+    guest(0, n, |code| {
+        for i in 1..=n {
+            code.i32_const(1).local_set(i).loop_(BlockType::Empty);
+            code.local_get(i).i32_const(1).i32_sub().local_tee(i).br_if(0).end();
+        }
+        code.local_get(n);
+    })
+}
+
+/// Branches back to a loop that begins with a `br_table`, as interpreters have
+/// them.
+pub fn branches_to_a_table(n: u32) -> Guest {
+    guest(0, 0, |code| {
+        code.block(BlockType::Empty).loop_(BlockType::Empty);
+        for _ in 0..8 {
+            code.block(BlockType::Empty);
+        }
+        // To the next end: one less each time, until it is 0.
+        code.local_get(0).br_table([9, 0, 1, 2, 3, 4, 5, 6], 7);
+        for depth in (0..8).rev() {
+            code.end();
+            for _ in 0..n / 8 {
+                code.block(BlockType::Empty).local_get(0).i32_eqz().br_if(0);
+                code.local_get(0)
+                    .i32_const(1)
+                    .i32_sub()
+                    .local_set(0)
+                    .br(depth + 1)
+                    .end();
+            }
+        }
+        code.end().end().local_get(0);
+    })
+}
+
 /// An `if` in the first half of an `if`, and so on.
 pub fn nested_ifs(n: u32) -> Guest {
     guest(ARGUMENT, 0, |code| {

@@ -43,6 +43,8 @@ const CASES: &[(&str, u32, Make)] = &[
         400_000,
         guests::nested_loops_with_operands,
     ),
+    ("loops that count", 48_000, guests::loops_that_count),
+    ("branches to a table", 400_000, guests::branches_to_a_table),
     ("nested ifs", 200_000, guests::nested_ifs),
     ("nested elses", 200_000, guests::nested_elses),
     ("unreachable blocks", 200_000, guests::unreachable_blocks),
