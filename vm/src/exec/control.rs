@@ -96,6 +96,66 @@ pub(crate) unsafe fn branch(mut s: Regs, offset: i32) -> u64 {
     unsafe { next_taken(s) }
 }
 
+/// How a branch finds its target.
+pub(crate) trait Way {
+    /// Takes the branch, whose offset is `at` bytes into the instruction.
+    ///
+    /// # Safety
+    /// In tail position of a branch's handler, which has touched the frame.
+    unsafe fn take(s: Regs, at: usize) -> u64;
+}
+
+/// By its offset.
+pub(crate) enum Far {}
+/// In the register that holds where the innermost loop begins. Without it, each
+/// round of a loop would wait for the last one's instruction pointer and for
+/// the offset read there, six cycles at least.
+pub(crate) enum Back {}
+
+impl Way for Far {
+    #[inline(always)]
+    unsafe fn take(s: Regs, at: usize) -> u64 {
+        // SAFETY: the caller's promise.
+        let offset = unsafe { s.field::<i32>(at) };
+        // SAFETY: the caller's promise.
+        unsafe { branch(s, offset) }
+    }
+}
+
+impl Way for Back {
+    #[inline(always)]
+    unsafe fn take(mut s: Regs, _: usize) -> u64 {
+        // SAFETY: the caller's promise.
+        if unsafe { interrupted(&s) } {
+            // SAFETY: in tail position of a handler.
+            return unsafe { poll(s) };
+        }
+        s.ip = s.f5.to_bits() as usize as *const u8;
+        // SAFETY: the loop's beginning put its address there.
+        unsafe { next_taken(s) }
+    }
+}
+
+/// The handlers of a branch by where it goes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Jump {
+    /// Anywhere.
+    pub(crate) far: Handler,
+    /// Back to the beginning of the innermost loop.
+    pub(crate) back: Handler,
+}
+
+/// The [`Jump`] of a handler whose last parameter is the [`Way`].
+macro_rules! jump {
+    ($handler:ident, $($param:ty),+) => {
+        $crate::exec::control::Jump {
+            far: $handler::<$($param),+, $crate::exec::control::Far>,
+            back: $handler::<$($param),+, $crate::exec::control::Back>,
+        }
+    };
+}
+pub(crate) use jump;
+
 /// Consumes the request for an interruption and raises it.
 #[cold]
 #[inline(never)]
@@ -122,13 +182,22 @@ handler! {
         branch(s, s.field::<i32>(OFFSET))
     }
 
+    /// [`br`] to the beginning of the innermost loop.
+    fn br_back[N](s) {
+        copy_slots::<N>(&s, 16);
+        if N == 0 {
+            touch_frame(&s);
+        }
+        Back::take(s, OFFSET)
+    }
+
     /// `br_if`: taken if the i32 in the slot at byte 12 is not zero.
-    pub(crate) fn br_if<I: Src>(s) {
+    pub(crate) fn br_if<I: Src, W: Way>(s) {
         if I::get::<u32>(&s, At::slot(12)) != 0 {
             if I::SLOTS == 0 {
                 touch_frame(&s);
             }
-            branch(s, s.field::<i32>(OFFSET))
+            W::take(s, OFFSET)
         } else {
             s.ip = s.ip.add(16);
             next(s)
@@ -136,12 +205,12 @@ handler! {
     }
 
     /// The inverse of [`br_if`].
-    pub(crate) fn br_if_zero<I: Src>(s) {
+    pub(crate) fn br_if_zero<I: Src, W: Way>(s) {
         if I::get::<u32>(&s, At::slot(12)) == 0 {
             if I::SLOTS == 0 {
                 touch_frame(&s);
             }
-            branch(s, s.field::<i32>(OFFSET))
+            W::take(s, OFFSET)
         } else {
             s.ip = s.ip.add(16);
             next(s)
@@ -371,7 +440,20 @@ unsafe fn copy_slots<const N: usize>(s: &Regs, at: usize) {
 }
 
 /// `br` by the number of copies before it.
-pub(crate) static BR: [Handler; 3] = [br::<0>, br::<1>, br::<2>];
+pub(crate) static BR: [Jump; 3] = [
+    Jump {
+        far: br::<0>,
+        back: br_back::<0>,
+    },
+    Jump {
+        far: br::<1>,
+        back: br_back::<1>,
+    },
+    Jump {
+        far: br::<2>,
+        back: br_back::<2>,
+    },
+];
 /// `call` of a function of the module by the number of copies before it.
 pub(crate) static CALL: [Handler; 5] = [call::<0>, call::<1>, call::<2>, call::<3>, call::<4>];
 /// `call` of an imported function by the number of copies before it.
@@ -392,9 +474,9 @@ pub(crate) fn enter_handler(n: usize) -> Handler {
 }
 
 /// `br_if` by operand: slot, accumulator.
-pub(crate) static BR_IF: [Handler; 2] = [br_if::<S>, br_if::<A>];
+pub(crate) static BR_IF: [Jump; 2] = [jump!(br_if, S), jump!(br_if, A)];
 /// The inverse of [`BR_IF`].
-pub(crate) static BR_IF_ZERO: [Handler; 2] = [br_if_zero::<S>, br_if_zero::<A>];
+pub(crate) static BR_IF_ZERO: [Jump; 2] = [jump!(br_if_zero, S), jump!(br_if_zero, A)];
 /// `br_table` by operand: slot, accumulator.
 pub(crate) static BR_TABLE: [Handler; 2] = [br_table::<S>, br_table::<A>];
 /// `br_table` by a loaded index: by [i32.load, i32.load8_u][address in slot,

@@ -41,7 +41,8 @@ pub(crate) struct Regs {
     pub(crate) f3: f64,
     /// See `f1`.
     pub(crate) f4: f64,
-    /// See `f1`.
+    /// The bits of the address where the innermost loop begins: a branch back
+    /// to it need not wait for an offset to be read (see [`super::control::Back`]).
     pub(crate) f5: f64,
 }
 

@@ -10,7 +10,7 @@
 
 use std::marker::PhantomData;
 
-use super::control::{branch, opaque};
+use super::control::{Jump, Way, jump, opaque};
 use super::data::{self, Guarded, Load, Store, store};
 use super::dispatch::{Handler, Regs, handler, next};
 use super::numeric::{self, Binary, BinaryId, Compare, binary};
@@ -317,15 +317,24 @@ handler! {
         next(s)
     }
 
-    /// Loads the pinned integer local from the slot at byte 8.
-    pub(crate) fn pin_int(s) {
-        s.a1 = s.slot_at(8).read();
-        s.ip = s.ip.add(16);
+    /// Begins a loop, whose code follows.
+    pub(crate) fn begin_loop(s) {
+        s.ip = s.ip.add(8);
+        s.f5 = f64::from_bits(s.ip as u64);
         next(s)
     }
 
-    /// Loads all pinned locals from the slots at byte 8 (the integer one) and
-    /// from byte 16 on.
+    /// [`begin_loop`], and loads the pinned integer local from the slot at byte
+    /// 8.
+    pub(crate) fn pin_int(s) {
+        s.a1 = s.slot_at(8).read();
+        s.ip = s.ip.add(16);
+        s.f5 = f64::from_bits(s.ip as u64);
+        next(s)
+    }
+
+    /// [`begin_loop`], and loads all pinned locals from the slots at byte 8
+    /// (the integer one) and from byte 16 on.
     pub(crate) fn pin_all(s) {
         s.a1 = s.slot_at(8).read();
         s.f1 = f64::from_bits(s.slot_at(16).read());
@@ -333,6 +342,7 @@ handler! {
         s.f3 = f64::from_bits(s.slot_at(20).read());
         s.f4 = f64::from_bits(s.slot_at(22).read());
         s.ip = s.ip.add(24);
+        s.f5 = f64::from_bits(s.ip as u64);
         next(s)
     }
 
@@ -340,7 +350,7 @@ handler! {
     /// the offset stands at byte 8, the right operand's slot at byte 12, a
     /// constant one last; the computed operand goes to the slot at byte 14,
     /// and to the pinned register if that is the pinned local's.
-    fn tee_branch<O: Compare, T: Tee, L: Src, R: Src>(s) {
+    fn tee_branch<O: Compare, T: Tee, L: Src, R: Src, W: Way>(s) {
         let a = L::get::<O::In>(&s, At { slot: 0, imm: 0, word: SHORT });
         s.slot_at(14).write(a.to_slot());
         if T::PINNED {
@@ -348,7 +358,7 @@ handler! {
         }
         let b = R::get::<O::In>(&s, At::plain(12, SHORT + 8));
         if O::holds(a, b) {
-            branch(s, s.field::<i32>(8))
+            W::take(s, 8)
         } else {
             s.ip = s.ip.add(const { SHORT + 8 + if R::CONST { 8 } else { 0 } });
             next(s)
@@ -493,9 +503,9 @@ loaded_table! {
 
 /// Comparison of a loaded value and branch: by [load][address][its first
 /// term][value's slot a pinned local's][right in slot, constant].
-pub(crate) type LoadedBranch = [Option<[[[[Handler; 2]; 2]; FIRST]; LOADED_ADDRESSES]>; 4];
+pub(crate) type LoadedBranch = [Option<[[[[Jump; 2]; 2]; FIRST]; LOADED_ADDRESSES]>; 4];
 
-const fn loaded_branch<O: Compare, L: Load>() -> [[[[Handler; 2]; 2]; FIRST]; LOADED_ADDRESSES] {
+const fn loaded_branch<O: Compare, L: Load>() -> [[[[Jump; 2]; 2]; FIRST]; LOADED_ADDRESSES] {
     macro_rules! at {
         ($address:ident) => {
             [at!($address, S), at!($address, A), at!($address, P<0>)]
@@ -503,12 +513,12 @@ const fn loaded_branch<O: Compare, L: Load>() -> [[[[Handler; 2]; 2]; FIRST]; LO
         ($address:ident, $first:ty) => {
             [
                 [
-                    tee_branch::<O, S, Ld<L, $address<$first>>, S>,
-                    tee_branch::<O, S, Ld<L, $address<$first>>, K>,
+                    jump!(tee_branch, O, S, Ld<L, $address<$first>>, S),
+                    jump!(tee_branch, O, S, Ld<L, $address<$first>>, K),
                 ],
                 [
-                    tee_branch::<O, P<0>, Ld<L, $address<$first>>, S>,
-                    tee_branch::<O, P<0>, Ld<L, $address<$first>>, K>,
+                    jump!(tee_branch, O, P<0>, Ld<L, $address<$first>>, S),
+                    jump!(tee_branch, O, P<0>, Ld<L, $address<$first>>, K),
                 ],
             ]
         };
@@ -543,7 +553,7 @@ pub(crate) fn loaded_branch_index(load: data::LoadId) -> Option<usize> {
 /// Comparison of an operator's result and branch: by [`and` or `add` of a
 /// constant][first operand in slot, accumulator, pinned][result's slot a pinned
 /// local's][right in slot, constant].
-pub(crate) type MadeBranch = [[[[Handler; 2]; 2]; FIRST]; 2];
+pub(crate) type MadeBranch = [[[[Jump; 2]; 2]; FIRST]; 2];
 
 const fn made_branch<C: Compare, And: Binary, Add: Binary>() -> MadeBranch {
     macro_rules! of {
@@ -553,12 +563,12 @@ const fn made_branch<C: Compare, And: Binary, Add: Binary>() -> MadeBranch {
         ($inner:ident, $first:ty) => {
             [
                 [
-                    tee_branch::<C, S, Pre<$inner, $first, K32>, S>,
-                    tee_branch::<C, S, Pre<$inner, $first, K32>, K>,
+                    jump!(tee_branch, C, S, Pre<$inner, $first, K32>, S),
+                    jump!(tee_branch, C, S, Pre<$inner, $first, K32>, K),
                 ],
                 [
-                    tee_branch::<C, P<0>, Pre<$inner, $first, K32>, S>,
-                    tee_branch::<C, P<0>, Pre<$inner, $first, K32>, K>,
+                    jump!(tee_branch, C, P<0>, Pre<$inner, $first, K32>, S),
+                    jump!(tee_branch, C, P<0>, Pre<$inner, $first, K32>, K),
                 ],
             ]
         };

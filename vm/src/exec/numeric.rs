@@ -2,8 +2,8 @@
 //! handler per operand variant.
 
 use super::access::touch_frame;
-use super::control::{branch, raise};
-use super::dispatch::{Handler, goto, handler, next};
+use super::control::{Jump, Way, jump, raise};
+use super::dispatch::{goto, handler, next};
 use super::exit;
 use super::fused::{Bump, BumpBy, K32, NoBump, Target};
 use super::operand::{
@@ -105,10 +105,10 @@ const fn pinned_binary<O: Binary>() -> Pinned<Destinations> {
 }
 
 /// [`Pinned`] forms of a comparison and branch.
-const fn pinned_branch<O: Compare, T: Polarity>() -> Pinned<Handler> {
+const fn pinned_branch<O: Compare, T: Polarity>() -> Pinned<Jump> {
     macro_rules! of {
         (row $left:ty) => { of!(@row $left; S, A, K, P<0>) };
-        (@row $left:ty; $($right:ty),+) => { [$(Some(compare_branch::<O, T, $left, $right> as Handler)),+] };
+        (@row $left:ty; $($right:ty),+) => { [$(Some(jump!(compare_branch, O, T, $left, $right))),+] };
     }
     macro_rules! of_floats {
         (row $left:ty) => { of!(@row $left; S, A, K, P<0>, P<1>, P<2>, P<3>) };
@@ -134,9 +134,9 @@ const fn of_two<T: Copy, const N: usize>(mut table: [[Option<T>; N]; N]) -> [[Op
 #[derive(Debug)]
 pub(crate) struct CompareInfo {
     /// Compare and branch: handlers by [branch if][left][right].
-    pub(crate) branch: [[[Handler; 3]; 3]; 2],
+    pub(crate) branch: [[[Jump; 3]; 3]; 2],
     /// Compare and branch with a pinned operand, by [branch if].
-    pub(crate) pinned_branch: [Pinned<Handler>; 2],
+    pub(crate) pinned_branch: [Pinned<Jump>; 2],
     /// Add to a slot, compare it and branch if that holds; for integers.
     pub(crate) bump: Option<BumpHandlers>,
     /// The comparison that holds exactly if this one does not.
@@ -234,14 +234,14 @@ handler! {
 
     /// A comparison and the branch it decides: the offset stands at byte 8,
     /// operand slots from byte 12 on, a constant at byte 16.
-    fn compare_branch<O: Compare, T: Polarity, L: Src, R: Src>(s) {
+    fn compare_branch<O: Compare, T: Polarity, L: Src, R: Src, W: Way>(s) {
         let a = L::get::<O::In>(&s, At::plain(BRANCH_SRC, IMM64));
         let b = R::get::<O::In>(&s, At::plain(BRANCH_SRC + 2 * L::SLOTS, IMM64));
         if O::holds(a, b) == T::TAKEN_IF {
             if L::SLOTS + R::SLOTS == 0 {
                 touch_frame(&s);
             }
-            branch(s, s.field::<i32>(DST))
+            W::take(s, DST)
         } else {
             s.ip = s.ip.add(const { if L::CONST || R::CONST { SHORT + 8 } else { SHORT } });
             next(s)
@@ -255,13 +255,13 @@ handler! {
     /// byte 8 if the comparison holds. The number added is in the slot named at
     /// byte 16 or a constant there; constants are 32 bits, sign-extended.
     /// Another addition may go before, whose word is at byte 24.
-    fn bump_branch<O: Compare, T: Target, N: Src, R: Src, F: Bump>(s) {
+    fn bump_branch<O: Compare, T: Target, N: Src, R: Src, F: Bump, W: Way>(s) {
         F::run(&mut s, 24);
         let number = if N::CONST { i64::from(s.field::<i32>(16)).cast_unsigned() } else { s.slot_at(16).read() };
         let sum = T::add::<O::In>(&mut s, 12, number);
         let right = if R::CONST { i64::from(s.field::<i32>(20)).cast_unsigned() } else { s.slot_at(14).read() };
         if O::holds(O::In::from_slot(sum), O::In::from_slot(right)) {
-            branch(s, s.field::<i32>(DST))
+            W::take(s, DST)
         } else {
             s.ip = s.ip.add(const { 24 + 8 * F::WORDS });
             next(s)
@@ -315,29 +315,29 @@ const fn binary_handlers<O: Binary>() -> BinaryHandlers {
 }
 
 /// The compare-and-branch table of a comparison; see [`binary_handlers`].
-const fn branch_handlers<O: Compare, T: Polarity>() -> [[Handler; 3]; 3] {
+const fn branch_handlers<O: Compare, T: Polarity>() -> [[Jump; 3]; 3] {
     [
         [
-            compare_branch::<O, T, S, S>,
-            compare_branch::<O, T, S, A>,
-            compare_branch::<O, T, S, K>,
+            jump!(compare_branch, O, T, S, S),
+            jump!(compare_branch, O, T, S, A),
+            jump!(compare_branch, O, T, S, K),
         ],
         [
-            compare_branch::<O, T, A, S>,
-            compare_branch::<O, T, A, S>,
-            compare_branch::<O, T, A, K>,
+            jump!(compare_branch, O, T, A, S),
+            jump!(compare_branch, O, T, A, S),
+            jump!(compare_branch, O, T, A, K),
         ],
         [
-            compare_branch::<O, T, K, S>,
-            compare_branch::<O, T, K, A>,
-            compare_branch::<O, T, K, S>,
+            jump!(compare_branch, O, T, K, S),
+            jump!(compare_branch, O, T, K, A),
+            jump!(compare_branch, O, T, K, S),
         ],
     ]
 }
 
 /// Handlers of the end of a loop by [addition before: none, or kind][sum in
 /// slot, pinned][number added in slot, constant][right in slot, constant].
-type BumpHandlers = [[[[Handler; 2]; 2]; 2]; 9];
+type BumpHandlers = [[[[Jump; 2]; 2]; 2]; 9];
 
 /// The add-compare-and-branch table of a comparison.
 const fn bump_handlers<O: Compare>() -> BumpHandlers {
@@ -348,12 +348,12 @@ const fn bump_handlers<O: Compare>() -> BumpHandlers {
         ($target:ty, $first:ty) => {
             [
                 [
-                    bump_branch::<O, $target, S, S, $first>,
-                    bump_branch::<O, $target, S, K, $first>,
+                    jump!(bump_branch, O, $target, S, S, $first),
+                    jump!(bump_branch, O, $target, S, K, $first),
                 ],
                 [
-                    bump_branch::<O, $target, K, S, $first>,
-                    bump_branch::<O, $target, K, K, $first>,
+                    jump!(bump_branch, O, $target, K, S, $first),
+                    jump!(bump_branch, O, $target, K, K, $first),
                 ],
             ]
         };

@@ -909,6 +909,11 @@ impl Emitter {
         Ok(())
     }
 
+    /// Gives the instruction at a position another handler.
+    pub(crate) fn set_handler(&mut self, at: Position, handler: Handler) {
+        self.words[at] = handler as usize as u64;
+    }
+
     /// Overwrites a four-byte field of an instruction.
     pub(crate) fn set_u32(&mut self, at: Position, field: usize, value: u32) {
         let word = &mut self.words[at + field / 8];

@@ -12,8 +12,9 @@ use wasmparser::{BlockType, BrTable};
 
 use super::operators::fits_32_bits;
 use super::{Stop, Translator, own_ty};
-use crate::exec::control as ctl;
+use crate::exec::control::{self as ctl, Jump};
 use crate::exec::data::{self, LoadId};
+use crate::exec::dispatch::Handler;
 use crate::exec::fused::{self, AddressKind};
 use crate::exec::numeric::{Binary, BinaryInfo, I32Eq, I32Ne};
 use crate::ir::emit::{Instr, Last, Operand, Pins, Position, What};
@@ -26,6 +27,19 @@ use crate::types::FuncType;
 struct Fixup {
     from: Position,
     field: usize,
+    /// The branch's handler, should the label be the innermost loop's.
+    back: Option<Handler>,
+}
+
+impl Fixup {
+    /// A field of a table.
+    fn table(from: Position, field: usize) -> Self {
+        Self {
+            from,
+            field,
+            back: None,
+        }
+    }
 }
 
 /// A block being translated.
@@ -150,29 +164,29 @@ impl Translator<'_> {
         })
     }
 
-    /// Brings the locals that the loop beginning here pins into registers.
+    /// Brings the locals that the loop beginning here pins into registers, and
+    /// its address.
     fn pin_for_loop(&mut self) -> Result<(), Stop> {
-        let Some(loop_pins) = self.loops.at(self.emit.origin()) else {
+        let Some(pins) = self.loops.at(self.emit.origin()) else {
             return Ok(());
         };
         let slot = |local: Option<u32>| local.map(|local| self.local_slot(local));
-        let (int, floats) = (slot(loop_pins.int), loop_pins.floats.map(slot));
-        let int_slot = int.unwrap_or(0);
-        match floats[0] {
-            None => {
-                self.emit
-                    .push(&Instr::new("pin", fused::pin_int, 16).operands(8, 0, false, &[Operand::Slot(int_slot)]))
-            }
-            Some(_) => {
-                let shown = int.into_iter().chain(floats.into_iter().flatten()).map(Operand::Slot);
-                let mut instr = Instr::new("pin", fused::pin_all, 24).u16(8, int_slot).showing(shown);
+        let (int, floats) = (slot(pins.int), pins.floats.map(slot));
+        let shown = int.into_iter().chain(floats.into_iter().flatten()).map(Operand::Slot);
+        let instr = match (int, floats[0]) {
+            (None, None) => Instr::new("loop", fused::begin_loop, 8),
+            (Some(int), None) => Instr::new("loop", fused::pin_int, 16).u16(8, int),
+            (_, Some(_)) => {
+                let mut instr = Instr::new("loop", fused::pin_all, 24).u16(8, int.unwrap_or(0));
                 for (i, float) in floats.into_iter().enumerate() {
                     instr = instr.u16(16 + 2 * i, float.unwrap_or(0));
                 }
-                self.emit.push(&instr)
+                instr
             }
         };
+        self.emit.push(&instr.showing(shown));
         self.emit.pin(Pins::new(int, floats));
+        self.head = Some(self.emit.position());
         Ok(())
     }
 
@@ -233,6 +247,7 @@ impl Translator<'_> {
         self.straight_from = None;
         if let Kind::Loop(start) = frame.kind {
             self.emit.pin(Pins::default());
+            self.head = None;
             self.header.take_if(|header| header.start == start);
         }
         let mut reachable = self.reachable;
@@ -342,8 +357,8 @@ impl Translator<'_> {
         {
             return Ok(());
         }
-        let from = self.branch();
-        self.link(index, Fixup { from, field: 8 })
+        let fixup = self.branch();
+        self.link(index, fixup)
     }
 
     /// If the loop at `start` begins with straight code up to a `br_table`, as
@@ -363,7 +378,7 @@ impl Translator<'_> {
                 let field = header.field + 4 * i;
                 match self.emit.offset(header.table, field) {
                     // Its block is open still.
-                    0 => self.link(*target, Fixup { from: at, field })?,
+                    0 => self.link(*target, Fixup::table(at, field))?,
                     offset => {
                         let to = header.table as i64 + i64::from(offset) / 8;
                         self.emit.set_offset(at, field, usize::try_from(to)?)?;
@@ -376,10 +391,11 @@ impl Translator<'_> {
     }
 
     /// Appends an unconditional branch, which makes the copies before it.
-    fn branch(&mut self) -> Position {
+    fn branch(&mut self) -> Fixup {
         let copies = self.emit.take_copies_back();
         let n = copies.len();
-        let mut instr = Instr::new("br", ctl::BR[n], 16 + ctl::copy_bytes(n));
+        let handlers = ctl::BR[n];
+        let mut instr = Instr::new("br", handlers.far, 16 + ctl::copy_bytes(n));
         for (i, (to, from)) in copies.iter().enumerate() {
             instr = instr.u16(16 + 4 * i, *to).u16(18 + 4 * i, *from);
         }
@@ -390,14 +406,28 @@ impl Translator<'_> {
                     .flat_map(|(to, from)| [Operand::Slot(*to), Operand::Slot(*from)]),
             );
         }
-        self.emit.push(&instr)
+        self.push_branch(&instr, handlers)
+    }
+
+    /// Appends a branch with its offset at byte 8.
+    fn push_branch(&mut self, instr: &Instr, handlers: Jump) -> Fixup {
+        Fixup {
+            from: self.emit.push(instr),
+            field: 8,
+            back: Some(handlers.back),
+        }
     }
 
     /// Makes a field hold the offset of a frame's label.
     fn link(&mut self, index: usize, fixup: Fixup) -> Result<(), Stop> {
         let frame = &mut self.frames[index];
         match frame.kind {
-            Kind::Loop(start) => self.emit.set_offset(fixup.from, fixup.field, start)?,
+            Kind::Loop(start) => {
+                self.emit.set_offset(fixup.from, fixup.field, start)?;
+                if let (true, Some(back)) = (self.head == Some(start), fixup.back) {
+                    self.emit.set_handler(fixup.from, back);
+                }
+            }
             _ => frame.fixups.push(fixup),
         }
         Ok(())
@@ -427,21 +457,18 @@ impl Translator<'_> {
             } else if let Some(compare) = &info.compare {
                 let (mut left, mut right) = (left, right);
                 let pinned = (self.emit.pinned(left), self.emit.pinned(right));
-                let handler = match compare.pinned_branch[usize::from(if_true)].get(pinned.0.kind(), pinned.1.kind()) {
-                    Some(handler) => {
+                let handlers = match compare.pinned_branch[usize::from(if_true)].get(pinned.0.kind(), pinned.1.kind()) {
+                    Some(handlers) => {
                         (left, right) = pinned;
-                        handler
+                        handlers
                     }
                     None => compare.branch[usize::from(if_true)][left.kind()][right.kind()],
                 };
                 let constant = matches!(left, Operand::Const(_)) || matches!(right, Operand::Const(_));
-                let instr = Instr::new(info.name, handler, if constant { 24 } else { 16 })
+                let instr = Instr::new(info.name, handlers.far, if constant { 24 } else { 16 })
                     .prefix(if if_true { "br_if" } else { "br_if_not" })
                     .operands(12, 16, info.wide, &[left, right]);
-                return Fixup {
-                    from: self.emit.push(&instr),
-                    field: 8,
-                };
+                return self.push_branch(&instr, handlers);
             }
         }
         if let Some(fixup) = self.bump_branch(I32Ne::info(), condition, Operand::Const(0), if_true) {
@@ -456,11 +483,9 @@ impl Translator<'_> {
         let condition = self.constant_to_acc(condition, Ty::I32);
         let handlers = if if_true { &ctl::BR_IF } else { &ctl::BR_IF_ZERO };
         let name = if if_true { "br_if" } else { "br_if_not" };
-        let instr = Instr::new(name, handlers[condition.kind()], 16).operands(12, 0, false, &[condition]);
-        Fixup {
-            from: self.emit.push(&instr),
-            field: 8,
-        }
+        let handlers = handlers[condition.kind()];
+        let instr = Instr::new(name, handlers.far, 16).operands(12, 0, false, &[condition]);
+        self.push_branch(&instr, handlers)
     }
 
     /// If the instruction before the comparison, which has been taken back,
@@ -491,15 +516,16 @@ impl Translator<'_> {
         let constant = matches!(right, Operand::Const(_));
         let len = if constant { 32 } else { 24 };
         let pinned = usize::from(self.emit.is_pinned(last.slot));
-        let (instr, shown) = match last.what {
+        let (handlers, instr, shown) = match last.what {
             What::Load(load, address) => {
                 let table = fused::LOADED_BRANCH[info.id as usize].as_ref()?;
                 let table = table[fused::loaded_branch_index(load.id)?].as_ref()?;
-                let handler = table.get(address.kind as usize)?[self.emit.first_kind(address.first)][pinned]
+                let handlers = table.get(address.kind as usize)?[self.emit.first_kind(address.first)][pinned]
                     [usize::from(constant)];
                 let shown: SmallVec<[Operand; 4]> = address.shown().chain([right]).collect();
                 (
-                    Instr::new(info.name, handler, len)
+                    handlers,
+                    Instr::new(info.name, handlers.far, len)
                         .address(16, &address)
                         .inner(load.name),
                     shown,
@@ -514,11 +540,12 @@ impl Translator<'_> {
                 if made.wide != info.wide || !fits_32_bits(number, info.wide) {
                     return None;
                 }
-                let handler = fused::MADE_BRANCH[info.id as usize].as_ref()?[inner][self.emit.first_kind(x)][pinned]
+                let handlers = fused::MADE_BRANCH[info.id as usize].as_ref()?[inner][self.emit.first_kind(x)][pinned]
                     [usize::from(constant)];
                 let shown = SmallVec::from_slice(&[x, y, right]);
                 (
-                    Instr::new(info.name, handler, len).made(16, x, y).inner(made.name),
+                    handlers,
+                    Instr::new(info.name, handlers.far, len).made(16, x, y).inner(made.name),
                     shown,
                 )
             }
@@ -531,7 +558,11 @@ impl Translator<'_> {
             .showing([Operand::Slot(last.slot)].into_iter().chain(shown));
         let mut from = 0;
         self.emit.replace(last, |emit| from = emit.push(&instr));
-        Some(Fixup { from, field: 8 })
+        Some(Fixup {
+            from,
+            field: 8,
+            back: Some(handlers.back),
+        })
     }
 
     /// If the last instruction adds to a slot that the comparison is about,
@@ -567,8 +598,8 @@ impl Translator<'_> {
         };
         let constant = |operand| usize::from(matches!(operand, Operand::Const(_)));
         let pinned = usize::from(self.emit.is_pinned(bump.slot));
-        let handler = handlers[pinned][constant(bump.number)][constant(right)];
-        let mut instr = Instr::new(info.name, handler, if word.is_some() { 32 } else { 24 });
+        let handlers = handlers[pinned][constant(bump.number)][constant(right)];
+        let mut instr = Instr::new(info.name, handlers.far, if word.is_some() { 32 } else { 24 });
         instr = match bump.number {
             Operand::Slot(number) => instr.u16(16, number),
             Operand::Const(number) => instr.u32(16, in_32_bits(number)?.cast_unsigned()),
@@ -589,10 +620,7 @@ impl Translator<'_> {
                 .flat_map(|first| [Operand::Slot(first.slot), first.number])
                 .chain([slot, bump.number, right]),
         );
-        Some(Fixup {
-            from: self.emit.push(&instr),
-            field: 8,
-        })
+        Some(self.push_branch(&instr, handlers))
     }
 
     /// `br`.
@@ -695,7 +723,7 @@ impl Translator<'_> {
             let target = self.target(depth)?;
             let field = offsets + 4 * i;
             if self.in_place(target) {
-                self.link(target, Fixup { from, field })?;
+                self.link(target, Fixup::table(from, field))?;
             } else {
                 detours.entry(target).or_default().push(field);
             }

@@ -117,6 +117,8 @@ struct Translator<'a> {
     loops_found: bool,
     /// Where the innermost loop starts, as long as its code is straight.
     straight_from: Option<usize>,
+    /// Where the innermost loop begins, if its address is in its register.
+    head: Option<usize>,
     /// The beginning of an open loop that is worth repeating.
     header: Option<control::Header>,
     /// Words of repeated headers so far.
@@ -301,6 +303,7 @@ impl<'a> Translator<'a> {
             loops,
             loops_found: false,
             straight_from: None,
+            head: None,
             header: None,
             repeated: 0,
             params,

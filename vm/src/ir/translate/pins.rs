@@ -22,14 +22,7 @@ pub(super) struct LoopPins {
     pub(super) floats: [Option<u32>; PINNED_FLOATS],
 }
 
-impl LoopPins {
-    /// Whether there are any.
-    pub(super) fn any(&self) -> bool {
-        self.int.is_some() || self.floats[0].is_some()
-    }
-}
-
-/// The loops of a body that pin locals.
+/// The innermost loops of a body that call nothing.
 #[derive(Debug, Default)]
 pub(super) struct Loops {
     /// Ascending by offset.
@@ -72,6 +65,8 @@ impl Loops {
         // The innermost open loop and how many blocks are open in it.
         let mut current = Some((offset, 0_u32));
         let mut called = false;
+        // Whether a branch leads back to its beginning.
+        let mut turns = false;
         while !operators.eof() {
             let (op, at) = operators.read_with_offset()?;
             // A call that does not return is no call of the loop's.
@@ -81,6 +76,7 @@ impl Loops {
             match op {
                 Operator::Loop { .. } => {
                     self.scan.reset();
+                    turns = false;
                     current = Some((usize::try_from(at).map_err(|_| Stop)?, 0));
                 }
                 Operator::Block { .. } | Operator::If { .. } => {
@@ -91,7 +87,7 @@ impl Loops {
                 Operator::End => match &mut current {
                     Some((offset, 0)) => {
                         let pins = self.scan.choose(*offset, locals);
-                        if pins.any() {
+                        if turns {
                             self.loops.push(pins);
                         }
                         current = None;
@@ -100,6 +96,17 @@ impl Loops {
                     None => {}
                 },
                 Operator::Call { .. } | Operator::CallIndirect { .. } => called = true,
+                Operator::Br { relative_depth } | Operator::BrIf { relative_depth } => {
+                    turns |= current.is_some_and(|(_, blocks)| relative_depth == blocks);
+                }
+                Operator::BrTable { targets } => {
+                    if let Some((_, blocks)) = current {
+                        turns |= targets.default() == blocks;
+                        for target in targets.targets() {
+                            turns |= target? == blocks;
+                        }
+                    }
+                }
                 Operator::LocalGet { local_index } if current.is_some() => self.scan.count(local_index, 1, 0),
                 Operator::LocalSet { local_index } if current.is_some() => self.scan.count(local_index, 0, 1),
                 Operator::LocalTee { local_index } if current.is_some() => self.scan.count(local_index, 1, 1),
