@@ -16,7 +16,7 @@
   (func (@name "<script>alert(1)</script>") (param i32) (result i32)
     (call $mild (local.get 0)))
   (func (export "_start") (local i32)
-    (local.set 0 (i32.const 100))
+    (local.set 0 (i32.const 300))
     (loop
       (drop (call $mild (i32.const 200000)))
       (drop (call $hot (i32.const 1600000)))

@@ -378,6 +378,8 @@ pub(crate) struct Emitter {
     copies: Option<Copies>,
     /// Locals that are in registers too.
     pins: Pins,
+    /// Words at the beginning that the finished code does without.
+    skipped: usize,
     /// The instructions as text has them, if a listing is wanted.
     listing: Option<Vec<Line>>,
 }
@@ -428,6 +430,7 @@ impl Emitter {
         self.bump = None;
         self.copies = None;
         self.pins = Pins::default();
+        self.skipped = 0;
         self.listing = None;
     }
 
@@ -436,15 +439,29 @@ impl Emitter {
         self.listing = Some(Vec::new());
     }
 
+    /// Leaves out the first words of the code, to which nothing jumps.
+    pub(crate) fn skip_first(&mut self, words: usize) {
+        self.skipped = words;
+    }
+
     /// The instructions as text, one a line.
     pub(crate) fn listing(&self) -> String {
-        self.listing.iter().flatten().map(|line| format!("{line}\n")).collect()
+        self.lines().map(|line| format!("{line}\n")).collect()
     }
 
     /// The instructions: byte offsets, and names with the kinds of operands.
     pub(crate) fn ops(&self) -> Vec<(usize, String)> {
-        let lines = self.listing.iter().flatten();
-        lines.map(|line| (line.at * 8, line.instr.kind())).collect()
+        self.lines().map(|line| (line.at * 8, line.instr.kind())).collect()
+    }
+
+    /// The lines of the listing, as the finished code has them.
+    fn lines(&self) -> impl Iterator<Item = Line> {
+        self.listing.iter().flatten().filter_map(|line| {
+            Some(Line {
+                at: line.at.checked_sub(self.skipped)?,
+                ..*line
+            })
+        })
     }
 
     /// The line of the instruction at a position, the last one.
@@ -923,9 +940,15 @@ impl Emitter {
 
     /// The finished code and origins; the buffers stay with the emitter.
     pub(crate) fn finish(&self) -> FuncCode {
+        let skipped = (self.skipped * 8) as u32;
+        // What comes first comes from the last operator noted up to there.
+        let first = self.origins.partition_point(|(at, _)| *at <= skipped).max(1) - 1;
+        let origins = self.origins[first..]
+            .iter()
+            .map(|(at, origin)| (at.saturating_sub(skipped), *origin));
         FuncCode {
-            words: self.words.as_slice().into(),
-            origins: self.origins.as_slice().into(),
+            words: self.words[self.skipped..].into(),
+            origins: origins.collect(),
         }
     }
 }

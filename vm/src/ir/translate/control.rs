@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use smallvec::SmallVec;
 use wasmparser::{BlockType, BrTable};
 
+use super::assigned::{ALL, Set};
 use super::operators::fits_32_bits;
 use super::{Stop, Translator, own_ty};
 use crate::exec::control::{self as ctl, Jump};
@@ -55,6 +56,10 @@ pub(super) struct Frame {
     ty: BlockType,
     /// Branches to the end of the block.
     fixups: Vec<Fixup>,
+    /// Locals assigned where the block begins.
+    assigned: Set,
+    /// Locals assigned on every way to the block's end so far.
+    assigned_at_end: Set,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -114,6 +119,8 @@ impl Frame {
             results,
             ty,
             fixups: Vec::new(),
+            assigned: 0,
+            assigned_at_end: ALL,
         }
     }
 
@@ -143,6 +150,8 @@ impl Translator<'_> {
             results,
             ty: blockty,
             fixups: Vec::new(),
+            assigned: self.assigned.now,
+            assigned_at_end: ALL,
         });
         Ok(())
     }
@@ -214,6 +223,7 @@ impl Translator<'_> {
         }
         frame.kind = Kind::Block;
         let (height, ty) = (frame.height, frame.ty);
+        self.assigned.now = frame.assigned;
         self.stack.truncate(height);
         for ty in self.block_types(ty)?.0 {
             self.stack.push(ty, Value::Temp);
@@ -252,6 +262,9 @@ impl Translator<'_> {
         }
         let mut reachable = self.reachable;
         let jumped_to = !frame.fixups.is_empty() || matches!(frame.kind, Kind::If(_));
+        if !matches!(frame.kind, Kind::Loop(_)) {
+            self.assigned.now &= frame.assigned_at_end;
+        }
         if jumped_to {
             let here = self.emit.bind();
             for fixup in frame.fixups {
@@ -259,6 +272,7 @@ impl Translator<'_> {
             }
             if let Kind::If(fixup) = frame.kind {
                 self.emit.set_offset(fixup.from, fixup.field, here)?;
+                self.assigned.now &= frame.assigned;
             }
             reachable = true;
         }
@@ -428,7 +442,10 @@ impl Translator<'_> {
                     self.emit.set_handler(fixup.from, back);
                 }
             }
-            _ => frame.fixups.push(fixup),
+            _ => {
+                frame.assigned_at_end &= self.assigned.now;
+                frame.fixups.push(fixup);
+            }
         }
         Ok(())
     }

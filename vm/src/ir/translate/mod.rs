@@ -11,12 +11,14 @@
 //! would be read by nobody else). In the same way `local.set` gives it the
 //! local, and a branch takes back the comparison that decides it.
 
+mod assigned;
 mod control;
 mod operators;
 mod pins;
 
 use wasmparser::{BinaryReader, BlockType, FunctionBody, Operator, ValType as WasmType};
 
+use self::assigned::Assigned;
 use self::control::Frame;
 use self::pins::Loops;
 use super::code::{CodeSet, FuncCode};
@@ -123,6 +125,10 @@ struct Translator<'a> {
     header: Option<control::Header>,
     /// Words of repeated headers so far.
     repeated: usize,
+    /// Which locals have been assigned.
+    assigned: Assigned,
+    /// The instruction that sets locals to zero.
+    enter: Option<usize>,
     /// Number of parameters.
     params: usize,
     /// Types of the results.
@@ -213,6 +219,9 @@ macro_rules! translate_operator {
                     Operator::Select | Operator::TypedSelect { .. } => self.select(),
                     Operator::LocalGet { local_index } => {
                         let ty = *self.locals.get(*local_index as usize).ok_or(Stop)?;
+                        if let Some(local) = (*local_index as usize).checked_sub(self.params) {
+                            self.assigned.get(local);
+                        }
                         self.stack.push_local(ty, *local_index);
                         Ok(())
                     }
@@ -306,6 +315,8 @@ impl<'a> Translator<'a> {
             head: None,
             header: None,
             repeated: 0,
+            assigned: Assigned::default(),
+            enter: None,
             params,
             results,
             slots,
@@ -348,6 +359,7 @@ impl<'a> Translator<'a> {
             }
         }
         self.end_fuel();
+        self.finish_enter()?;
         let end = (self.temps + self.stack.most() + 1).max(self.frame_end);
         if end > MAX_FRAME_SLOTS || self.emit.position() > (i32::MAX as usize) / 8 {
             return Err(Stop);
@@ -360,17 +372,27 @@ impl<'a> Translator<'a> {
         if self.code.options().depth {
             self.emit.push(&Instr::new("count_enter", ctl::count_enter, 8));
         }
-        let zeroed = self.locals.len() - self.params;
-        if zeroed > 0 {
-            let first = u16::try_from(self.slots + HEADER_SLOTS)?;
-            self.emit.push(
-                &Instr::new("enter", ctl::enter_handler(zeroed), 16)
-                    .u16(8, first)
-                    .u16(10, u16::try_from(zeroed)?),
-            );
+        if self.locals.len() > self.params {
+            self.enter = Some(self.emit.push(&Instr::new("enter", ctl::enter_handler(0), 16)));
         }
         self.frames.push(Frame::function(self.results.len()));
         self.begin_fuel();
+        Ok(())
+    }
+
+    /// Makes the instruction that sets locals to zero one for those that need
+    /// it, or none.
+    fn finish_enter(&mut self) -> Result<(), Stop> {
+        let Some(at) = self.enter else { return Ok(()) };
+        let zeroed = self.assigned.to_zero(self.locals.len() - self.params);
+        if zeroed.is_empty() && at == 0 {
+            self.emit.skip_first(2);
+            return Ok(());
+        }
+        let first = u16::try_from(self.slots + HEADER_SLOTS + zeroed.start)?;
+        self.emit.set_handler(at, ctl::enter_handler(zeroed.len()));
+        self.emit
+            .set_u32(at, 8, u32::from(first) | u32::try_from(zeroed.len())? << 16);
         Ok(())
     }
 
@@ -391,6 +413,7 @@ impl<'a> Translator<'a> {
         self.straight_from = None;
         self.end_fuel();
         self.reachable = false;
+        self.assigned.now = assigned::ALL;
         let height = self.frames.last().map_or(0, |frame| frame.height);
         self.stack.truncate(height);
     }

@@ -546,6 +546,9 @@ impl Translator<'_> {
     pub(super) fn local_set(&mut self, local: u32, tee: bool) -> Result<(), Stop> {
         let (operand, ty) = self.pop();
         let slot = self.local_slot(local);
+        if let Some(local) = (local as usize).checked_sub(self.params) {
+            self.assigned.set(local);
+        }
         if operand != Operand::Slot(slot) {
             let last = match operand {
                 Operand::Slot(from) => self.emit.last_into(from),
