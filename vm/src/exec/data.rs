@@ -124,7 +124,7 @@ const MEM_OFFSET: usize = 12;
 
 handler! {
     /// A load: the address operand's slot is at byte 10, the offset at 12.
-    fn load<L: Load, M: Mode, I: Src, D: Dst>(s) {
+    pub(super) fn load<L: Load, M: Mode, I: Src, D: Dst>(s) {
         let index = I::get::<u32>(&s, At::slot(SRC));
         let offset = s.field::<u32>(MEM_OFFSET);
         match M::address(&s, index, offset, <L::Mem as LoadAs<L::Out>>::BYTES) {

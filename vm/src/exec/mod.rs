@@ -15,6 +15,7 @@ pub(crate) mod host;
 pub(crate) mod memory;
 pub(crate) mod operand;
 pub(crate) mod profile;
+pub(crate) mod replica;
 pub(crate) mod slow;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod small;

@@ -1,6 +1,8 @@
 //! The code buffer: instructions, their origins, and the last of them, whose
 //! destination may still change.
 
+use std::collections::HashMap;
+
 use smallvec::SmallVec;
 
 use super::code::FuncCode;
@@ -10,6 +12,7 @@ use crate::exec::dispatch::Handler;
 use crate::exec::fused::{self, AddressKind};
 use crate::exec::numeric::{BinaryId, BinaryInfo};
 use crate::exec::operand::{Destinations, PINNED_FLOATS};
+use crate::exec::replica;
 
 /// An operand of an instruction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -366,6 +369,8 @@ pub(crate) type Position = usize;
 pub(crate) struct Emitter {
     words: Vec<u64>,
     origins: Vec<(u32, u32)>,
+    /// The first words of the instructions since the last [`Emitter::spread`].
+    starts: Vec<u32>,
     /// Byte offset in the module of the operator being translated.
     origin: u32,
     last: Option<Last>,
@@ -425,6 +430,7 @@ impl Emitter {
     pub(crate) fn reset(&mut self) {
         self.words.clear();
         self.origins.clear();
+        self.starts.clear();
         self.last = None;
         self.before = None;
         self.bump = None;
@@ -511,10 +517,18 @@ impl Emitter {
         }
     }
 
+    /// Forgets the instructions from a position on.
+    fn forget_starts(&mut self, at: Position) {
+        while self.starts.last().is_some_and(|start| *start as usize >= at) {
+            self.starts.pop();
+        }
+    }
+
     /// Appends an instruction.
     pub(crate) fn push(&mut self, instr: &Instr) -> Position {
         let at = self.position();
         self.note_origin(at, self.origin);
+        self.starts.push(at as u32);
         self.words.extend_from_slice(&instr.words[..instr.len]);
         self.before = match self.last.take() {
             Some(last) => Some(last).filter(|last| last.acc),
@@ -822,6 +836,7 @@ impl Emitter {
             last,
         };
         self.words.truncate(last.at);
+        self.forget_starts(last.at);
         self.forget_origins(last.at);
         self.last = None;
         self.bump = self.bump.filter(|bump| bump.end <= last.at);
@@ -834,6 +849,7 @@ impl Emitter {
         let Lifted { words, line, last } = lifted;
         let at = self.position();
         self.note_origin(at, last.origin);
+        self.starts.push(at as u32);
         self.words.extend_from_slice(&words);
         if let (Some(listing), Some(line)) = (&mut self.listing, line) {
             listing.push(Line { at, ..line });
@@ -866,6 +882,7 @@ impl Emitter {
     /// Removes the last instruction, which starts at a word.
     fn truncate(&mut self, at: usize) {
         self.words.truncate(at);
+        self.forget_starts(at);
         if let Some(listing) = &mut self.listing {
             listing.pop();
         }
@@ -924,6 +941,22 @@ impl Emitter {
         let offset = i32::try_from((to as i64 - from as i64) * 8)?;
         self.set_u32(from, field, offset as u32);
         Ok(())
+    }
+
+    /// Gives the instructions from a position on, a loop's, handlers of their
+    /// own, as far as there are copies.
+    pub(crate) fn spread(&mut self, from: Position) {
+        let first = self.starts.partition_point(|start| (*start as usize) < from);
+        let mut seen = HashMap::<u64, usize>::new();
+        for start in &self.starts[first..] {
+            let word = &mut self.words[*start as usize];
+            let uses = seen.entry(*word).or_default();
+            if let Some(copy) = replica::copy(*word as usize, *uses % replica::COPIES) {
+                *word = copy as usize as u64;
+            }
+            *uses += 1;
+        }
+        self.starts.clear();
     }
 
     /// Gives the instruction at a position another handler.

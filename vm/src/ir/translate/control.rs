@@ -196,6 +196,7 @@ impl Translator<'_> {
         self.emit.push(&instr.showing(shown));
         self.emit.pin(Pins::new(int, floats));
         self.head = Some(self.emit.position());
+        self.spreads = !pins.switches;
         Ok(())
     }
 
@@ -257,7 +258,9 @@ impl Translator<'_> {
         self.straight_from = None;
         if let Kind::Loop(start) = frame.kind {
             self.emit.pin(Pins::default());
-            self.head = None;
+            if self.head.take() == Some(start) && self.spreads {
+                self.emit.spread(start);
+            }
             self.header.take_if(|header| header.start == start);
         }
         let mut reachable = self.reachable;

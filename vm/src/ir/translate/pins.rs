@@ -16,6 +16,8 @@ use crate::ir::stack::Ty;
 pub(super) struct LoopPins {
     /// Byte offset of the `loop` in the module.
     offset: usize,
+    /// Whether there is a `br_table` in it.
+    pub(super) switches: bool,
     /// An integer.
     pub(super) int: Option<u32>,
     /// Floats.
@@ -67,6 +69,7 @@ impl Loops {
         let mut called = false;
         // Whether a branch leads back to its beginning.
         let mut turns = false;
+        let mut switches = false;
         while !operators.eof() {
             let (op, at) = operators.read_with_offset()?;
             // A call that does not return is no call of the loop's.
@@ -77,6 +80,7 @@ impl Loops {
                 Operator::Loop { .. } => {
                     self.scan.reset();
                     turns = false;
+                    switches = false;
                     current = Some((usize::try_from(at).map_err(|_| Stop)?, 0));
                 }
                 Operator::Block { .. } | Operator::If { .. } => {
@@ -86,7 +90,10 @@ impl Loops {
                 }
                 Operator::End => match &mut current {
                     Some((offset, 0)) => {
-                        let pins = self.scan.choose(*offset, locals);
+                        let pins = LoopPins {
+                            switches,
+                            ..self.scan.choose(*offset, locals)
+                        };
                         if turns {
                             self.loops.push(pins);
                         }
@@ -100,6 +107,7 @@ impl Loops {
                     turns |= current.is_some_and(|(_, blocks)| relative_depth == blocks);
                 }
                 Operator::BrTable { targets } => {
+                    switches = true;
                     if let Some((_, blocks)) = current {
                         turns |= targets.default() == blocks;
                         for target in targets.targets() {
