@@ -2,6 +2,9 @@
 
 use vm::{Engine, Instance, Module, Store};
 
+mod common;
+use common::instance;
+
 /// Calls the function `f` of a module with an i32.
 fn call(wat: &str, argument: i32) -> i32 {
     let engine = Engine::default();
@@ -115,5 +118,161 @@ fn loops_use_more_floats_than_can_be_pinned() {
             a += e;
         }
         assert_eq!(call(wat, n), (100_000.0 * ((a + b) + (c + d))) as i32, "{n}");
+    }
+}
+
+/// Every operator that returns its result, with operands in slots, computed
+/// and constant; the other way on is one that does not return.
+#[test]
+fn functions_return_what_an_operator_makes() {
+    fn check(op: &str, expected: impl Fn(i32, i32) -> i32) {
+        for (left, right) in [(0, 0), (1, 31), (-7, 3), (5, -1), (i32::MIN, 2), (i32::MAX, i32::MAX)] {
+            for (form, a, b) in [
+                ("(local.get $x) (local.get $y)".to_owned(), left, right),
+                (format!("(local.get $x) (i32.const {right})"), left, right),
+                (format!("(i32.const {left}) (local.get $y)"), left, right),
+                (
+                    "(i32.xor (local.get $x) (i32.const 9)) (local.get $y)".to_owned(),
+                    left ^ 9,
+                    right,
+                ),
+                (
+                    "(local.get $x) (i32.xor (local.get $y) (i32.const 9))".to_owned(),
+                    left,
+                    right ^ 9,
+                ),
+            ] {
+                let wat = format!(
+                    r#"(module (func $g (param $x i32) (param $y i32) (result i32) (i32.{op} {form}))
+                    (func (export "f") (param i32) (result i32)
+                        (call $g (local.get 0) (i32.const {right}))))"#
+                );
+                assert_eq!(call(&wat, left), expected(a, b), "{op} {form}: {left}, {right}");
+            }
+        }
+    }
+    check("add", i32::wrapping_add);
+    check("sub", i32::wrapping_sub);
+    check("mul", i32::wrapping_mul);
+    check("and", |a, b| a & b);
+    check("or", |a, b| a | b);
+    check("xor", |a, b| a ^ b);
+    check("shl", |a, b| a.wrapping_shl(b as u32));
+    check("shr_s", |a, b| a.wrapping_shr(b as u32));
+    check("shr_u", |a, b| (a as u32).wrapping_shr(b as u32) as i32);
+    check("eq", |a, b| i32::from(a == b));
+    check("lt_s", |a, b| i32::from(a < b));
+    check("ge_u", |a, b| i32::from(a as u32 >= b as u32));
+}
+
+/// Loaded results, of each width and way to compute the address; a fault in
+/// one is the load's.
+#[test]
+fn functions_return_what_they_load() {
+    let wat = |body: &str| {
+        format!(
+            r#"(module (memory 1) (data (i32.const 8) "\81\82\83\84\85\86\87\88")
+            (func $g (param $x i32) (param $y i32) (result i32) {body})
+            (func (export "f") (param i32) (result i32) (call $g (local.get 0) (i32.const 2))))"#
+        )
+    };
+    let word = i32::from_le_bytes([0x81, 0x82, 0x83, 0x84]);
+    let (shifted, next) = (
+        i32::from_le_bytes([0x83, 0x84, 0x85, 0x86]),
+        i32::from_le_bytes([0x85, 0x86, 0x87, 0x88]),
+    );
+    assert_eq!(call(&wat("(i32.load (local.get $x))"), 8), word);
+    assert_eq!(call(&wat("(i32.load offset=4 (local.get $x))"), 8), next);
+    assert_eq!(call(&wat("(i32.load8_u (local.get $x))"), 8), 0x81);
+    assert_eq!(
+        call(&wat("(i32.load (i32.add (local.get $x) (local.get $y)))"), 8),
+        shifted
+    );
+    assert_eq!(call(&wat("(i32.load (i32.add (local.get $x) (i32.const 4)))"), 8), next);
+    assert_eq!(
+        call(&wat("(i32.load (i32.xor (local.get $x) (local.get $y)))"), 10),
+        word
+    );
+    assert_eq!(
+        call(
+            &wat("(i32.wrap_i64 (i64.shr_u (i64.load (local.get $x)) (i64.const 32)))"),
+            8
+        ),
+        next
+    );
+    let (mut store, app) = instance(&wat("(i32.load (local.get $x))"));
+    let f = app.get_typed_func::<i32, i32>(&mut store, "f").expect("exported");
+    let error = f.call(&mut store, -1).expect_err("it is outside");
+    assert_eq!(error.trap(), Some(vm::Trap::MemoryOutOfBounds));
+}
+
+/// Indirect calls whose index is loaded, with arguments in locals, constants
+/// and temporaries, of the module's own functions and another's.
+#[test]
+fn indirect_calls_by_a_loaded_index() {
+    let library = r#"(module $library (memory 1) (data (i32.const 0) "\07")
+        (func (export "g") (param i32 i32 i32 i32) (result i32)
+            (i32.add (i32.add (local.get 0) (i32.mul (local.get 1) (i32.const 10)))
+                (i32.add (i32.mul (local.get 2) (i32.const 100))
+                    (i32.mul (local.get 3) (i32.mul (i32.const 1000) (i32.load8_u (i32.const 0))))))))"#;
+    for (arguments, expected) in [
+        ("(local.get $a) (local.get $b) (local.get $c) (local.get $d)", 4321),
+        ("(local.get $d) (local.get $c) (local.get $b) (local.get $a)", 1234),
+        ("(local.get $a) (i32.const 2) (local.get $c) (i32.const 4)", 4321),
+        (
+            "(local.get $a) (i32.add (local.get $a) (local.get $a)) (local.get $c) (local.get $d)",
+            4321,
+        ),
+        (
+            "(local.tee $x (local.get $b)) (local.get $x) (local.get $b) (i32.const 0)",
+            222,
+        ),
+    ] {
+        for (address, of_other) in [
+            ("(i32.const 16)", false),
+            ("(local.get $p)", false),
+            ("(local.get $q)", true),
+        ] {
+            let app = format!(
+                r#"(module (import "library" "g" (func $other (param i32 i32 i32 i32) (result i32)))
+                (memory 1) (table 4 funcref) (elem (i32.const 1) $own $other)
+                (type $g (func (param i32 i32 i32 i32) (result i32)))
+                (data (i32.const 0) "\01") (data (i32.const 16) "\01\00\00\00\02\00\00\00\03\00\00\00")
+                (func $own (type $g)
+                    (i32.add (i32.add (local.get 0) (i32.mul (local.get 1) (i32.const 10)))
+                        (i32.add (i32.mul (local.get 2) (i32.const 100))
+                            (i32.mul (local.get 3) (i32.mul (i32.const 1000) (i32.load8_u (i32.const 0)))))))
+                (func (export "f") (param $p i32) (result i32)
+                    (local $q i32) (local $x i32) (local $a i32) (local $b i32) (local $c i32) (local $d i32)
+                    (local.set $q (i32.const 20)) (local.set $a (i32.const 1)) (local.set $b (i32.const 2))
+                    (local.set $c (i32.const 3)) (local.set $d (i32.const 4))
+                    (call_indirect (type $g) {arguments} (i32.load {address}))
+                    (i32.add (i32.load8_u (i32.const 0)))))"#
+            );
+            let engine = Engine::default();
+            let mut store = Store::new(&engine, ());
+            let library = Module::new(&engine, library).expect("valid");
+            let library = Instance::new(&mut store, &library, &[]).expect("nothing is missing");
+            let g = library.get_func(&mut store, "g").expect("exported");
+            let app = Module::new(&engine, &app).expect("valid");
+            let app = Instance::new(&mut store, &app, &[g.into()]).expect("nothing is missing");
+            let f = app.get_typed_func::<i32, i32>(&mut store, "f").expect("exported");
+            let thousands = if of_other { 7 } else { 1 };
+            let expected = expected % 1000 + expected / 1000 * 1000 * thousands + 1;
+            for _ in 0..2 {
+                assert_eq!(
+                    f.call(&mut store, 16).expect("it returns"),
+                    expected,
+                    "{arguments} {address}"
+                );
+            }
+            // The third entry is empty.
+            if address == "(local.get $p)" {
+                let error = f.call(&mut store, 24).expect_err("it is null");
+                assert_eq!(error.trap(), Some(vm::Trap::IndirectCallToNull));
+                let error = f.call(&mut store, -1).expect_err("it is outside");
+                assert_eq!(error.trap(), Some(vm::Trap::MemoryOutOfBounds));
+            }
+        }
     }
 }

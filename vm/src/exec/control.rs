@@ -175,7 +175,7 @@ const OFFSET: usize = 8;
 handler! {
     /// `br`; `N` copies from slot to slot go before, see [`copy_slots`].
     fn br[N](s) {
-        copy_slots::<N>(&s, 16);
+        copy_slots(&s, 16, N);
         if N == 0 {
             touch_frame(&s);
         }
@@ -184,7 +184,7 @@ handler! {
 
     /// [`br`] to the beginning of the innermost loop.
     fn br_back[N](s) {
-        copy_slots::<N>(&s, 16);
+        copy_slots(&s, 16, N);
         if N == 0 {
             touch_frame(&s);
         }
@@ -254,7 +254,7 @@ handler! {
     /// slots go before (see [`copy_slots`]), whose words are from byte 8 on; the
     /// address of its entry's cell follows.
     fn call[N](s) {
-        copy_slots::<N>(&s, 8);
+        copy_slots(&s, 8, N);
         let words = const { copy_bytes(N) };
         let cell = s.field::<*const Cell>(8 + words);
         let callee = s.fp.byte_add(s.field::<u32>(16 + words) as usize);
@@ -275,7 +275,7 @@ handler! {
     /// A call of an imported function, whose record stands at `cx` plus the
     /// number after the words of the copies; otherwise as [`call`].
     fn call_import[N](s) {
-        copy_slots::<N>(&s, 8);
+        copy_slots(&s, 8, N);
         let words = const { copy_bytes(N) };
         let callee = s.fp.byte_add(s.field::<u32>(16 + words) as usize);
         let header = callee.byte_add(s.field::<u32>(20 + words) as usize);
@@ -304,11 +304,12 @@ handler! {
         next(s)
     }
 
-    /// `call_indirect`: the index is in the slot at byte 8; the pointer to the
-    /// table stands at `cx` plus the number at byte 12; at byte 16 stands the
-    /// type's identity.
-    pub(crate) fn call_indirect<I: Src>(s) {
-        let index = I::get::<u32>(&s, At::slot(8));
+    /// `call_indirect`: the index is in the slot at byte 8 or has its own word
+    /// at byte 24; the pointer to the table stands at `cx` plus the number at
+    /// byte 12; at byte 16 stands the type's identity. The words of the copies
+    /// made before follow.
+    pub(crate) fn call_indirect<I: Src, C: Copies>(s) {
+        let index = I::get::<u32>(&s, At { slot: 8, imm: 0, word: 24 });
         let table = s.cx.byte_add(s.field::<u32>(12) as usize).cast::<*const TableInst>().read();
         if u64::from(index) >= (*table).len {
             return trap(s, Trap::UndefinedElement);
@@ -320,8 +321,11 @@ handler! {
         if (*rec).ty.as_u32() != s.field::<u32>(16) {
             return trap(s, Trap::BadSignature);
         }
-        let callee = s.fp.byte_add(s.field::<u32>(24) as usize);
-        let header = callee.byte_add(s.field::<u32>(28) as usize);
+        let copies = const { 24 + 8 * I::WORDS };
+        let end = const { 24 + 8 * I::WORDS + copy_bytes(C::COUNT) };
+        copy_slots(&s, copies, C::COUNT);
+        let callee = s.fp.byte_add(s.field::<u32>(end) as usize);
+        let header = callee.byte_add(s.field::<u32>(end + 4) as usize);
         if out_of_stack(&s, callee) {
             return trap(s, Trap::StackOverflow);
         }
@@ -330,12 +334,12 @@ handler! {
         }
         s.a0 = rec as u64;
         if (*rec).cx == s.cx {
-            <u64 as StoreAs<u64>>::store(&s, header.cast(), s.ip as u64 + 48);
+            <u64 as StoreAs<u64>>::store(&s, header.cast(), s.ip as u64 + (end + 8 + LANDING_BYTES) as u64);
             s.fp = callee;
             s.ip = (*rec).ip.get();
             next(s)
         } else {
-            <u64 as StoreAs<u64>>::store(&s, header.cast(), s.ip as u64 + 32);
+            <u64 as StoreAs<u64>>::store(&s, header.cast(), s.ip as u64 + (end + 8) as u64);
             header.add(1).write(s.cx as u64);
             s.fp = callee;
             s.ip = (*rec).ip.get();
@@ -351,9 +355,10 @@ handler! {
         leave(s)
     }
 
-    /// A return of one value.
+    /// A return of one value: its slot is at byte 10, a constant or the word of
+    /// one that is computed at byte 16.
     pub(crate) fn ret_one<T: Prim, I: Src>(s) {
-        let value = I::get::<T>(&s, At::plain(SRC, 16));
+        let value = I::get::<T>(&s, At { slot: SRC, imm: 16, word: 16 });
         s.fp.write(value.to_slot());
         leave(s)
     }
@@ -421,15 +426,15 @@ pub(crate) const fn copy_bytes(n: usize) -> usize {
     n.div_ceil(2) * 8
 }
 
-/// Makes `N` copies from slot to slot: from `at` bytes into the instruction on
+/// Makes `n` copies from slot to slot: from `at` bytes into the instruction on
 /// stand the slots of each, destination first.
 ///
 /// # Safety
 /// `s` are the registers of such an instruction.
 #[inline(always)]
-unsafe fn copy_slots<const N: usize>(s: &Regs, at: usize) {
+unsafe fn copy_slots(s: &Regs, at: usize, n: usize) {
     let mut i = 0;
-    while i < N {
+    while i < n {
         // SAFETY: the caller's promise; slots named by instructions are in the
         // frame.
         let value = unsafe { s.slot_at(at + 4 * i + 2).read() };
@@ -493,8 +498,34 @@ pub(crate) static BR_TABLE_LOADED: [[Handler; FIRST]; 2] = [
         br_table::<Ld<I32Load8U, Base<P<0>>>>,
     ],
 ];
-/// `call_indirect` by operand: slot, accumulator.
-pub(crate) static CALL_INDIRECT: [Handler; 2] = [call_indirect::<S>, call_indirect::<A>];
+/// How many copies from slot to slot an instruction makes.
+pub(crate) trait Copies {
+    /// That.
+    const COUNT: usize;
+}
+
+/// `N` copies.
+pub(crate) enum Copy<const N: usize> {}
+
+impl<const N: usize> Copies for Copy<N> {
+    const COUNT: usize = N;
+}
+
+/// `call_indirect` by [index in slot, accumulator, loaded from an address in
+/// slot, accumulator][number of copies before it].
+pub(crate) static CALL_INDIRECT: [[Handler; 4]; 4] = {
+    macro_rules! of {
+        ($index:ty) => {
+            [
+                call_indirect::<$index, Copy<0>>,
+                call_indirect::<$index, Copy<1>>,
+                call_indirect::<$index, Copy<2>>,
+                call_indirect::<$index, Copy<3>>,
+            ]
+        };
+    }
+    [of!(S), of!(A), of!(Ld<I32Load, Base<S>>), of!(Ld<I32Load, Base<A>>)]
+};
 /// Return of one value by [integer or float][slot, accumulator, constant].
 pub(crate) static RET_ONE: [[Handler; 3]; 2] = [
     [ret_one::<u64, S>, ret_one::<u64, A>, ret_one::<u64, K>],

@@ -10,7 +10,7 @@
 
 use std::marker::PhantomData;
 
-use super::control::{Jump, Way, jump, opaque};
+use super::control::{Jump, Way, jump, opaque, ret_one};
 use super::data::{self, Guarded, Load, Store, store};
 use super::dispatch::{Handler, Regs, handler, next};
 use super::numeric::{self, Binary, BinaryId, Compare, binary};
@@ -812,6 +812,57 @@ pub(crate) static MADE_STORES: [Option<MadeStore>; data::StoreId::COUNT] = {
     });
     table
 };
+
+/// Returns of a loaded value by [load][address][its first term in slot,
+/// accumulator]; see [`ret_load_index`].
+pub(crate) static RET_LOADED: [[[Handler; 2]; LOADED_ADDRESSES]; 4] = {
+    macro_rules! of {
+        ($load:ident) => {
+            [of!($load, Base), of!($load, Sum), of!($load, Wrap)]
+        };
+        ($load:ident, $address:ident) => {
+            [
+                ret_one::<u64, Ld<data::$load, $address<S>>>,
+                ret_one::<u64, Ld<data::$load, $address<A>>>,
+            ]
+        };
+    }
+    [of!(I32Load), of!(I32Load8U), of!(I64Load), of!(F64Load)]
+};
+
+/// Index of a load in [`RET_LOADED`].
+pub(crate) fn ret_load_index(load: data::LoadId) -> Option<usize> {
+    use data::LoadId as Id;
+    [Id::I32Load, Id::I32Load8U, Id::I64Load, Id::F64Load]
+        .iter()
+        .position(|id| *id == load)
+}
+
+/// Returns of what an operator makes, by [its left operand in slot,
+/// accumulator][right in slot, constant].
+pub(crate) type MadeReturn = [[Handler; 2]; 2];
+
+macro_rules! made_returns {
+    ($($op:ident)*) => {
+        /// Returns of an operator's result.
+        pub(crate) static RET_MADE: ByOperator<MadeReturn> = by_operator! {
+            $($op => [
+                [
+                    ret_one::<u64, Pre<numeric::$op, S, S>> as Handler,
+                    ret_one::<u64, Pre<numeric::$op, S, K32>>,
+                ],
+                [ret_one::<u64, Pre<numeric::$op, A, S>>, ret_one::<u64, Pre<numeric::$op, A, K32>>],
+            ];)*
+        };
+    };
+}
+
+made_returns! {
+    I32Add I32Sub I32Mul I32And I32Or I32Xor I32Shl I32ShrU I32ShrS
+    I32Eq I32Ne I32LtS I32GtS I32LeS I32GeS I32LtU I32GtU I32LeU I32GeU
+    I64Add I64Sub I64Mul I64And I64Or I64Xor I64Shl I64ShrU I64ShrS
+    I64Eq I64Ne I64LtS I64GtS I64LeS I64GeS I64LtU I64GtU I64LeU I64GeU
+}
 
 /// The inner operator of a pair that `op` with a right operand in a slot or
 /// constant can be.

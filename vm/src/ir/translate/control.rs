@@ -783,6 +783,9 @@ impl Translator<'_> {
         let mut one = None;
         if n == 1 {
             let operand = self.operand_at(first);
+            if self.return_made(operand, header) {
+                return Ok(());
+            }
             one = Some((self.fold(operand), self.stack.get(first).ty));
         } else if n > FEW {
             self.settle_many(n);
@@ -807,6 +810,47 @@ impl Translator<'_> {
         };
         self.emit.push(&instr.u16(8, header));
         Ok(())
+    }
+
+    /// If the last instruction makes the operand, appends one that returns it
+    /// in its place.
+    fn return_made(&mut self, operand: Operand, header: u16) -> bool {
+        let Operand::Slot(slot) = operand else { return false };
+        let Some(last) = self.emit.last_into(slot).filter(|_| !self.code.options().depth) else {
+            return false;
+        };
+        let Some(instr) = Self::returning(&last.what) else {
+            return false;
+        };
+        self.emit.replace(last, |emit| _ = emit.push(&instr.u16(8, header)));
+        true
+    }
+
+    /// The instruction that computes something and returns it.
+    fn returning(what: &What) -> Option<Instr> {
+        match *what {
+            What::Load(load, address) => {
+                let handlers = fused::RET_LOADED[fused::ret_load_index(load.id)?].get(address.kind as usize)?;
+                let handler = handlers.get(address.first.kind())?;
+                let instr = Instr::new("ret_one", *handler, 24).inner(load.name);
+                Some(instr.address(16, &address).showing(address.shown()))
+            }
+            What::Binary(info, left, right) => {
+                let (x, y) = match (left, right) {
+                    (Operand::Slot(_), Operand::Acc) if info.commutes => (right, left),
+                    (Operand::Slot(_) | Operand::Acc, Operand::Slot(_)) => (left, right),
+                    (Operand::Slot(_) | Operand::Acc, Operand::Const(number)) if fits_32_bits(number, info.wide) => {
+                        (left, right)
+                    }
+                    _ => return None,
+                };
+                let handlers = fused::RET_MADE[info.id as usize].as_ref()?;
+                let handler = handlers[x.kind()][usize::from(matches!(y, Operand::Const(_)))];
+                let instr = Instr::new("ret_one", handler, 24).inner(info.name);
+                Some(instr.made(16, x, y).showing([x, y]))
+            }
+            _ => None,
+        }
     }
 
     /// Brings the arguments of a call into their temporaries, where the
@@ -884,18 +928,61 @@ impl Translator<'_> {
     /// `call_indirect`.
     pub(super) fn call_indirect(&mut self, type_idx: TypeIdx, table: u32) -> Result<(), Stop> {
         let (index, index_ty) = self.pop();
-        let index = self.constant_to_acc(index, index_ty);
+        let loaded = match index {
+            Operand::Slot(slot) => self.emit.last_into(slot).and_then(|last| match last.what {
+                What::Load(load, address) if address.kind == AddressKind::Base && load.id == LoadId::I32Load => {
+                    Some((last, address))
+                }
+                _ => None,
+            }),
+            _ => None,
+        };
+        let index = match loaded {
+            Some(_) => index,
+            None => self.constant_to_acc(index, index_ty),
+        };
         let ty = self.module.types.get(type_idx.index()).ok_or(Stop)?.clone();
         let id = self.module.type_ids.get(type_idx.index()).ok_or(Stop)?.as_u32();
         // The index's slot lies above the arguments, which keep off it, and
         // copies to slots leave the accumulator alone.
-        let arguments = self.arguments(&ty, 0)?;
+        let arguments = self.arguments(&ty, ctl::CALL_INDIRECT[0].len() - 1)?;
         let table = u32::try_from(self.code.cx_layout().table(table as usize))?;
-        let call = Instr::new("call_indirect", ctl::CALL_INDIRECT[index.kind()], 32)
-            .operands(8, 0, false, &[index])
+        let n = arguments.copies.len();
+        // Copies may have come between.
+        let loaded = loaded.filter(|(last, _)| self.emit.last_into(last.slot).is_some());
+        let (kind, copies) = match loaded {
+            Some((_, address)) => (2 + address.first.kind(), 32),
+            None => (index.kind(), 24),
+        };
+        let end = copies + ctl::copy_bytes(n);
+        let slots = arguments
+            .copies
+            .iter()
+            .flat_map(|(to, from)| [Operand::Slot(*to), Operand::Slot(*from)]);
+        let mut call = Instr::new("call_indirect", ctl::CALL_INDIRECT[kind][n], end + 8)
             .u32(12, table)
-            .u32(16, id);
-        self.emit.push(&call.u32(24, arguments.delta).u32(28, arguments.header));
+            .u32(16, id)
+            .u32(end, arguments.delta)
+            .u32(end + 4, arguments.header);
+        for (i, (to, from)) in arguments.copies.iter().enumerate() {
+            call = call.u16(copies + 4 * i, *to).u16(copies + 2 + 4 * i, *from);
+        }
+        if n > 0 {
+            call = call.prefix("copy,");
+        }
+        match loaded {
+            Some((last, address)) => {
+                let call = call
+                    .inner("i32.load")
+                    .address(24, &address)
+                    .showing(slots.chain(address.shown()));
+                self.emit.replace(last, |emit| _ = emit.push(&call));
+            }
+            None => {
+                let call = call.operands(8, 0, false, &[index]).showing(slots.chain([index]));
+                self.emit.push(&call);
+            }
+        }
         self.landing(&arguments);
         Ok(())
     }
