@@ -276,3 +276,49 @@ fn indirect_calls_by_a_loaded_index() {
         }
     }
 }
+
+/// Changes of width that are no instruction of their own where the operand is
+/// in a slot.
+#[test]
+fn integers_of_another_width() {
+    let wat = |body: &str| {
+        format!(
+            r#"(module (memory 1) (func (export "f") (param $n i32) (result i32) (local $w i64)
+            (local.set $w (i64.add (i64.shl (i64.const 0x12345678) (i64.const 32)) (i64.extend_i32_s (local.get $n))))
+            {body}))"#
+        )
+    };
+    let wrap = "(i32.wrap_i64 (local.get $w))";
+    for n in [0, 1, -1, 40_000, i32::MIN] {
+        assert_eq!(call(&wat(wrap), n), n);
+        assert_eq!(
+            call(&wat(&format!("(i32.add {wrap} (i32.const 1))")), n),
+            n.wrapping_add(1)
+        );
+        assert_eq!(call(&wat(&format!("(i32.eq {wrap} (local.get $n))")), n), 1);
+        assert_eq!(call(&wat(&format!("(i32.eqz {wrap})")), n), i32::from(n == 0));
+        // What is left of 64 bits does not come back.
+        let high = |inner: &str| format!("(i32.wrap_i64 (i64.shr_u (i64.add (i64.const 0) {inner}) (i64.const 32)))");
+        assert_eq!(call(&wat(&high(&format!("(i64.extend_i32_u {wrap})"))), n), 0);
+        assert_eq!(call(&wat(&high("(i64.extend_i32_u (local.get $n))")), n), 0);
+        assert_eq!(call(&wat(&high(&format!("(i64.extend_i32_s {wrap})"))), n), n >> 31);
+        // The same in a temporary.
+        let computed = "(block (result i64) (nop) (br_if 0 (local.get $w) (i32.const 0)))";
+        let wide = format!("(i64.extend_i32_u (i32.wrap_i64 {computed}))");
+        assert_eq!(call(&wat(&high(&wide)), n), 0);
+        let stored = format!(
+            "(i64.store (i32.const 8) (i64.const -1)) (i64.store (i32.const 8) (i64.extend_i32_u {wrap}))
+            (i32.add (i32.load (i32.const 8)) (i32.load (i32.const 12)))"
+        );
+        assert_eq!(call(&wat(&stored), n), n);
+        let kept = format!(
+            "(local.set $w (i64.extend_i32_u {wrap})) (i32.wrap_i64 (i64.shr_u (local.get $w) (i64.const 32)))"
+        );
+        assert_eq!(call(&wat(&kept), n), 0);
+        let branch =
+            format!("(if (result i32) (i32.lt_s {wrap} (i32.const 0)) (then (i32.const 7)) (else (i32.const 8)))");
+        assert_eq!(call(&wat(&branch), n), if n < 0 { 7 } else { 8 });
+    }
+    let address = "(i32.store (i32.const 100) (i32.const 5)) (i32.load (i32.wrap_i64 (local.get $w)))";
+    assert_eq!(call(&wat(address), 100), 5);
+}

@@ -213,6 +213,10 @@ pub(crate) enum What {
     Load(&'static LoadInfo, Address),
     /// A copy from a slot or of a constant.
     Copy(Operand),
+    /// The value of a slot as another integer type, which reads the slot alike:
+    /// 32 bits in a slot are zero-extended, and who reads 32 bits of a slot
+    /// leaves the others alone.
+    Same(u16),
     /// The value of the instance's own global at a place in its context.
     Global(u32),
 }

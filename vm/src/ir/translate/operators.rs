@@ -9,7 +9,9 @@ use crate::exec::data::{self, Bulk, LoadInfo, StoreInfo};
 use crate::exec::dispatch::Handler;
 use crate::exec::fused::{self, AddressKind};
 use crate::exec::native;
-use crate::exec::numeric::{Binary, BinaryInfo, I32Add, I32Shl, I32Sub, I64Add, I64Sub, UnaryInfo};
+use crate::exec::numeric::{
+    Binary, BinaryInfo, I32Add, I32Shl, I32Sub, I32WrapI64, I64Add, I64ExtendI32U, I64Sub, Unary, UnaryInfo,
+};
 use crate::exec::operand::Destinations;
 use crate::ir::emit::{Address, Instr, Last, Operand, What};
 use crate::ir::stack::{Ty, Value};
@@ -45,6 +47,8 @@ impl Translator<'_> {
     pub(super) fn binary(&mut self, info: &'static BinaryInfo) -> Result<(), Stop> {
         let (right, _) = self.pop();
         let (left, ty) = self.pop();
+        let right = self.same(right);
+        let left = self.same(left);
         let (mut info, mut left, mut right) = (info, left, right);
         if let (Operand::Const(a), Operand::Const(b)) = (left, right)
             && let Some(value) = (info.constant)(a, b)
@@ -214,6 +218,7 @@ impl Translator<'_> {
     /// comparison with zero.
     pub(super) fn eqz(&mut self, equal: &'static BinaryInfo) {
         let (operand, ty) = self.pop();
+        let operand = self.same(operand);
         if let (Operand::Slot(slot), false) = (operand, equal.wide)
             && let Some(last) = self.emit.last_into(slot)
             && let Some((info, left, right)) = last.compare()
@@ -234,11 +239,34 @@ impl Translator<'_> {
     pub(super) fn unary(&mut self, info: &'static UnaryInfo) -> Result<(), Stop> {
         let info = native::of(info);
         let (operand, ty) = self.pop();
-        let operand = self.constant_to_acc(operand, ty);
+        let named = self.named(operand);
+        let operand = self.constant_to_acc(named.unwrap_or(operand), ty);
         let to = info.handlers[operand.kind()];
         let instr = Instr::new(info.name, to.slot, 16).operands(10, 16, false, &[operand]);
         self.push_result(instr, to, info.out);
+        // 32 bits of a slot that holds 64 are no slot of 32.
+        let extends = std::ptr::eq(info, I64ExtendI32U::info()) && named.is_none();
+        if let Operand::Slot(slot) = operand
+            && (extends || std::ptr::eq(info, I32WrapI64::info()))
+        {
+            self.emit.note(What::Same(slot));
+        }
         Ok(())
+    }
+
+    /// An operand of an instruction that reads it as what it is, a 32 or 64-bit
+    /// integer: without the last instruction, if that only names the type.
+    fn same(&mut self, operand: Operand) -> Operand {
+        self.named(operand).unwrap_or(operand)
+    }
+
+    /// [`Translator::same`], if there is such an instruction.
+    fn named(&mut self, operand: Operand) -> Option<Operand> {
+        let Operand::Slot(slot) = operand else { return None };
+        let last = self.emit.last_into(slot)?;
+        let What::Same(from) = last.what else { return None };
+        self.emit.take_back(last);
+        Some(Operand::Slot(from))
     }
 
     /// The variant of an address operand, already popped, and its offset.
@@ -309,6 +337,7 @@ impl Translator<'_> {
     /// A load.
     pub(super) fn load(&mut self, info: &'static LoadInfo, memarg: &MemArg) -> Result<(), Stop> {
         let (operand, ty) = self.pop();
+        let operand = self.same(operand);
         let memory = memory_of(memarg)?;
         let checked = self.is_checked(memory);
         if !checked && let Some(address) = self.computed_address(operand, memarg, info.bytes) {
@@ -356,6 +385,8 @@ impl Translator<'_> {
     pub(super) fn store(&mut self, info: &'static StoreInfo, memarg: &MemArg) -> Result<(), Stop> {
         let (value, _) = self.pop();
         let (operand, ty) = self.pop();
+        let value = self.same(value);
+        let operand = self.same(operand);
         let memory = memory_of(memarg)?;
         let checked = self.is_checked(memory);
         if !checked && let Some(address) = self.computed_address(operand, memarg, info.bytes) {
