@@ -74,6 +74,7 @@ pub(crate) struct Instr {
 impl Instr {
     /// An instruction of `len` bytes, executed by `handler`; `name` is what a
     /// listing calls it.
+    #[inline(always)]
     pub(crate) fn new(name: &'static str, handler: Handler, len: usize) -> Self {
         let mut words = [0; 8];
         words[0] = handler as usize as u64;
@@ -88,12 +89,14 @@ impl Instr {
     }
 
     /// Says what else than its name a listing calls the instruction.
+    #[inline(always)]
     pub(crate) fn prefix(mut self, prefix: &'static str) -> Self {
         self.prefix = prefix;
         self
     }
 
     /// Names what the instruction does first.
+    #[inline(always)]
     pub(crate) fn inner(mut self, inner: &'static str) -> Self {
         self.inner = inner;
         self
@@ -101,6 +104,7 @@ impl Instr {
 
     /// Says which operands a listing shows, where they are not those given to
     /// [`Instr::operands`].
+    #[inline(always)]
     pub(crate) fn showing(mut self, operands: impl IntoIterator<Item = Operand>) -> Self {
         self.shown = [None; 5];
         for (shown, operand) in self.shown.iter_mut().zip(operands) {
@@ -141,18 +145,21 @@ impl Instr {
     }
 
     /// Sets a two-byte field.
+    #[inline(always)]
     pub(crate) fn u16(mut self, at: usize, value: u16) -> Self {
         self.words[at / 8] |= u64::from(value) << (at % 8 * 8);
         self
     }
 
     /// Sets a four-byte field.
+    #[inline(always)]
     pub(crate) fn u32(mut self, at: usize, value: u32) -> Self {
         self.words[at / 8] |= u64::from(value) << (at % 8 * 8);
         self
     }
 
     /// Sets an eight-byte field.
+    #[inline(always)]
     pub(crate) fn u64(mut self, at: usize, value: u64) -> Self {
         self.words[at / 8] = value;
         self
@@ -160,6 +167,7 @@ impl Instr {
 
     /// Sets operand slots from byte `at` on, with no gaps, and a constant's
     /// field of one or two words' halves at byte `imm`.
+    #[inline(always)]
     pub(crate) fn operands(mut self, at: usize, imm: usize, wide: bool, operands: &[Operand]) -> Self {
         let mut slot_at = at;
         for operand in operands {
