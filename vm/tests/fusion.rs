@@ -322,3 +322,90 @@ fn integers_of_another_width() {
     let address = "(i32.store (i32.const 100) (i32.const 5)) (i32.load (i32.wrap_i64 (local.get $w)))";
     assert_eq!(call(&wat(address), 100), 5);
 }
+
+/// What follows a call of another instance works with the caller's memory,
+/// globals and locals again.
+#[test]
+fn what_follows_a_call_of_another_instance() {
+    let library = r#"(module (memory 1) (global $g (mut i32) (i32.const 1000))
+        (data (i32.const 0) "\09\09\09\09\09\09\09\09")
+        (func (export "twice") (param i32) (result i32)
+            (global.set $g (i32.add (global.get $g) (i32.const 16)))
+            (i32.add (local.get 0) (local.get 0)))
+        (func (export "nothing") (global.set $g (i32.load (i32.const 0)))))"#;
+    let check = |body: &str, expected: fn(i32) -> i32| {
+        let app = format!(
+            r#"(module (import "" "twice" (func $twice (param i32) (result i32))) (import "" "nothing" (func $nothing))
+            (memory 1) (global $g (mut i32) (i32.const 64)) (data (i32.const 0) "\05\00\00\00\06\00\00\00\07\00\00\00")
+            (table 2 funcref) (elem (i32.const 0) $twice $own) (type $t (func (param i32) (result i32)))
+            (func $own (param i32) (result i32) (i32.mul (local.get 0) (i32.const 2)))
+            (func $f (export "f") (param $n i32) (result i32) (local $a i32) (local $b i32)
+                (local.set $a (i32.const 3)) {body}))"#
+        );
+        let engine = Engine::default();
+        let mut store = Store::new(&engine, ());
+        let library = Module::new(&engine, library).expect("valid");
+        let library = Instance::new(&mut store, &library, &[]).expect("nothing is missing");
+        let imports = ["twice", "nothing"].map(|name| library.get_func(&mut store, name).expect("exported").into());
+        let app = Module::new(&engine, &app).expect("valid");
+        let app = Instance::new(&mut store, &app, &imports).expect("nothing is missing");
+        let f = app.get_typed_func::<i32, i32>(&mut store, "f").expect("exported");
+        for n in [0, 1, 4, 8, -3] {
+            assert_eq!(f.call(&mut store, n).expect("it returns"), expected(n), "{body} {n}");
+        }
+    };
+    check("(call $twice (local.get $n))", |n| n * 2);
+    check("(call $nothing) (local.get $n)", |n| n);
+    check("(call $nothing) (i32.const 5)", |_| 5);
+    check("(call $nothing) (i32.add (local.get $n) (local.get $a))", |n| n + 3);
+    check("(call $nothing) (i32.add (local.get $n) (i32.const 7))", |n| n + 7);
+    check("(i32.add (call $twice (local.get $n)) (local.get $a))", |n| n * 2 + 3);
+    check(
+        "(i32.xor (i32.add (call $twice (local.get $n)) (i32.const 1)) (local.get $a))",
+        |n| (n * 2 + 1) ^ 3,
+    );
+    check(
+        "(local.set $b (call $twice (local.get $n))) (i32.or (local.get $b) (local.get $a))",
+        |n| (n * 2) | 3,
+    );
+    check("(call $nothing) (i32.load (i32.const 4))", |_| 6);
+    check(
+        "(call $nothing) (i32.load (i32.and (local.get $n) (i32.const 4)))",
+        |n| if n & 4 == 0 { 5 } else { 6 },
+    );
+    check(
+        "(local.set $b (i32.const 8)) (call $nothing) (i32.load (local.get $b))",
+        |_| 7,
+    );
+    check(
+        "(call $nothing) (global.set $g (i32.add (local.get $n) (i32.const 1))) (global.get $g)",
+        |n| n + 1,
+    );
+    check(
+        "(call $nothing) (if (local.get $n) (then (return (i32.const 1)))) (i32.const 2)",
+        |n| if n == 0 { 2 } else { 1 },
+    );
+    check(
+        "(if (i32.lt_s (call $twice (local.get $n)) (local.get $a)) (then (return (i32.const 1)))) (i32.const 2)",
+        |n| if n * 2 < 3 { 1 } else { 2 },
+    );
+    check(
+        "(if (i32.ne (call $twice (local.get $n)) (i32.const 8)) (then (return (i32.const 1)))) (i32.const 2)",
+        |n| if n * 2 == 8 { 2 } else { 1 },
+    );
+    check(
+        "(loop $again (call $nothing) (local.set $b (i32.add (local.get $b) (i32.const 3)))
+            (br_if $again (i32.lt_s (local.get $b) (i32.const 30)))) (local.get $b)",
+        |_| 30,
+    );
+    check(
+        "(loop $again (call $nothing)
+            (br_if $again (i32.ne (local.tee $b (i32.add (local.get $b) (i32.const 1))) (local.get $a)))) (local.get $b)",
+        |_| 3,
+    );
+    for index in [0, 1] {
+        let body =
+            format!("(i32.add (call_indirect (type $t) (local.get $n) (i32.const {index})) (i32.load (i32.const 0)))");
+        check(&body, |n| n * 2 + 5);
+    }
+}
