@@ -139,7 +139,7 @@ impl Module {
     ///     "(module (func (param i32) (result i32) (i32.add (local.get 0) (i32.const 1))))",
     /// )?;
     /// let code = module.code_listing(0)?.unwrap();
-    /// assert!(code.starts_with("0000: acc = i32.add s0, 0x1\n"));
+    /// assert!(code.starts_with("0000: i32.add, ret_one s0, 0x1\n"));
     /// # Ok(())
     /// # }
     /// ```
