@@ -130,7 +130,7 @@ impl Way for Back {
             // SAFETY: in tail position of a handler.
             return unsafe { poll(s) };
         }
-        s.ip = s.f5.to_bits() as usize as *const u8;
+        s.ip = s.loop_start();
         // SAFETY: the loop's beginning put its address there.
         unsafe { next_taken(s) }
     }
@@ -173,22 +173,13 @@ pub(crate) const LANDING_BYTES: usize = 16;
 const OFFSET: usize = 8;
 
 handler! {
-    /// `br`; `N` copies from slot to slot go before, see [`copy_slots`].
-    fn br[N](s) {
-        copy_slots(&s, 16, N);
-        if N == 0 {
+    /// `br`; copies from slot to slot go before, see [`copy_slots`].
+    fn br<C: Copies, W: Way>(s) {
+        copy_slots(&s, 16, C::COUNT);
+        if C::COUNT == 0 {
             touch_frame(&s);
         }
-        branch(s, s.field::<i32>(OFFSET))
-    }
-
-    /// [`br`] to the beginning of the innermost loop.
-    fn br_back[N](s) {
-        copy_slots(&s, 16, N);
-        if N == 0 {
-            touch_frame(&s);
-        }
-        Back::take(s, OFFSET)
+        W::take(s, OFFSET)
     }
 
     /// `br_if`: taken if the i32 in the slot at byte 12 is not zero.
@@ -445,20 +436,7 @@ unsafe fn copy_slots(s: &Regs, at: usize, n: usize) {
 }
 
 /// `br` by the number of copies before it.
-pub(crate) static BR: [Jump; 3] = [
-    Jump {
-        far: br::<0>,
-        back: br_back::<0>,
-    },
-    Jump {
-        far: br::<1>,
-        back: br_back::<1>,
-    },
-    Jump {
-        far: br::<2>,
-        back: br_back::<2>,
-    },
-];
+pub(crate) static BR: [Jump; 3] = [jump!(br, Copy<0>), jump!(br, Copy<1>), jump!(br, Copy<2>)];
 /// `call` of a function of the module by the number of copies before it.
 pub(crate) static CALL: [Handler; 5] = [call::<0>, call::<1>, call::<2>, call::<3>, call::<4>];
 /// `call` of an imported function by the number of copies before it.

@@ -47,6 +47,19 @@ pub(crate) struct Regs {
 }
 
 impl Regs {
+    /// Goes `bytes` on, to where a loop begins, and keeps that address.
+    #[inline(always)]
+    pub(crate) fn begin_loop(&mut self, bytes: usize) {
+        self.ip = self.ip.wrapping_add(bytes);
+        self.f5 = f64::from_bits(self.ip as u64);
+    }
+
+    /// Where the innermost loop begins.
+    #[inline(always)]
+    pub(crate) fn loop_start(&self) -> *const u8 {
+        self.f5.to_bits() as usize as *const u8
+    }
+
     /// All registers zero or null.
     pub(crate) const fn zero() -> Self {
         use std::ptr::{null, null_mut};

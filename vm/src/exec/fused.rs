@@ -319,8 +319,7 @@ handler! {
 
     /// Begins a loop, whose code follows.
     pub(crate) fn begin_loop(s) {
-        s.ip = s.ip.add(8);
-        s.f5 = f64::from_bits(s.ip as u64);
+        s.begin_loop(8);
         next(s)
     }
 
@@ -328,8 +327,7 @@ handler! {
     /// 8.
     pub(crate) fn pin_int(s) {
         s.a1 = s.slot_at(8).read();
-        s.ip = s.ip.add(16);
-        s.f5 = f64::from_bits(s.ip as u64);
+        s.begin_loop(16);
         next(s)
     }
 
@@ -341,8 +339,7 @@ handler! {
         s.f2 = f64::from_bits(s.slot_at(18).read());
         s.f3 = f64::from_bits(s.slot_at(20).read());
         s.f4 = f64::from_bits(s.slot_at(22).read());
-        s.ip = s.ip.add(24);
-        s.f5 = f64::from_bits(s.ip as u64);
+        s.begin_loop(24);
         next(s)
     }
 

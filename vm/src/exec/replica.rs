@@ -130,7 +130,8 @@ static TABLE: LazyLock<HashMap<usize, [Handler; COPIES - 1]>> = LazyLock::new(||
 
 /// The `n`th copy of a handler, the 0th of which is itself.
 pub(crate) fn copy(handler: usize, n: usize) -> Option<Handler> {
-    TABLE.get(&handler)?.get(n.checked_sub(1)?).copied()
+    let copy = n.checked_sub(1)?;
+    TABLE.get(&handler)?.get(copy).copied()
 }
 
 #[cfg(test)]
