@@ -188,6 +188,27 @@ impl Instr {
     }
 }
 
+impl Instr {
+    /// Sets the slots of copies that the instruction makes first, from byte `at`
+    /// on: to, from.
+    pub(crate) fn copies(mut self, at: usize, copies: &[(u16, u16)]) -> Self {
+        for (i, (to, from)) in copies.iter().enumerate() {
+            self = self.u16(at + 4 * i, *to).u16(at + 2 + 4 * i, *from);
+        }
+        match copies {
+            [] => self,
+            _ => self.prefix("copy,").showing(copied(copies)),
+        }
+    }
+}
+
+/// The slots of copies, for listings.
+pub(crate) fn copied(copies: &[(u16, u16)]) -> impl Iterator<Item = Operand> {
+    copies
+        .iter()
+        .flat_map(|(to, from)| [Operand::Slot(*to), Operand::Slot(*from)])
+}
+
 /// The address of a load or store of memory 0 with guard pages; see
 /// [`crate::exec::fused::Address`].
 #[derive(Clone, Copy, Debug)]
@@ -381,8 +402,12 @@ pub(crate) type Position = usize;
 pub(crate) struct Emitter {
     words: Vec<u64>,
     origins: Vec<(u32, u32)>,
-    /// The first words of the instructions since the last [`Emitter::spread`].
+    /// The first words of the instructions that [`Emitter::spread`] is for.
     starts: Vec<u32>,
+    /// Whether the next ones are among them.
+    spreading: bool,
+    /// How often a handler has come in them; a buffer.
+    uses: HashMap<u64, usize>,
     /// Byte offset in the module of the operator being translated.
     origin: u32,
     last: Option<Last>,
@@ -443,6 +468,7 @@ impl Emitter {
         self.words.clear();
         self.origins.clear();
         self.starts.clear();
+        self.spreading = false;
         self.last = None;
         self.before = None;
         self.bump = None;
@@ -529,6 +555,13 @@ impl Emitter {
         }
     }
 
+    /// Notes where an instruction begins.
+    fn note_start(&mut self, at: Position) {
+        if self.spreading {
+            self.starts.push(at as u32);
+        }
+    }
+
     /// Forgets the instructions from a position on.
     fn forget_starts(&mut self, at: Position) {
         while self.starts.last().is_some_and(|start| *start as usize >= at) {
@@ -540,7 +573,7 @@ impl Emitter {
     pub(crate) fn push(&mut self, instr: &Instr) -> Position {
         let at = self.position();
         self.note_origin(at, self.origin);
-        self.starts.push(at as u32);
+        self.note_start(at);
         self.words.extend_from_slice(&instr.words[..instr.len]);
         self.before = match self.last.take() {
             Some(last) => Some(last).filter(|last| last.acc),
@@ -861,7 +894,7 @@ impl Emitter {
         let Lifted { words, line, last } = lifted;
         let at = self.position();
         self.note_origin(at, last.origin);
-        self.starts.push(at as u32);
+        self.note_start(at);
         self.words.extend_from_slice(&words);
         if let (Some(listing), Some(line)) = (&mut self.listing, line) {
             listing.push(Line { at, ..line });
@@ -884,11 +917,12 @@ impl Emitter {
     /// Takes the last instruction back and appends one that does its work
     /// too, which counts as coming from the same operator: if it traps, that
     /// is why.
-    pub(crate) fn replace(&mut self, last: Last, push: impl FnOnce(&mut Self)) {
+    pub(crate) fn replace<R>(&mut self, last: Last, push: impl FnOnce(&mut Self) -> R) -> R {
         self.truncate(last.at);
         let origin = std::mem::replace(&mut self.origin, last.origin);
-        push(self);
+        let result = push(self);
         self.origin = origin;
+        result
     }
 
     /// Removes the last instruction, which starts at a word.
@@ -955,20 +989,25 @@ impl Emitter {
         Ok(())
     }
 
-    /// Gives the instructions from a position on, a loop's, handlers of their
-    /// own, as far as there are copies.
-    pub(crate) fn spread(&mut self, from: Position) {
-        let first = self.starts.partition_point(|start| (*start as usize) < from);
-        let mut seen = HashMap::<u64, usize>::new();
-        for start in &self.starts[first..] {
-            let word = &mut self.words[*start as usize];
-            let uses = seen.entry(*word).or_default();
+    /// Says that the next instructions are those of an innermost loop, which
+    /// [`Emitter::spread`] ends.
+    pub(crate) fn begin_spread(&mut self) {
+        self.spreading = true;
+    }
+
+    /// Gives the instructions since [`Emitter::begin_spread`], if that was
+    /// called, handlers of their own, as far as there are copies.
+    pub(crate) fn spread(&mut self) {
+        self.spreading = false;
+        self.uses.clear();
+        for start in self.starts.drain(..) {
+            let word = &mut self.words[start as usize];
+            let uses = self.uses.entry(*word).or_default();
             if let Some(copy) = replica::copy(*word as usize, *uses % replica::COPIES) {
                 *word = copy as usize as u64;
             }
             *uses += 1;
         }
-        self.starts.clear();
     }
 
     /// Gives the instruction at a position another handler.

@@ -11,14 +11,14 @@ use smallvec::SmallVec;
 use wasmparser::{BlockType, BrTable};
 
 use super::assigned::{ALL, Set};
-use super::operators::fits_32_bits;
+use super::operators::{fits_32_bits, made_of};
 use super::{Stop, Translator, own_ty};
 use crate::exec::control::{self as ctl, Jump};
-use crate::exec::data::{self, LoadId};
+use crate::exec::data::{self, LoadId, LoadInfo};
 use crate::exec::dispatch::Handler;
 use crate::exec::fused::{self, AddressKind};
 use crate::exec::numeric::{Binary, BinaryInfo, I32Eq, I32Ne};
-use crate::ir::emit::{Instr, Last, Operand, Pins, Position, What};
+use crate::ir::emit::{Address, Instr, Last, Operand, Pins, Position, What, copied};
 use crate::ir::stack::{Ty, Value};
 use crate::module::{FuncIdx, HEADER_SLOTS, TypeIdx};
 use crate::types::FuncType;
@@ -196,7 +196,9 @@ impl Translator<'_> {
         self.emit.push(&instr.showing(shown));
         self.emit.pin(Pins::new(int, floats));
         self.head = Some(self.emit.position());
-        self.spreads = !pins.switches;
+        if !pins.switches {
+            self.emit.begin_spread();
+        }
         Ok(())
     }
 
@@ -258,8 +260,8 @@ impl Translator<'_> {
         self.straight_from = None;
         if let Kind::Loop(start) = frame.kind {
             self.emit.pin(Pins::default());
-            if self.head.take() == Some(start) && self.spreads {
-                self.emit.spread(start);
+            if self.head.take() == Some(start) {
+                self.emit.spread();
             }
             self.header.take_if(|header| header.start == start);
         }
@@ -412,17 +414,7 @@ impl Translator<'_> {
         let copies = self.emit.take_copies_back();
         let n = copies.len();
         let handlers = ctl::BR[n];
-        let mut instr = Instr::new("br", handlers.far, 16 + ctl::copy_bytes(n));
-        for (i, (to, from)) in copies.iter().enumerate() {
-            instr = instr.u16(16 + 4 * i, *to).u16(18 + 4 * i, *from);
-        }
-        if n > 0 {
-            instr = instr.prefix("copy,").showing(
-                copies
-                    .iter()
-                    .flat_map(|(to, from)| [Operand::Slot(*to), Operand::Slot(*from)]),
-            );
-        }
+        let instr = Instr::new("br", handlers.far, 16 + ctl::copy_bytes(n)).copies(16, &copies);
         self.push_branch(&instr, handlers)
     }
 
@@ -576,10 +568,8 @@ impl Translator<'_> {
             .u16(14, last.slot)
             .prefix("br_if")
             .showing([Operand::Slot(last.slot)].into_iter().chain(shown));
-        let mut from = 0;
-        self.emit.replace(last, |emit| from = emit.push(&instr));
         Some(Fixup {
-            from,
+            from: self.emit.replace(last, |emit| emit.push(&instr)),
             field: 8,
             back: Some(handlers.back),
         })
@@ -670,20 +660,25 @@ impl Translator<'_> {
         Ok(())
     }
 
+    /// If the last instruction loads an index for this use alone, an i32 or a
+    /// byte at an address and offset: that, the load and the address.
+    fn loaded_index(&self, index: Operand) -> Option<(Last, &'static LoadInfo, Address)> {
+        let Operand::Slot(slot) = index else { return None };
+        let last = self.emit.last_into(slot)?;
+        match last.what {
+            What::Load(load, address)
+                if address.kind == AddressKind::Base && matches!(load.id, LoadId::I32Load | LoadId::I32Load8U) =>
+            {
+                Some((last, load, address))
+            }
+            _ => None,
+        }
+    }
+
     /// `br_table`.
     pub(super) fn br_table(&mut self, targets: &BrTable<'_>) -> Result<(), Stop> {
         let (index, ty) = self.pop();
-        let loaded = match index {
-            Operand::Slot(slot) => self.emit.last_into(slot).and_then(|last| match last.what {
-                What::Load(load, address) if address.kind == AddressKind::Base => match load.id {
-                    LoadId::I32Load => Some((last, 0, load.name, address)),
-                    LoadId::I32Load8U => Some((last, 1, load.name, address)),
-                    _ => None,
-                },
-                _ => None,
-            }),
-            _ => None,
-        };
+        let loaded = self.loaded_index(index);
         let index = match loaded {
             Some(_) => index,
             None => self.constant_to_acc(index, ty),
@@ -703,16 +698,15 @@ impl Translator<'_> {
         // Copies may have come between.
         let loaded = loaded.filter(|(last, ..)| self.emit.last_into(last.slot).is_some());
         let from = match loaded {
-            Some((last, load, name, address)) => {
-                let handler = ctl::BR_TABLE_LOADED[load][self.emit.first_kind(address.first)];
+            Some((last, load, address)) => {
+                let byte = usize::from(load.id == LoadId::I32Load8U);
+                let handler = ctl::BR_TABLE_LOADED[byte][self.emit.first_kind(address.first)];
                 let instr = Instr::new("br_table", handler, 24)
-                    .inner(name)
+                    .inner(load.name)
                     .address(16, &address)
                     .u32(12, count)
                     .showing(address.shown());
-                let mut from = 0;
-                self.emit.replace(last, |emit| from = emit.push(&instr));
-                from
+                self.emit.replace(last, |emit| emit.push(&instr))
             }
             None => self.emit.push(
                 &Instr::new("br_table", ctl::BR_TABLE[index.kind()], 16)
@@ -822,7 +816,7 @@ impl Translator<'_> {
         let Some(instr) = Self::returning(&last.what) else {
             return false;
         };
-        self.emit.replace(last, |emit| _ = emit.push(&instr.u16(8, header)));
+        self.emit.replace(last, |emit| emit.push(&instr.u16(8, header)));
         true
     }
 
@@ -836,14 +830,7 @@ impl Translator<'_> {
                 Some(instr.address(16, &address).showing(address.shown()))
             }
             What::Binary(info, left, right) => {
-                let (x, y) = match (left, right) {
-                    (Operand::Slot(_), Operand::Acc) if info.commutes => (right, left),
-                    (Operand::Slot(_) | Operand::Acc, Operand::Slot(_)) => (left, right),
-                    (Operand::Slot(_) | Operand::Acc, Operand::Const(number)) if fits_32_bits(number, info.wide) => {
-                        (left, right)
-                    }
-                    _ => return None,
-                };
+                let (x, y) = made_of(info, left, right)?;
                 let handlers = fused::RET_MADE[info.id as usize].as_ref()?;
                 let handler = handlers[x.kind()][usize::from(matches!(y, Operand::Const(_)))];
                 let instr = Instr::new("ret_one", handler, 24).inner(info.name);
@@ -891,18 +878,10 @@ impl Translator<'_> {
         let n = call.copies.len();
         let words = ctl::copy_bytes(n);
         let instr = |name, handler| {
-            let mut instr = Instr::new(name, handler, 24 + words)
+            Instr::new(name, handler, 24 + words)
+                .copies(8, &call.copies)
                 .u32(16 + words, call.delta)
                 .u32(20 + words, call.header)
-                .showing(
-                    call.copies
-                        .iter()
-                        .flat_map(|(to, from)| [Operand::Slot(*to), Operand::Slot(*from)]),
-                );
-            for (i, (to, from)) in call.copies.iter().enumerate() {
-                instr = instr.u16(8 + 4 * i, *to).u16(10 + 4 * i, *from);
-            }
-            if n > 0 { instr.prefix("copy,") } else { instr }
         };
         if func.index() < self.module.num_imported_funcs {
             let record = u32::try_from(self.code.cx_layout().import(func.index()))?;
@@ -928,15 +907,9 @@ impl Translator<'_> {
     /// `call_indirect`.
     pub(super) fn call_indirect(&mut self, type_idx: TypeIdx, table: u32) -> Result<(), Stop> {
         let (index, index_ty) = self.pop();
-        let loaded = match index {
-            Operand::Slot(slot) => self.emit.last_into(slot).and_then(|last| match last.what {
-                What::Load(load, address) if address.kind == AddressKind::Base && load.id == LoadId::I32Load => {
-                    Some((last, address))
-                }
-                _ => None,
-            }),
-            _ => None,
-        };
+        let loaded = self
+            .loaded_index(index)
+            .filter(|(_, load, _)| load.id == LoadId::I32Load);
         let index = match loaded {
             Some(_) => index,
             None => self.constant_to_acc(index, index_ty),
@@ -949,34 +922,26 @@ impl Translator<'_> {
         let table = u32::try_from(self.code.cx_layout().table(table as usize))?;
         let n = arguments.copies.len();
         // Copies may have come between.
-        let loaded = loaded.filter(|(last, _)| self.emit.last_into(last.slot).is_some());
+        let loaded = loaded.filter(|(last, ..)| self.emit.last_into(last.slot).is_some());
         let (kind, copies) = match loaded {
-            Some((_, address)) => (2 + address.first.kind(), 32),
+            Some((.., address)) => (2 + address.first.kind(), 32),
             None => (index.kind(), 24),
         };
         let end = copies + ctl::copy_bytes(n);
-        let slots = arguments
-            .copies
-            .iter()
-            .flat_map(|(to, from)| [Operand::Slot(*to), Operand::Slot(*from)]);
-        let mut call = Instr::new("call_indirect", ctl::CALL_INDIRECT[kind][n], end + 8)
+        let slots = copied(&arguments.copies);
+        let call = Instr::new("call_indirect", ctl::CALL_INDIRECT[kind][n], end + 8)
             .u32(12, table)
             .u32(16, id)
             .u32(end, arguments.delta)
-            .u32(end + 4, arguments.header);
-        for (i, (to, from)) in arguments.copies.iter().enumerate() {
-            call = call.u16(copies + 4 * i, *to).u16(copies + 2 + 4 * i, *from);
-        }
-        if n > 0 {
-            call = call.prefix("copy,");
-        }
+            .u32(end + 4, arguments.header)
+            .copies(copies, &arguments.copies);
         match loaded {
-            Some((last, address)) => {
+            Some((last, _, address)) => {
                 let call = call
                     .inner("i32.load")
                     .address(24, &address)
                     .showing(slots.chain(address.shown()));
-                self.emit.replace(last, |emit| _ = emit.push(&call));
+                self.emit.replace(last, |emit| emit.push(&call));
             }
             None => {
                 let call = call.operands(8, 0, false, &[index]).showing(slots.chain([index]));

@@ -121,8 +121,6 @@ struct Translator<'a> {
     straight_from: Option<usize>,
     /// Where the innermost loop begins, if its address is in its register.
     head: Option<usize>,
-    /// Whether the innermost loop's instructions get handlers of their own.
-    spreads: bool,
     /// The beginning of an open loop that is worth repeating.
     header: Option<control::Header>,
     /// Words of repeated headers so far.
@@ -315,7 +313,6 @@ impl<'a> Translator<'a> {
             loops_found: false,
             straight_from: None,
             head: None,
-            spreads: false,
             header: None,
             repeated: 0,
             assigned: Assigned::default(),

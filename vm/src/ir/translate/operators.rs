@@ -144,13 +144,8 @@ impl Translator<'_> {
             }
             What::Binary(made, x, y) => {
                 let (x, y) = match (x, y) {
-                    (Operand::Slot(_), Operand::Acc) if made.commutes => (y, x),
                     (Operand::Slot(_), Operand::Slot(_)) if made.commutes && pinned(y) => (y, x),
-                    (Operand::Slot(_) | Operand::Acc, Operand::Slot(_)) => (x, y),
-                    (Operand::Slot(_) | Operand::Acc, Operand::Const(number)) if fits_32_bits(number, made.wide) => {
-                        (x, y)
-                    }
-                    _ => return None,
+                    _ => made_of(made, x, y)?,
                 };
                 let table = if on_right { &fused::PAIRS_RIGHT } else { &fused::PAIRS };
                 let inner = fused::inner(made.id, matches!(y, Operand::Const(_)))?;
@@ -460,11 +455,8 @@ impl Translator<'_> {
         let What::Binary(made, x, y) = last.what else {
             return false;
         };
-        let (x, y) = match (x, y) {
-            (Operand::Slot(_), Operand::Acc) if made.commutes => (y, x),
-            (Operand::Slot(_) | Operand::Acc, Operand::Slot(_)) => (x, y),
-            (Operand::Slot(_) | Operand::Acc, Operand::Const(number)) if fits_32_bits(number, made.wide) => (x, y),
-            _ => return false,
+        let Some((x, y)) = made_of(made, x, y) else {
+            return false;
         };
         let pinned = |operand| matches!(self.emit.pinned(operand), Operand::Pinned(..));
         if made.out.class() == 1 && (pinned(x) || pinned(y)) {
@@ -543,12 +535,8 @@ impl Translator<'_> {
         let Some(table) = &fused::SELECT_BY[info.id as usize] else {
             return false;
         };
-        let (left, right) = match (left, right) {
-            (Operand::Slot(_) | Operand::Acc, Operand::Slot(_)) => (left, right),
-            (Operand::Slot(_) | Operand::Acc, Operand::Const(number)) if fits_32_bits(number, info.wide) => {
-                (left, right)
-            }
-            _ => return false,
+        let Some((left, right)) = made_of(info, left, right) else {
+            return false;
         };
         if ty.class() != 0 {
             return false;
@@ -802,6 +790,19 @@ impl Translator<'_> {
 /// Whether a constant of 32 or (`wide`) 64 bits is one of 32 sign-extended.
 pub(super) fn fits_32_bits(value: u64, wide: bool) -> bool {
     !wide || i32::try_from(value.cast_signed()).is_ok()
+}
+
+/// The operands of an operator as the word of a computed operand has them, if
+/// it can: a slot or the accumulator, and a slot or constant of 32 bits.
+pub(super) fn made_of(info: &BinaryInfo, left: Operand, right: Operand) -> Option<(Operand, Operand)> {
+    match (left, right) {
+        (Operand::Slot(_), Operand::Acc) if info.commutes => Some((right, left)),
+        (Operand::Slot(_) | Operand::Acc, Operand::Slot(_)) => Some((left, right)),
+        (Operand::Slot(_) | Operand::Acc, Operand::Const(number)) if fits_32_bits(number, info.wide) => {
+            Some((left, right))
+        }
+        _ => None,
+    }
 }
 
 /// Index of the memory that an access names.
