@@ -80,10 +80,16 @@ const ALLOWED: &[Allowed] = &[
         why: "runs once for each record",
     },
     Allowed {
+        handler: "bind_call",
+        variants: &[],
+        may: May::Call(&["vm::exec::stubs::bind_call_slow"]),
+        why: "runs once for each call of an import",
+    },
+    Allowed {
         handler: "lazy",
         variants: &[],
         may: May::Call(&["vm::exec::stubs::lazy_slow"]),
-        why: "translates a function, once for each",
+        why: "translates a function or binds a call to it, once for each call",
     },
     Allowed {
         handler: "copy_many",

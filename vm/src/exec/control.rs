@@ -9,17 +9,16 @@
 //! instance. Those are followed by a [`landing`], which restores `cx` and `mb`
 //! and to which only calls that left the instance return.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicPtr, Ordering};
 
 use super::access::{StoreAs, touch_frame};
 use super::context::{Cx, FuncRec};
 use super::data::{I32Load, I32Load8U};
 use super::dispatch::{Handler, Regs, goto, handler, next, next_taken};
-use super::exit;
 use super::fused::{Base, FIRST, Ld};
 use super::operand::{A, At, DST, K, P, Prim, S, SRC, Src};
 use super::table::TableInst;
-use crate::ir::code::Cell;
+use super::{exit, stubs};
 use crate::sys;
 use crate::trap::Trap;
 
@@ -166,6 +165,8 @@ unsafe fn poll(s: Regs) -> u64 {
     unsafe { trap(s, Trap::Interrupt) }
 }
 
+/// Bytes from the entry in a [`call`] to the call's return address.
+pub(crate) const ENTRY_BEFORE_RETURN: usize = 16;
 /// Bytes of a [`landing`] and the copy of the call's last word after it.
 pub(crate) const LANDING_BYTES: usize = 16;
 
@@ -241,13 +242,13 @@ handler! {
         next(s)
     }
 
-    /// A call of function of the same module. `N` copies to its arguments'
+    /// A call of a function of the same module. `N` copies to its arguments'
     /// slots go before (see [`copy_slots`]), whose words are from byte 8 on; the
-    /// address of its entry's cell follows.
+    /// address of its first instruction follows, or of its cell's (see
+    /// [`CodeSet::bind_call`](crate::ir::code::CodeSet::bind_call)).
     fn call[N](s) {
         copy_slots(&s, 8, N);
         let words = const { copy_bytes(N) };
-        let cell = s.field::<*const Cell>(8 + words);
         let callee = s.fp.byte_add(s.field::<u32>(16 + words) as usize);
         let header = callee.byte_add(s.field::<u32>(20 + words) as usize);
         if out_of_stack(&s, callee) {
@@ -256,29 +257,54 @@ handler! {
         if interrupted(&s) {
             return poll(s);
         }
-        <u64 as StoreAs<u64>>::store(&s, header.cast(), s.ip as u64 + (24 + words) as u64);
+        let ret = s.ip.add(24 + words);
+        <u64 as StoreAs<u64>>::store(&s, header.cast(), ret as u64);
         s.fp = callee;
-        s.a0 = cell as u64;
-        s.ip = (*cell).get();
+        s.ip = entry(ret);
         next(s)
     }
 
     /// A call of an imported function, whose record stands at `cx` plus the
     /// number after the words of the copies; otherwise as [`call`].
+    ///
+    /// The entry in the instruction is the one the record had when the call
+    /// was bound, and is the record's still where one instance runs the code.
+    /// What follows need not wait for the record then.
     fn call_import[N](s) {
         copy_slots(&s, 8, N);
         let words = const { copy_bytes(N) };
-        let callee = s.fp.byte_add(s.field::<u32>(16 + words) as usize);
-        let header = callee.byte_add(s.field::<u32>(20 + words) as usize);
+        let callee = s.fp.byte_add(s.field::<u32>(24 + words) as usize);
+        let header = callee.byte_add(s.field::<u32>(28 + words) as usize);
         if out_of_stack(&s, callee) {
             return trap(s, Trap::StackOverflow);
         }
-        <u64 as StoreAs<u64>>::store(&s, header.cast(), s.ip as u64 + (24 + words) as u64);
+        let ret = s.ip.add(32 + words);
+        <u64 as StoreAs<u64>>::store(&s, header.cast(), ret as u64);
         header.add(1).write(s.cx as u64);
         let rec = s.cx.byte_add(s.field::<u32>(8 + words) as usize).cast::<FuncRec>();
         s.fp = callee;
         s.a0 = rec as u64;
-        s.ip = (*rec).ip.get();
+        let entry = opaque(entry(ret) as u64) as *const u8;
+        if entry != (*rec).ip.get() {
+            s.ip = ret;
+            return goto(s, call_other);
+        }
+        s.ip = entry;
+        s.cx = (*rec).cx;
+        s.mb = (*s.cx).mem0_base;
+        next(s)
+    }
+
+    /// Goes on with a call through the record in `a0` where the entry in the
+    /// call, which ends at `ip`, is not the record's.
+    #[inline(never)]
+    fn call_other(s) {
+        let rec = s.a0 as *const FuncRec;
+        let target = (*rec).ip.get();
+        if target == stubs::bind_entry() || entry(s.ip).is_null() {
+            return goto(s, stubs::bind_call);
+        }
+        s.ip = target;
         s.cx = (*rec).cx;
         s.mb = (*s.cx).mem0_base;
         next(s)
@@ -340,18 +366,17 @@ handler! {
         }
     }
 
-    /// A return whose results are in place; the slot of the frame's header
-    /// stands at byte 8.
-    pub(crate) fn ret(s) {
-        leave(s)
+    /// A return whose results are in place.
+    fn ret<H: Header>(s) {
+        leave::<H>(s)
     }
 
     /// A return of one value: its slot is at byte 10, a constant or the word of
     /// one that is computed at byte 16.
-    pub(crate) fn ret_one<T: Prim, I: Src>(s) {
+    pub(crate) fn ret_one<T: Prim, I: Src, H: Header>(s) {
         let value = I::get::<T>(&s, At { slot: SRC, imm: 16, word: 16 });
         s.fp.write(value.to_slot());
-        leave(s)
+        leave::<H>(s)
     }
 
     /// Takes the fuel of the code that follows, the number at byte 8.
@@ -385,6 +410,16 @@ handler! {
     }
 }
 
+/// The entry in the call that ends at `ret`.
+///
+/// # Safety
+/// Such a call does.
+#[inline(always)]
+unsafe fn entry(ret: *const u8) -> *const u8 {
+    // SAFETY: the caller's promise; threads that share the code bind it.
+    unsafe { (*ret.sub(ENTRY_BEFORE_RETURN).cast::<AtomicPtr<u8>>()).load(Ordering::Acquire) }
+}
+
 /// Whether a callee's frame at `callee` would pass the end of the value stack;
 /// checked where faults do not tell. `stack_end` leaves room for any frame.
 ///
@@ -396,14 +431,71 @@ unsafe fn out_of_stack(s: &Regs, callee: *mut u64) -> bool {
     !sys::FAULT_TRAPS && callee >= unsafe { (*(*s.cx).rt).stack_end }
 }
 
-/// Returns to the caller; the slot of the frame's header stands at [`DST`].
+/// Where the header of the returning function's frame is.
+pub(crate) trait Header {
+    /// Its slot.
+    ///
+    /// # Safety
+    /// `s` are the registers of a return.
+    unsafe fn slot(s: &Regs) -> *mut u64;
+}
+
+/// In slot `N`: the return need not wait for its own address to read there
+/// where it goes.
+pub(crate) enum HeaderAt<const N: usize> {}
+/// In the slot named at [`DST`].
+pub(crate) enum HeaderFar {}
+
+impl<const N: usize> Header for HeaderAt<N> {
+    #[inline(always)]
+    unsafe fn slot(s: &Regs) -> *mut u64 {
+        s.fp.wrapping_add(N)
+    }
+}
+
+impl Header for HeaderFar {
+    #[inline(always)]
+    unsafe fn slot(s: &Regs) -> *mut u64 {
+        // SAFETY: the caller's promise.
+        unsafe { s.slot_at(DST) }
+    }
+}
+
+/// The handlers of a return by the slot of the frame's header.
+pub(crate) struct Return(pub(crate) [Handler; 6]);
+
+impl Return {
+    /// That of a header in slot `header`.
+    pub(crate) fn of(&self, header: u16) -> Handler {
+        let last = self.0.len() - 1;
+        self.0[last.min(usize::from(header))]
+    }
+}
+
+/// The [`Return`] of a handler whose last parameter is the [`Header`].
+macro_rules! returns {
+    ($handler:ident $(, $param:ty)*) => {
+        $crate::exec::control::Return([
+            $handler::<$($param,)* $crate::exec::control::HeaderAt<0>>,
+            $handler::<$($param,)* $crate::exec::control::HeaderAt<1>>,
+            $handler::<$($param,)* $crate::exec::control::HeaderAt<2>>,
+            $handler::<$($param,)* $crate::exec::control::HeaderAt<3>>,
+            $handler::<$($param,)* $crate::exec::control::HeaderAt<4>>,
+            $handler::<$($param,)* $crate::exec::control::HeaderFar>,
+        ])
+    };
+}
+pub(crate) use returns;
+
+/// Returns to the caller.
 ///
 /// # Safety
 /// In tail position of a return handler.
 #[inline(always)]
-unsafe fn leave(mut s: Regs) -> u64 {
-    // SAFETY: the header holds the return address the call wrote.
-    let ip = unsafe { s.slot_at(DST).cast::<*const u8>().read() };
+unsafe fn leave<H: Header>(mut s: Regs) -> u64 {
+    // SAFETY: the caller's promise; the header holds the return address the
+    // call wrote.
+    let ip = unsafe { H::slot(&s).cast::<*const u8>().read() };
     // SAFETY: the call's last word precedes the return address.
     let delta = unsafe { ip.sub(8).cast::<u32>().read() };
     s.fp = s.fp.wrapping_byte_sub(delta as usize);
@@ -505,7 +597,17 @@ pub(crate) static CALL_INDIRECT: [[Handler; 4]; 4] = {
     [of!(S), of!(A), of!(Ld<I32Load, Base<S>>), of!(Ld<I32Load, Base<A>>)]
 };
 /// Return of one value by [integer or float][slot, accumulator, constant].
-pub(crate) static RET_ONE: [[Handler; 3]; 2] = [
-    [ret_one::<u64, S>, ret_one::<u64, A>, ret_one::<u64, K>],
-    [ret_one::<f64, S>, ret_one::<f64, A>, ret_one::<f64, K>],
+pub(crate) static RET_ONE: [[Return; 3]; 2] = [
+    [
+        returns!(ret_one, u64, S),
+        returns!(ret_one, u64, A),
+        returns!(ret_one, u64, K),
+    ],
+    [
+        returns!(ret_one, f64, S),
+        returns!(ret_one, f64, A),
+        returns!(ret_one, f64, K),
+    ],
 ];
+/// Return whose results are in place.
+pub(crate) static RET: Return = returns!(ret);

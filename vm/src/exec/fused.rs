@@ -10,7 +10,7 @@
 
 use std::marker::PhantomData;
 
-use super::control::{Jump, Way, jump, opaque, ret_one};
+use super::control::{Jump, Return, Way, jump, opaque, ret_one, returns};
 use super::data::{self, Guarded, Load, Store, store};
 use super::dispatch::{Handler, Regs, handler, next};
 use super::numeric::{self, Binary, BinaryId, Compare, binary};
@@ -812,15 +812,15 @@ pub(crate) static MADE_STORES: [Option<MadeStore>; data::StoreId::COUNT] = {
 
 /// Returns of a loaded value by [load][address][its first term in slot,
 /// accumulator]; see [`ret_load_index`].
-pub(crate) static RET_LOADED: [[[Handler; 2]; LOADED_ADDRESSES]; 4] = {
+pub(crate) static RET_LOADED: [[[Return; 2]; LOADED_ADDRESSES]; 4] = {
     macro_rules! of {
         ($load:ident) => {
             [of!($load, Base), of!($load, Sum), of!($load, Wrap)]
         };
         ($load:ident, $address:ident) => {
             [
-                ret_one::<u64, Ld<data::$load, $address<S>>>,
-                ret_one::<u64, Ld<data::$load, $address<A>>>,
+                returns!(ret_one, u64, Ld<data::$load, $address<S>>),
+                returns!(ret_one, u64, Ld<data::$load, $address<A>>),
             ]
         };
     }
@@ -837,7 +837,7 @@ pub(crate) fn ret_load_index(load: data::LoadId) -> Option<usize> {
 
 /// Returns of what an operator makes, by [its left operand in slot,
 /// accumulator][right in slot, constant].
-pub(crate) type MadeReturn = [[Handler; 2]; 2];
+pub(crate) type MadeReturn = [[Return; 2]; 2];
 
 macro_rules! made_returns {
     ($($op:ident)*) => {
@@ -845,10 +845,13 @@ macro_rules! made_returns {
         pub(crate) static RET_MADE: ByOperator<MadeReturn> = by_operator! {
             $($op => [
                 [
-                    ret_one::<u64, Pre<numeric::$op, S, S>> as Handler,
-                    ret_one::<u64, Pre<numeric::$op, S, K32>>,
+                    returns!(ret_one, u64, Pre<numeric::$op, S, S>),
+                    returns!(ret_one, u64, Pre<numeric::$op, S, K32>),
                 ],
-                [ret_one::<u64, Pre<numeric::$op, A, S>>, ret_one::<u64, Pre<numeric::$op, A, K32>>],
+                [
+                    returns!(ret_one, u64, Pre<numeric::$op, A, S>),
+                    returns!(ret_one, u64, Pre<numeric::$op, A, K32>),
+                ],
             ];)*
         };
     };

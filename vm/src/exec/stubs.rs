@@ -24,8 +24,8 @@ static EXIT: AfterCall = AfterCall {
 };
 /// Entry of a record whose function may not be translated yet.
 static BIND: Handler = bind;
-/// Entry in the cell of a function that is not translated yet.
-static LAZY: Handler = lazy;
+/// Handler of a function's [`Cell`].
+pub(crate) const LAZY: Handler = lazy;
 
 /// The return address of entries from the host.
 pub(crate) fn exit_ip() -> *const u8 {
@@ -35,11 +35,6 @@ pub(crate) fn exit_ip() -> *const u8 {
 /// Entry of an unbound record.
 pub(crate) fn bind_entry() -> *const u8 {
     (&raw const BIND).cast()
-}
-
-/// Entry of an untranslated function, for its cell.
-pub(crate) fn lazy_entry() -> *mut u8 {
-    (&raw const LAZY).cast_mut().cast()
 }
 
 /// Code of a host function with `slots` slots before its header.
@@ -64,6 +59,23 @@ pub(crate) fn resolve(rec: &FuncRec) -> Result<*const u8, Error> {
     Ok(rec.ip.get())
 }
 
+/// Resolves `rec` and binds the call before `ret`, made in `cx`, to what it
+/// leads to; null where the error is left in the store.
+#[cold]
+#[inline(never)]
+unsafe fn bind_call_slow(cx: *mut Cx, rec: *const FuncRec, ret: *const u8) -> *const u8 {
+    // SAFETY: calls through a record pass it on in `a0`.
+    match resolve(unsafe { &*rec }) {
+        Ok(entry) => {
+            // SAFETY: the code of the calling instance.
+            unsafe { &*(*cx).code }.bind_call(ret as usize, entry);
+            entry
+        }
+        // SAFETY: `cx` is a live context.
+        Err(error) => unsafe { leave_error(cx, error) },
+    }
+}
+
 /// [`resolve`] for a handler: null where the error is left in the store.
 #[cold]
 #[inline(never)]
@@ -76,16 +88,23 @@ unsafe fn bind_slow(cx: *mut Cx, rec: *const FuncRec) -> *const u8 {
     }
 }
 
-/// Translates the function whose cell is `cell`; null where the error is left
-/// in the store.
+/// Translates the function whose cell is `cell` and binds the call that led
+/// there, whose frame is at `fp`; null where the error is left in the store.
 #[cold]
 #[inline(never)]
-unsafe fn lazy_slow(cx: *mut Cx, cell: *const Cell) -> *const u8 {
+unsafe fn lazy_slow(cx: *mut Cx, cell: *const Cell, fp: *const u64) -> *const u8 {
     // SAFETY: the code of a running instance.
     let code = unsafe { &*(*cx).code };
-    // SAFETY: calls through a cell of this code pass it on in `a0`.
-    match code.entry_of_cell(unsafe { &*cell }) {
-        Ok(ip) => ip,
+    // SAFETY: only calls within this code lead to its cells.
+    let cell = unsafe { &*cell };
+    match code.entry_of_cell(cell) {
+        Ok(entry) => {
+            let slots = code.module().func_type(code.func_of_cell(cell)).slots();
+            // SAFETY: the call has written its return address there.
+            let ret = unsafe { fp.add(slots as usize).read() };
+            code.bind_call(ret as usize, entry);
+            entry
+        }
         // SAFETY: `cx` is the running context.
         Err(error) => unsafe { leave_error(cx, error) },
     }
@@ -119,10 +138,28 @@ handler! {
         next(s)
     }
 
-    /// Translates the function whose cell is in `a0` and goes on there.
+    /// Binds the call that ends at `ip` to where its record, in `a0`, leads,
+    /// and goes on there.
+    #[cold]
+    pub(crate) fn bind_call(s) {
+        let rec = s.a0 as *const FuncRec;
+        let entry = bind_call_slow(s.cx, rec, s.ip);
+        if entry.is_null() {
+            s.ip = s.ip.sub(8);
+            s.fp = s.fp.byte_sub(s.field::<u32>(0) as usize);
+            s.a0 = exit::HOST;
+            return goto(s, raise);
+        }
+        s.ip = entry;
+        s.cx = (*rec).cx;
+        s.mb = (*s.cx).mem0_base;
+        next(s)
+    }
+
+    /// The instruction in a function's [`Cell`]: translates it and goes on there.
     #[cold]
     fn lazy(s) {
-        let ip = lazy_slow(s.cx, s.a0 as *const Cell);
+        let ip = lazy_slow(s.cx, s.ip.cast::<Cell>(), s.fp);
         if ip.is_null() {
             s.a0 = exit::HOST;
             return goto(s, raise);

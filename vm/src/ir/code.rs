@@ -1,13 +1,15 @@
 //! Translated code of a module's functions.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicPtr, Ordering};
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::translate::{Scratch, translate};
 use crate::error::Error;
 use crate::exec::context::CxLayout;
-use crate::exec::stubs;
+use crate::exec::dispatch::Handler;
+use crate::exec::{control, stubs};
 use crate::module::{FuncIdx, ModuleData};
 
 /// What code depends on besides its module. Instances of a module that agree
@@ -25,23 +27,30 @@ pub(crate) struct CodeOptions {
     pub(crate) constants: Box<[Option<u64>]>,
 }
 
-/// The entry of a function, as calls within its module find it.
+/// Where a function is called before it is translated: an instruction that
+/// translates it.
+#[repr(C)]
 #[derive(Debug)]
-pub(crate) struct Cell(AtomicPtr<u8>);
+pub(crate) struct Cell {
+    handler: Handler,
+    /// The translated function's entry, null before.
+    entry: AtomicPtr<u8>,
+}
 
 impl Cell {
-    /// The address of the entry's first instruction.
-    #[inline(always)]
-    pub(crate) fn get(&self) -> *const u8 {
-        self.0.load(Ordering::Acquire)
+    /// The address of the first instruction of the translated function.
+    fn entry(&self) -> Option<*const u8> {
+        let entry = self.entry.load(Ordering::Acquire);
+        (!entry.is_null()).then_some(entry.cast_const())
     }
 }
 
 /// Code of one function.
 #[derive(Debug)]
 pub(crate) struct FuncCode {
-    /// Instructions.
-    pub(crate) words: Box<[u64]>,
+    /// Instructions. While they run, nothing changes but the entries in calls
+    /// (see [`CodeSet::bind_call`]).
+    pub(crate) words: Box<[AtomicU64]>,
     /// Pairs of byte offsets, in `words` and in the module, ascending: where
     /// instructions come from.
     pub(crate) origins: Box<[(u32, u32)]>,
@@ -74,6 +83,14 @@ struct Translated {
     scratch: Scratch,
 }
 
+impl Translated {
+    /// The word of code at an address.
+    fn find(&self, address: usize) -> Option<&AtomicU64> {
+        let (start, (_, code)) = self.by_address.range(..=address).next_back()?;
+        code.words.get((address - start) / size_of::<u64>())
+    }
+}
+
 impl CodeSet {
     /// Code of `module`, none of it translated yet.
     pub(crate) fn new(module: Arc<ModuleData>, options: CodeOptions) -> Arc<Self> {
@@ -81,7 +98,10 @@ impl CodeSet {
         let cells = module
             .bodies
             .iter()
-            .map(|_| Cell(AtomicPtr::new(stubs::lazy_entry())))
+            .map(|_| Cell {
+                handler: stubs::LAZY,
+                entry: AtomicPtr::default(),
+            })
             .collect();
         Arc::new(Self {
             module,
@@ -108,9 +128,26 @@ impl CodeSet {
     }
 
     /// The cell of a function that the module defines.
-    pub(crate) fn cell(&self, func: FuncIdx) -> Option<&Cell> {
+    fn cell(&self, func: FuncIdx) -> Option<&Cell> {
         self.cells
             .get(func.index().checked_sub(self.module.num_imported_funcs)?)
+    }
+
+    /// Where calls of a function that the module defines go for now: to its
+    /// code, or to its cell.
+    pub(crate) fn call_target(&self, func: FuncIdx) -> Option<*const u8> {
+        let cell = self.cell(func)?;
+        Some(cell.entry().unwrap_or(ptr::from_ref(cell).cast()))
+    }
+
+    /// Lets the call before the return address `ret` go to `entry` from now on.
+    pub(crate) fn bind_call(&self, ret: usize, entry: *const u8) {
+        let translated = self.lock();
+        let word = translated
+            .find(ret - control::ENTRY_BEFORE_RETURN)
+            .expect("calls of untranslated functions stand in translated code");
+        // With `Release`, so that who reads it finds the code there.
+        word.store(entry as usize as u64, Ordering::Release);
     }
 
     /// The entry of a function that the module defines.
@@ -126,21 +163,27 @@ impl CodeSet {
 
     /// [`CodeSet::entry`] for a cell of this code.
     pub(crate) fn entry_of_cell(&self, cell: &Cell) -> Result<*const u8, Error> {
-        if cell.get() != stubs::lazy_entry().cast_const() {
-            return Ok(cell.get());
+        if let Some(entry) = cell.entry() {
+            return Ok(entry);
         }
-        let first = self.cells.as_ptr() as usize;
-        let defined = (std::ptr::from_ref(cell) as usize - first) / size_of::<Cell>();
-        let index = self.module.num_imported_funcs + defined;
-        let func = FuncIdx::new(u32::try_from(index).expect("validation bounds the number of functions"));
+        let func = self.func_of_cell(cell);
         let mut translated = self.lock();
-        if cell.get() == stubs::lazy_entry().cast_const() {
-            let code = translate(self, func, &mut translated.scratch)?;
-            let start = code.words.as_ptr().cast::<u8>().cast_mut();
-            translated.by_address.insert(start as usize, (func, code));
-            cell.0.store(start, Ordering::Release);
+        if let Some(entry) = cell.entry() {
+            return Ok(entry);
         }
-        Ok(cell.get())
+        let code = translate(self, func, &mut translated.scratch)?;
+        let start = code.words.as_ptr().cast::<u8>().cast_mut();
+        translated.by_address.insert(start as usize, (func, code));
+        cell.entry.store(start, Ordering::Release);
+        Ok(start)
+    }
+
+    /// The function whose cell of this code that is.
+    pub(crate) fn func_of_cell(&self, cell: &Cell) -> FuncIdx {
+        let first = self.cells.as_ptr() as usize;
+        let defined = (ptr::from_ref(cell) as usize - first) / size_of::<Cell>();
+        let index = self.module.num_imported_funcs + defined;
+        FuncIdx::new(u32::try_from(index).expect("validation bounds the number of functions"))
     }
 
     /// The function whose code `address` is in, and the module's byte offset
@@ -166,9 +209,7 @@ impl CodeSet {
 
     /// The word of translated code at an address.
     pub(crate) fn word(&self, address: usize) -> Option<u64> {
-        let translated = self.lock();
-        let (start, (_, code)) = translated.by_address.range(..=address).next_back()?;
-        code.words.get((address - start) / size_of::<u64>()).copied()
+        Some(self.lock().find(address)?.load(Ordering::Relaxed))
     }
 
     fn lock(&self) -> MutexGuard<'_, Translated> {

@@ -2,6 +2,7 @@
 //! destination may still change.
 
 use std::collections::HashMap;
+use std::sync::atomic::AtomicU64;
 
 use smallvec::SmallVec;
 
@@ -1031,7 +1032,10 @@ impl Emitter {
             .iter()
             .map(|(at, origin)| (at.saturating_sub(skipped), *origin));
         FuncCode {
-            words: self.words[self.skipped..].into(),
+            words: self.words[self.skipped..]
+                .iter()
+                .map(|word| AtomicU64::new(*word))
+                .collect(),
             origins: origins.collect(),
         }
     }

@@ -6,6 +6,7 @@
 //! a block begins; constants stay constants.
 
 use std::collections::BTreeMap;
+use std::ptr;
 
 use smallvec::SmallVec;
 use wasmparser::{BlockType, BrTable};
@@ -798,9 +799,10 @@ impl Translator<'_> {
         let instr = match one {
             Some((operand, ty)) => {
                 let len = if matches!(operand, Operand::Const(_)) { 24 } else { 16 };
-                Instr::new("ret_one", ctl::RET_ONE[ty.class()][operand.kind()], len).operands(10, 16, true, &[operand])
+                let handler = ctl::RET_ONE[ty.class()][operand.kind()].of(header);
+                Instr::new("ret_one", handler, len).operands(10, 16, true, &[operand])
             }
-            None => Instr::new("ret", ctl::ret, 16),
+            None => Instr::new("ret", ctl::RET.of(header), 16),
         };
         self.emit.push(&instr.u16(8, header));
         Ok(())
@@ -813,7 +815,7 @@ impl Translator<'_> {
         let Some(last) = self.emit.last_into(slot).filter(|_| !self.code.options().depth) else {
             return false;
         };
-        let Some(instr) = Self::returning(&last.what) else {
+        let Some(instr) = Self::returning(&last.what, header) else {
             return false;
         };
         self.emit.replace(last, |emit| emit.push(&instr.u16(8, header)));
@@ -821,19 +823,19 @@ impl Translator<'_> {
     }
 
     /// The instruction that computes something and returns it.
-    fn returning(what: &What) -> Option<Instr> {
+    fn returning(what: &What, header: u16) -> Option<Instr> {
         match *what {
             What::Load(load, address) => {
                 let handlers = fused::RET_LOADED[fused::ret_load_index(load.id)?].get(address.kind as usize)?;
                 let handler = handlers.get(address.first.kind())?;
-                let instr = Instr::new("ret_one", *handler, 24).inner(load.name);
+                let instr = Instr::new("ret_one", handler.of(header), 24).inner(load.name);
                 Some(instr.address(16, &address).showing(address.shown()))
             }
             What::Binary(info, left, right) => {
                 let (x, y) = made_of(info, left, right)?;
                 let handlers = fused::RET_MADE[info.id as usize].as_ref()?;
-                let handler = handlers[x.kind()][usize::from(matches!(y, Operand::Const(_)))];
-                let instr = Instr::new("ret_one", handler, 24).inner(info.name);
+                let handler = &handlers[x.kind()][usize::from(matches!(y, Operand::Const(_)))];
+                let instr = Instr::new("ret_one", handler.of(header), 24).inner(info.name);
                 Some(instr.made(16, x, y).showing([x, y]))
             }
             _ => None,
@@ -877,20 +879,21 @@ impl Translator<'_> {
         let call = self.arguments(&ty, ctl::CALL.len() - 1)?;
         let n = call.copies.len();
         let words = ctl::copy_bytes(n);
-        let instr = |name, handler| {
-            Instr::new(name, handler, 24 + words)
+        let instr = |name, handler, at: usize, entry: *const u8| {
+            Instr::new(name, handler, at + 16)
                 .copies(8, &call.copies)
-                .u32(16 + words, call.delta)
-                .u32(20 + words, call.header)
+                .u64(at, entry as usize as u64)
+                .u32(at + 8, call.delta)
+                .u32(at + 12, call.header)
         };
         if func.index() < self.module.num_imported_funcs {
             let record = u32::try_from(self.code.cx_layout().import(func.index()))?;
-            self.emit
-                .push(&instr("call_import", ctl::CALL_IMPORT[n]).u32(8 + words, record));
+            let instr = instr("call_import", ctl::CALL_IMPORT[n], 16 + words, ptr::null());
+            self.emit.push(&instr.u32(8 + words, record));
             self.landing(&call);
         } else {
-            self.emit
-                .push(&instr("call", ctl::CALL[n]).u64(8 + words, self.cell_address(func)?));
+            let entry = self.code.call_target(func).ok_or(Stop)?;
+            self.emit.push(&instr("call", ctl::CALL[n], 8 + words, entry));
         }
         Ok(())
     }

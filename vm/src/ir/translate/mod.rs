@@ -522,11 +522,6 @@ impl<'a> Translator<'a> {
         index != 0 || self.code.options().checked.first().copied().unwrap_or(true)
     }
 
-    /// The address of a function's cell, for instructions.
-    fn cell_address(&self, func: FuncIdx) -> Result<u64, Stop> {
-        Ok(std::ptr::from_ref(self.code.cell(func).ok_or(Stop)?) as usize as u64)
-    }
-
     /// Appends the instruction that copies an operand to a slot.
     fn copy_to(&mut self, operand: Operand, ty: Ty, slot: u16) {
         let (instr, to) = self.copy(operand, ty);
