@@ -17,9 +17,10 @@
     (call $mild (local.get 0)))
   (func (export "_start") (local i32)
     (local.set 0 (i32.const 300))
+    ;; Rounds of all lengths: samples come in step with equal ones.
     (loop
-      (drop (call $mild (i32.const 200000)))
-      (drop (call $hot (i32.const 1600000)))
-      (drop (call 3 (i32.const 200000)))
+      (drop (call $mild (i32.mul (local.get 0) (i32.const 1333))))
+      (drop (call $hot (i32.mul (local.get 0) (i32.const 10664))))
+      (drop (call 3 (i32.mul (local.get 0) (i32.const 1333))))
       (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))
     (call $exit (i32.const 7))))
