@@ -8,8 +8,8 @@
 use std::sync::Arc;
 
 use super::context::Cx;
-use super::dispatch::Handler;
-use super::{control, stubs};
+use super::control::LEAVES;
+use super::stubs;
 use crate::ir::code::CodeSet;
 use crate::runtime::store::StoreInner;
 use crate::trap::FrameInfo;
@@ -46,7 +46,10 @@ pub(crate) unsafe fn capture(inner: *mut StoreInner, entry: *mut u64) -> Vec<Fra
             break;
         }
         let mut caller = Arc::clone(&code);
-        if caller.find(ret.wrapping_sub(8)).is_none() || is_landing(&caller, ret) {
+        if caller
+            .word(ret.wrapping_sub(8))
+            .is_none_or(|call| (call >> 32) as u32 & LEAVES != 0)
+        {
             // SAFETY: inside the usable part of the value stack.
             let cx = unsafe { header.add(1).read() } as *mut Cx;
             let Some(code) = code_of(inner, cx) else { break };
@@ -72,10 +75,4 @@ fn code_of(inner: &StoreInner, cx: *mut Cx) -> Option<Arc<CodeSet>> {
         .iter()
         .find(|instance| instance.cx.as_ptr() == cx)
         .map(|instance| Arc::clone(instance.cx.code()))
-}
-
-/// Whether a landing stands at the return address `ret`.
-fn is_landing(code: &CodeSet, ret: usize) -> bool {
-    // SAFETY: `find` vouches for the address to be inside known code.
-    code.find(ret).is_some() && unsafe { (ret as *const usize).read() } == control::landing as Handler as usize
 }

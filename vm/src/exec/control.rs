@@ -6,8 +6,8 @@
 //! return finds the caller's frame from the return address alone. A frame is
 //! `[parameters and results | return address | caller's context | locals |
 //! temporaries]`; the context is written only by calls that may leave the
-//! instance. Those are followed by a [`landing`], which restores `cx` and `mb`
-//! and to which only calls that left the instance return.
+//! instance. Their last word says so ([`LEAVES`]), and the return restores
+//! `cx` and `mb`.
 
 use std::sync::atomic::{AtomicPtr, Ordering};
 
@@ -167,8 +167,11 @@ unsafe fn poll(s: Regs) -> u64 {
 
 /// Bytes from the entry in a [`call`] to the call's return address.
 pub(crate) const ENTRY_BEFORE_RETURN: usize = 16;
-/// Bytes of a [`landing`] and the copy of the call's last word after it.
-pub(crate) const LANDING_BYTES: usize = 16;
+/// The bit in a call's last word, in the place of the header, that says that
+/// the call may leave the instance.
+pub(crate) const LEAVES: u32 = 1;
+/// Bytes of a [`skip`].
+pub(crate) const SKIP_BYTES: usize = 16;
 
 /// Byte of a branch's offset.
 const OFFSET: usize = 8;
@@ -274,7 +277,7 @@ handler! {
         copy_slots(&s, 8, N);
         let words = const { copy_bytes(N) };
         let callee = s.fp.byte_add(s.field::<u32>(24 + words) as usize);
-        let header = callee.byte_add(s.field::<u32>(28 + words) as usize);
+        let header = callee.byte_add(s.field::<u32>(28 + words) as usize).byte_sub(LEAVES as usize);
         if out_of_stack(&s, callee) {
             return trap(s, Trap::StackOverflow);
         }
@@ -310,17 +313,6 @@ handler! {
         next(s)
     }
 
-    /// Follows a call that may leave the instance, and is followed by a copy
-    /// of that call's last word.
-    pub(crate) fn landing(s) {
-        let call = s.ip.sub(8).cast::<u32>();
-        let header = s.fp.byte_add(call.read() as usize).byte_add(call.add(1).read() as usize);
-        s.cx = header.add(1).cast::<*mut Cx>().read();
-        s.mb = (*s.cx).mem0_base;
-        s.ip = s.ip.add(LANDING_BYTES);
-        next(s)
-    }
-
     /// `call_indirect`: the index is in the slot at byte 8 or has its own word
     /// at byte 24; the pointer to the table stands at `cx` plus the number at
     /// byte 12; at byte 16 stands the type's identity. The words of the copies
@@ -342,7 +334,7 @@ handler! {
         let end = const { 24 + 8 * I::WORDS + copy_bytes(C::COUNT) };
         copy_slots(&s, copies, C::COUNT);
         let callee = s.fp.byte_add(s.field::<u32>(end) as usize);
-        let header = callee.byte_add(s.field::<u32>(end + 4) as usize);
+        let header = callee.byte_add(s.field::<u32>(end + 4) as usize).byte_sub(LEAVES as usize);
         if out_of_stack(&s, callee) {
             return trap(s, Trap::StackOverflow);
         }
@@ -351,7 +343,7 @@ handler! {
         }
         s.a0 = rec as u64;
         if (*rec).cx == s.cx {
-            <u64 as StoreAs<u64>>::store(&s, header.cast(), s.ip as u64 + (end + 8 + LANDING_BYTES) as u64);
+            <u64 as StoreAs<u64>>::store(&s, header.cast(), s.ip as u64 + (end + 8 + SKIP_BYTES) as u64);
             s.fp = callee;
             s.ip = (*rec).ip.get();
             next(s)
@@ -364,6 +356,14 @@ handler! {
             s.mb = (*s.cx).mem0_base;
             next(s)
         }
+    }
+
+    /// Follows a `call_indirect`, whose last word says that it may leave the
+    /// instance: calls that did return here. Those that did not return behind
+    /// the second of this instruction's words, which says that they stay.
+    pub(crate) fn skip(s) {
+        s.ip = s.ip.add(SKIP_BYTES);
+        next(s)
     }
 
     /// A return whose results are in place.
@@ -472,16 +472,17 @@ impl Return {
     }
 }
 
-/// The [`Return`] of a handler whose last parameter is the [`Header`].
+/// The [`Return`] of a handler whose last parameter is the [`Header`], of one
+/// value: so the header is not in slot 0.
 macro_rules! returns {
-    ($handler:ident $(, $param:ty)*) => {
+    ($handler:ident, $($param:ty),+) => {
         $crate::exec::control::Return([
-            $handler::<$($param,)* $crate::exec::control::HeaderAt<0>>,
-            $handler::<$($param,)* $crate::exec::control::HeaderAt<1>>,
-            $handler::<$($param,)* $crate::exec::control::HeaderAt<2>>,
-            $handler::<$($param,)* $crate::exec::control::HeaderAt<3>>,
-            $handler::<$($param,)* $crate::exec::control::HeaderAt<4>>,
-            $handler::<$($param,)* $crate::exec::control::HeaderFar>,
+            $handler::<$($param,)+ $crate::exec::control::HeaderFar>,
+            $handler::<$($param,)+ $crate::exec::control::HeaderAt<1>>,
+            $handler::<$($param,)+ $crate::exec::control::HeaderAt<2>>,
+            $handler::<$($param,)+ $crate::exec::control::HeaderAt<3>>,
+            $handler::<$($param,)+ $crate::exec::control::HeaderAt<4>>,
+            $handler::<$($param,)+ $crate::exec::control::HeaderFar>,
         ])
     };
 }
@@ -493,14 +494,25 @@ pub(crate) use returns;
 /// In tail position of a return handler.
 #[inline(always)]
 unsafe fn leave<H: Header>(mut s: Regs) -> u64 {
-    // SAFETY: the caller's promise; the header holds the return address the
-    // call wrote.
-    let ip = unsafe { H::slot(&s).cast::<*const u8>().read() };
+    // SAFETY: the caller's promise.
+    let header = unsafe { H::slot(&s) };
+    // SAFETY: the header holds the return address the call wrote.
+    let ip = unsafe { header.cast::<*const u8>().read() };
     // SAFETY: the call's last word precedes the return address.
     let delta = unsafe { ip.sub(8).cast::<u32>().read() };
-    s.fp = s.fp.wrapping_byte_sub(delta as usize);
     s.ip = ip;
-    // SAFETY: the instruction after the call, in the caller's frame.
+    // SAFETY: as above.
+    if unsafe { ip.sub(4).cast::<u32>().read() } & LEAVES != 0 {
+        s.fp = s.fp.wrapping_byte_sub(delta as usize);
+        // SAFETY: such a call wrote its context after the return address.
+        s.cx = unsafe { header.add(1).cast::<*mut Cx>().read() };
+        // SAFETY: a live context: its code waits for the call to return.
+        s.mb = unsafe { (*s.cx).mem0_base };
+        // SAFETY: the instruction after the call, in the caller's frame.
+        return unsafe { next_taken(s) };
+    }
+    s.fp = s.fp.wrapping_byte_sub(delta as usize);
+    // SAFETY: as above.
     unsafe { next(s) }
 }
 
@@ -610,4 +622,11 @@ pub(crate) static RET_ONE: [[Return; 3]; 2] = [
     ],
 ];
 /// Return whose results are in place.
-pub(crate) static RET: Return = returns!(ret);
+pub(crate) static RET: Return = Return([
+    ret::<HeaderAt<0>>,
+    ret::<HeaderAt<1>>,
+    ret::<HeaderAt<2>>,
+    ret::<HeaderAt<3>>,
+    ret::<HeaderAt<4>>,
+    ret::<HeaderFar>,
+]);

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use wasmparser::{BinaryReader, Operator, OperatorsReader};
 
 use super::context::Rt;
+use super::control::LEAVES;
 use super::stubs;
 use crate::ir::code::CodeSet;
 use crate::ir::translate::ops;
@@ -232,7 +233,7 @@ impl<'s> Map<'s> {
         let (span, offset) = self.find(ret.checked_sub(8)?)?;
         let Span { code, start, .. } = &self.spans[span];
         let word = code.word(start + offset)?;
-        let (delta, header) = (word as u32 as usize, (word >> 32) as usize);
+        let (delta, header) = (word as u32 as usize, ((word >> 32) as u32 & !LEAVES) as usize);
         if !offset.is_multiple_of(8) || !delta.is_multiple_of(8) || !header.is_multiple_of(8) {
             return None;
         }

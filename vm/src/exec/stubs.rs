@@ -2,7 +2,7 @@
 //! translation on the first call, and calls of host functions.
 
 use super::context::{Cx, FuncRec, Pending};
-use super::control::{LANDING_BYTES, raise};
+use super::control::raise;
 use super::dispatch::{Handler, goto, handler, next};
 use super::{exit, host};
 use crate::error::Error;
@@ -182,10 +182,8 @@ handler! {
             s.a0 = code;
             return goto(s, raise);
         }
-        // Calls that may leave the instance have a landing there, which does
-        // no more than this.
         s.mb = (*s.cx).mem0_base;
-        s.ip = ip.add(LANDING_BYTES);
+        s.ip = ip;
         next(s)
     }
 }

@@ -879,32 +879,22 @@ impl Translator<'_> {
         let call = self.arguments(&ty, ctl::CALL.len() - 1)?;
         let n = call.copies.len();
         let words = ctl::copy_bytes(n);
-        let instr = |name, handler, at: usize, entry: *const u8| {
+        let instr = |name, handler, at: usize, entry: *const u8, leaves| {
             Instr::new(name, handler, at + 16)
                 .copies(8, &call.copies)
                 .u64(at, entry as usize as u64)
                 .u32(at + 8, call.delta)
-                .u32(at + 12, call.header)
+                .u32(at + 12, call.header | leaves)
         };
         if func.index() < self.module.num_imported_funcs {
             let record = u32::try_from(self.code.cx_layout().import(func.index()))?;
-            let instr = instr("call_import", ctl::CALL_IMPORT[n], 16 + words, ptr::null());
+            let instr = instr("call_import", ctl::CALL_IMPORT[n], 16 + words, ptr::null(), ctl::LEAVES);
             self.emit.push(&instr.u32(8 + words, record));
-            self.landing(&call);
         } else {
             let entry = self.code.call_target(func).ok_or(Stop)?;
-            self.emit.push(&instr("call", ctl::CALL[n], 8 + words, entry));
+            self.emit.push(&instr("call", ctl::CALL[n], 8 + words, entry, 0));
         }
         Ok(())
-    }
-
-    /// Appends the landing of a call that may leave the instance.
-    fn landing(&mut self, call: &Call) {
-        self.emit.push(
-            &Instr::new("landing", ctl::landing, 16)
-                .u32(8, call.delta)
-                .u32(12, call.header),
-        );
     }
 
     /// `call_indirect`.
@@ -936,7 +926,7 @@ impl Translator<'_> {
             .u32(12, table)
             .u32(16, id)
             .u32(end, arguments.delta)
-            .u32(end + 4, arguments.header)
+            .u32(end + 4, arguments.header | ctl::LEAVES)
             .copies(copies, &arguments.copies);
         match loaded {
             Some((last, _, address)) => {
@@ -951,7 +941,8 @@ impl Translator<'_> {
                 self.emit.push(&call);
             }
         }
-        self.landing(&arguments);
+        let skip = Instr::new("skip", ctl::skip, ctl::SKIP_BYTES);
+        self.emit.push(&skip.u32(8, arguments.delta).u32(12, arguments.header));
         Ok(())
     }
 }
