@@ -12,7 +12,7 @@ use crate::exec::data::{self, LoadInfo};
 use crate::exec::dispatch::Handler;
 use crate::exec::fused::{self, AddressKind};
 use crate::exec::numeric::{BinaryId, BinaryInfo};
-use crate::exec::operand::{Destinations, PINNED_FLOATS};
+use crate::exec::operand::{Destinations, PINNED_FLOATS, SRC};
 use crate::exec::replica;
 
 /// An operand of an instruction.
@@ -943,6 +943,7 @@ impl Emitter {
     /// which are the caller's to correct.
     pub(crate) fn repeat(&mut self, from: Position, to: Position) -> Position {
         let at = self.position();
+        let from_acc = self.first_takes_acc(from);
         let shift = (at - from) * 8;
         let first = self
             .origins
@@ -964,8 +965,30 @@ impl Emitter {
                 });
             }
         }
+        if let Some(handler) = from_acc {
+            self.set_handler(at, handler);
+            if let Some(listing) = &mut self.listing
+                && let Ok(line) = listing.binary_search_by_key(&at, |line| line.at)
+            {
+                listing[line].instr.shown[0] = Some(Operand::Acc);
+            }
+        }
         self.bind();
         at
+    }
+
+    /// If the code at a position begins with a copy from the slot where the
+    /// last instruction has its result, has that passed in the accumulator too
+    /// and gives the handler that copies it from there.
+    fn first_takes_acc(&mut self, from: Position) -> Option<Handler> {
+        let handler = self.words[from];
+        let is = |other: &Handler| *other as usize as u64 == handler;
+        let copied = data::COPY.iter().find_map(|[slot, acc, _]| {
+            let pinned = || slot.pinned.iter().zip(&acc.pinned).find(|(slot, _)| slot.as_ref().is_some_and(is));
+            if is(&slot.slot) { Some(acc.slot) } else { *pinned()?.1 }
+        })?;
+        let source = (self.words[from + SRC / 8] >> (SRC % 8 * 8)) as u16;
+        self.pass_in_acc(source).then_some(copied)
     }
 
     /// The offset in a field of the instruction at a position, 0 if it has not
