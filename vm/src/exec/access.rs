@@ -7,6 +7,25 @@
 
 use super::dispatch::Regs;
 
+/// The address of an access, as a base and an index. The instruction adds
+/// them, so that neither waits for a sum with the other.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    /// An address.
+    pub(crate) base: *mut u8,
+    /// Bytes from there.
+    pub(crate) index: usize,
+}
+
+impl Place {
+    /// The sum.
+    #[cfg(not(target_arch = "x86_64"))]
+    #[inline(always)]
+    fn address(self) -> *mut u8 {
+        self.base.wrapping_add(self.index)
+    }
+}
+
 /// A memory representation that a load turns into a value of type `V`.
 pub(crate) trait LoadAs<V> {
     /// Bytes accessed.
@@ -16,7 +35,7 @@ pub(crate) trait LoadAs<V> {
     /// # Safety
     /// `at` is inside an accessible memory, or inside a guarded reservation
     /// while the run is set up to turn faults into traps.
-    unsafe fn load(s: &Regs, at: *const u8) -> V;
+    unsafe fn load(s: &Regs, at: Place) -> V;
 }
 
 /// A memory representation that a store makes of a value of type `V`.
@@ -27,7 +46,7 @@ pub(crate) trait StoreAs<V> {
     ///
     /// # Safety
     /// As for [`LoadAs::load`].
-    unsafe fn store(s: &Regs, at: *mut u8, value: V);
+    unsafe fn store(s: &Regs, at: Place, value: V);
 }
 
 macro_rules! loads {
@@ -36,7 +55,7 @@ macro_rules! loads {
             const BYTES: usize = $bytes;
             #[cfg(target_arch = "x86_64")]
             #[inline(always)]
-            unsafe fn load(s: &Regs, at: *const u8) -> $value {
+            unsafe fn load(s: &Regs, at: Place) -> $value {
                 let value: $value;
                 // SAFETY: one read of `at`, which the caller vouches for;
                 // a fault leaves the handler for good.
@@ -44,7 +63,7 @@ macro_rules! loads {
                     std::arch::asm!(
                         $asm,
                         out = lateout($class) value,
-                        at = in(reg) at,
+                        base = in(reg) at.base, index = in(reg) at.index,
                         in("rdi") s.ip, in("rsi") s.fp, in("rcx") s.cx,
                         options(nostack, preserves_flags, readonly),
                     );
@@ -53,29 +72,29 @@ macro_rules! loads {
             }
             #[cfg(not(target_arch = "x86_64"))]
             #[inline(always)]
-            unsafe fn load(_: &Regs, at: *const u8) -> $value {
+            unsafe fn load(_: &Regs, at: Place) -> $value {
                 // SAFETY: the caller's promise; any bytes are a value.
-                (unsafe { at.cast::<$mem>().read_unaligned() }) as $value
+                (unsafe { at.address().cast::<$mem>().read_unaligned() }) as $value
             }
         }
     )*};
 }
 
 loads! {
-    u32 -> u32, 4, reg, "mov {out:e}, dword ptr [{at}]";
-    u64 -> u64, 8, reg, "mov {out}, qword ptr [{at}]";
-    f32 -> f32, 4, xmm_reg, "movss {out}, dword ptr [{at}]";
-    f64 -> f64, 8, xmm_reg, "movsd {out}, qword ptr [{at}]";
-    i8 -> i32, 1, reg, "movsx {out:e}, byte ptr [{at}]";
-    u8 -> u32, 1, reg, "movzx {out:e}, byte ptr [{at}]";
-    i16 -> i32, 2, reg, "movsx {out:e}, word ptr [{at}]";
-    u16 -> u32, 2, reg, "movzx {out:e}, word ptr [{at}]";
-    i8 -> i64, 1, reg, "movsx {out}, byte ptr [{at}]";
-    u8 -> u64, 1, reg, "movzx {out:e}, byte ptr [{at}]";
-    i16 -> i64, 2, reg, "movsx {out}, word ptr [{at}]";
-    u16 -> u64, 2, reg, "movzx {out:e}, word ptr [{at}]";
-    i32 -> i64, 4, reg, "movsxd {out}, dword ptr [{at}]";
-    u32 -> u64, 4, reg, "mov {out:e}, dword ptr [{at}]";
+    u32 -> u32, 4, reg, "mov {out:e}, dword ptr [{base} + {index}]";
+    u64 -> u64, 8, reg, "mov {out}, qword ptr [{base} + {index}]";
+    f32 -> f32, 4, xmm_reg, "movss {out}, dword ptr [{base} + {index}]";
+    f64 -> f64, 8, xmm_reg, "movsd {out}, qword ptr [{base} + {index}]";
+    i8 -> i32, 1, reg, "movsx {out:e}, byte ptr [{base} + {index}]";
+    u8 -> u32, 1, reg, "movzx {out:e}, byte ptr [{base} + {index}]";
+    i16 -> i32, 2, reg, "movsx {out:e}, word ptr [{base} + {index}]";
+    u16 -> u32, 2, reg, "movzx {out:e}, word ptr [{base} + {index}]";
+    i8 -> i64, 1, reg, "movsx {out}, byte ptr [{base} + {index}]";
+    u8 -> u64, 1, reg, "movzx {out:e}, byte ptr [{base} + {index}]";
+    i16 -> i64, 2, reg, "movsx {out}, word ptr [{base} + {index}]";
+    u16 -> u64, 2, reg, "movzx {out:e}, word ptr [{base} + {index}]";
+    i32 -> i64, 4, reg, "movsxd {out}, dword ptr [{base} + {index}]";
+    u32 -> u64, 4, reg, "mov {out:e}, dword ptr [{base} + {index}]";
 }
 
 macro_rules! stores {
@@ -84,14 +103,14 @@ macro_rules! stores {
             const BYTES: usize = $bytes;
             #[cfg(target_arch = "x86_64")]
             #[inline(always)]
-            unsafe fn store(s: &Regs, at: *mut u8, value: $value) {
+            unsafe fn store(s: &Regs, at: Place, value: $value) {
                 // SAFETY: one write to `at`, which the caller vouches for;
                 // a fault leaves the handler for good.
                 unsafe {
                     std::arch::asm!(
                         $asm,
                         value = in($class) value,
-                        at = in(reg) at,
+                        base = in(reg) at.base, index = in(reg) at.index,
                         in("rdi") s.ip, in("rsi") s.fp, in("rcx") s.cx,
                         options(nostack, preserves_flags),
                     );
@@ -99,24 +118,24 @@ macro_rules! stores {
             }
             #[cfg(not(target_arch = "x86_64"))]
             #[inline(always)]
-            unsafe fn store(_: &Regs, at: *mut u8, value: $value) {
+            unsafe fn store(_: &Regs, at: Place, value: $value) {
                 // SAFETY: the caller's promise.
-                unsafe { at.cast::<$mem>().write_unaligned(value as $mem) }
+                unsafe { at.address().cast::<$mem>().write_unaligned(value as $mem) }
             }
         }
     )*};
 }
 
 stores! {
-    u32 -> u32, 4, reg, "mov dword ptr [{at}], {value:e}";
-    u64 -> u64, 8, reg, "mov qword ptr [{at}], {value}";
-    f32 -> f32, 4, xmm_reg, "movss dword ptr [{at}], {value}";
-    f64 -> f64, 8, xmm_reg, "movsd qword ptr [{at}], {value}";
-    u32 -> u8, 1, reg, "mov byte ptr [{at}], {value:l}";
-    u32 -> u16, 2, reg, "mov word ptr [{at}], {value:x}";
-    u64 -> u8, 1, reg, "mov byte ptr [{at}], {value:l}";
-    u64 -> u16, 2, reg, "mov word ptr [{at}], {value:x}";
-    u64 -> u32, 4, reg, "mov dword ptr [{at}], {value:e}";
+    u32 -> u32, 4, reg, "mov dword ptr [{base} + {index}], {value:e}";
+    u64 -> u64, 8, reg, "mov qword ptr [{base} + {index}], {value}";
+    f32 -> f32, 4, xmm_reg, "movss dword ptr [{base} + {index}], {value}";
+    f64 -> f64, 8, xmm_reg, "movsd qword ptr [{base} + {index}], {value}";
+    u32 -> u8, 1, reg, "mov byte ptr [{base} + {index}], {value:l}";
+    u32 -> u16, 2, reg, "mov word ptr [{base} + {index}], {value:x}";
+    u64 -> u8, 1, reg, "mov byte ptr [{base} + {index}], {value:l}";
+    u64 -> u16, 2, reg, "mov word ptr [{base} + {index}], {value:x}";
+    u64 -> u32, 4, reg, "mov dword ptr [{base} + {index}], {value:e}";
 }
 
 /// Reads a slot of the frame for nothing but the access, so that an

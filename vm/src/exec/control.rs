@@ -11,7 +11,7 @@
 
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-use super::access::{StoreAs, touch_frame};
+use super::access::{Place, StoreAs, touch_frame};
 use super::context::{Cx, FuncRec};
 use super::data::{I32Load, I32Load8U};
 use super::dispatch::{Handler, Regs, goto, handler, next, next_taken};
@@ -218,10 +218,13 @@ handler! {
     pub(crate) fn br_table<I: Src>(s) {
         let index = I::get::<u32>(&s, At { slot: 8, imm: 0, word: 16 });
         let last = s.field::<u32>(12) - 1;
-        let index = if index < last { index } else { last };
         touch_frame(&s);
         let offsets = s.ip.add(const { 16 + 8 * I::WORDS }).cast::<i32>();
-        branch(s, offsets.add(index as usize).read())
+        if index < last {
+            branch(s, offsets.add(index as usize).read())
+        } else {
+            branch(s, offsets.add(opaque(u64::from(last)) as usize).read())
+        }
     }
 
     /// Sets the locals of a function to zero, `N` slots from the one at byte 8
@@ -253,7 +256,7 @@ handler! {
         copy_slots(&s, 8, N);
         let words = const { copy_bytes(N) };
         let callee = s.fp.byte_add(s.field::<u32>(16 + words) as usize);
-        let header = callee.byte_add(s.field::<u32>(20 + words) as usize);
+        let header = s.field::<u32>(20 + words) as usize;
         if out_of_stack(&s, callee) {
             return trap(s, Trap::StackOverflow);
         }
@@ -261,7 +264,7 @@ handler! {
             return poll(s);
         }
         let ret = s.ip.add(24 + words);
-        <u64 as StoreAs<u64>>::store(&s, header.cast(), ret as u64);
+        write_return(&s, callee, header, ret);
         s.fp = callee;
         s.ip = entry(ret);
         next(s)
@@ -277,13 +280,13 @@ handler! {
         copy_slots(&s, 8, N);
         let words = const { copy_bytes(N) };
         let callee = s.fp.byte_add(s.field::<u32>(24 + words) as usize);
-        let header = callee.byte_add(s.field::<u32>(28 + words) as usize).byte_sub(LEAVES as usize);
+        let header = s.field::<u32>(28 + words) as usize - LEAVES as usize;
         if out_of_stack(&s, callee) {
             return trap(s, Trap::StackOverflow);
         }
         let ret = s.ip.add(32 + words);
-        <u64 as StoreAs<u64>>::store(&s, header.cast(), ret as u64);
-        header.add(1).write(s.cx as u64);
+        write_return(&s, callee, header, ret);
+        callee.byte_add(header).add(1).write(s.cx as u64);
         let rec = s.cx.byte_add(s.field::<u32>(8 + words) as usize).cast::<FuncRec>();
         s.fp = callee;
         s.a0 = rec as u64;
@@ -334,7 +337,7 @@ handler! {
         let end = const { 24 + 8 * I::WORDS + copy_bytes(C::COUNT) };
         copy_slots(&s, copies, C::COUNT);
         let callee = s.fp.byte_add(s.field::<u32>(end) as usize);
-        let header = callee.byte_add(s.field::<u32>(end + 4) as usize).byte_sub(LEAVES as usize);
+        let header = s.field::<u32>(end + 4) as usize - LEAVES as usize;
         if out_of_stack(&s, callee) {
             return trap(s, Trap::StackOverflow);
         }
@@ -343,13 +346,13 @@ handler! {
         }
         s.a0 = rec as u64;
         if (*rec).cx == s.cx {
-            <u64 as StoreAs<u64>>::store(&s, header.cast(), s.ip as u64 + (end + 8 + SKIP_BYTES) as u64);
+            write_return(&s, callee, header, s.ip.add(end + 8 + SKIP_BYTES));
             s.fp = callee;
             s.ip = (*rec).ip.get();
             next(s)
         } else {
-            <u64 as StoreAs<u64>>::store(&s, header.cast(), s.ip as u64 + (end + 8) as u64);
-            header.add(1).write(s.cx as u64);
+            write_return(&s, callee, header, s.ip.add(end + 8));
+            callee.byte_add(header).add(1).write(s.cx as u64);
             s.fp = callee;
             s.ip = (*rec).ip.get();
             s.cx = (*rec).cx;
@@ -408,6 +411,21 @@ handler! {
         s.ip = s.ip.add(8);
         next(s)
     }
+}
+
+/// Writes the return address into the callee's frame, where accesses that may
+/// be beyond the value stack fault; `header` is in bytes.
+///
+/// # Safety
+/// `s` are the registers of a call, with the stack's guard pages or checked.
+#[inline(always)]
+unsafe fn write_return(s: &Regs, callee: *mut u64, header: usize, ret: *const u8) {
+    let at = Place {
+        base: callee.cast(),
+        index: header,
+    };
+    // SAFETY: the caller's promise.
+    unsafe { <u64 as StoreAs<u64>>::store(s, at, ret as u64) };
 }
 
 /// The entry in the call that ends at `ret`.

@@ -3,11 +3,11 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::access::{LoadAs, StoreAs};
+use super::access::{LoadAs, Place, StoreAs};
 use super::context::{Cx, Pending};
-use super::control::{opaque, raise, trap};
+use super::control::{raise, trap};
 use super::dispatch::{Handler, Regs, goto, handler, next};
-use super::fused::{Address, AddressKind, Base, FIRST, Index, IndexWrap, Ld, Scaled, Sum, Wrap};
+use super::fused::{Address, AddressKind, Base, FIRST, Index, IndexWrap, Ld, Scaled, Sum, Wrap, in_memory};
 use super::memory::{MemoryInst, MemoryRef};
 use super::operand::{
     A, At, B, Destinations, Dst, IMM64, K, P, PINNED_FLOATS, Prim, S, SHORT, SRC, Src, Z, destinations,
@@ -31,7 +31,7 @@ pub(crate) trait Mode {
     ///
     /// # Safety
     /// `s` are the registers of a load or store of this mode.
-    unsafe fn address(s: &Regs, index: u32, offset: u32, width: usize) -> Option<*mut u8>;
+    unsafe fn address(s: &Regs, index: u32, offset: u32, width: usize) -> Option<Place>;
 }
 
 /// Memory 0, whose accesses are checked by the MMU.
@@ -43,19 +43,22 @@ enum Checked {}
 impl Mode for Guarded {
     const EXTRA: usize = 0;
     #[inline(always)]
-    unsafe fn address(s: &Regs, index: u32, offset: u32, _: usize) -> Option<*mut u8> {
-        Some(s.mb.wrapping_add(index as usize).wrapping_add(offset as usize))
+    unsafe fn address(s: &Regs, index: u32, offset: u32, _: usize) -> Option<Place> {
+        Some(in_memory(s, index, offset))
     }
 }
 
 impl Mode for Checked {
     const EXTRA: usize = 8;
     #[inline(always)]
-    unsafe fn address(s: &Regs, index: u32, offset: u32, width: usize) -> Option<*mut u8> {
+    unsafe fn address(s: &Regs, index: u32, offset: u32, width: usize) -> Option<Place> {
         let at = index as usize + offset as usize;
         // SAFETY: the caller's promise; the context leads to live memories.
         let memory = unsafe { &**s.cx.byte_add(s.field::<u32>(16) as usize).cast::<*const MemoryInst>() };
-        (at + width <= memory.len()).then(|| memory.base().wrapping_add(at))
+        (at + width <= memory.len()).then(|| Place {
+            base: memory.base(),
+            index: at,
+        })
     }
 }
 
@@ -122,6 +125,29 @@ pub(crate) struct StoreInfo {
 /// Byte of the static offset of loads and stores.
 const MEM_OFFSET: usize = 12;
 
+/// The value itself, made and `cx` in its register again before there is an
+/// address: only three registers are free, and shifts take that of `cx`.
+#[inline(always)]
+fn made(s: &mut Regs, value: u64) -> u64 {
+    #[cfg(target_arch = "x86_64")]
+    {
+        let mut value = value;
+        // SAFETY: no instruction at all.
+        unsafe {
+            std::arch::asm!(
+                "/* {0} */", inout(reg) value, inout("rcx") s.cx,
+                options(readonly, nostack, preserves_flags)
+            );
+        }
+        value
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    {
+        let _ = s;
+        value
+    }
+}
+
 handler! {
     /// A load: the address operand's slot is at byte 10, the offset at 12.
     pub(super) fn load<L: Load, M: Mode, I: Src, D: Dst>(s) {
@@ -144,8 +170,7 @@ handler! {
         let last = const { SHORT + M::EXTRA };
         let mut value = V::get::<O::In>(&s, At { slot: 10, imm: last, word: last });
         if V::WORDS > 0 && !O::In::FLOAT {
-            // Made before there is an address: only three registers are free.
-            value = O::In::from_slot(opaque(value.to_slot()));
+            value = O::In::from_slot(made(&mut s, value.to_slot()));
         }
         let index = I::get::<u32>(&s, At::slot(8));
         let offset = s.field::<u32>(MEM_OFFSET);
@@ -207,7 +232,7 @@ handler! {
     }
 
     /// `global.get`: the place relative to `cx` stands at byte 12.
-    fn global_get<T: Prim, G: Place, D: Dst>(s) {
+    fn global_get<T: Prim, G: GlobalPlace, D: Dst>(s) {
         let value = T::from_slot(G::cell(&s).read());
         D::put(&mut s, value);
         s.ip = s.ip.add(SHORT);
@@ -215,7 +240,7 @@ handler! {
     }
 
     /// `global.set`: the place relative to `cx` stands at byte 12.
-    fn global_set<T: Prim, G: Place, I: Src>(s) {
+    fn global_set<T: Prim, G: GlobalPlace, I: Src>(s) {
         let value = I::get::<T>(&s, At::plain(SRC, IMM64));
         G::cell(&s).write(value.to_slot());
         s.ip = s.ip.add(const { if I::CONST { SHORT + 8 } else { SHORT } });
@@ -268,7 +293,7 @@ handler! {
 }
 
 /// Where a global stands.
-trait Place {
+trait GlobalPlace {
     /// The address of its cell.
     ///
     /// # Safety
@@ -281,7 +306,7 @@ enum Own {}
 /// Behind a pointer in the context.
 enum Imported {}
 
-impl Place for Own {
+impl GlobalPlace for Own {
     #[inline(always)]
     unsafe fn cell(s: &Regs) -> *mut u64 {
         // SAFETY: the caller's promise.
@@ -289,7 +314,7 @@ impl Place for Own {
     }
 }
 
-impl Place for Imported {
+impl GlobalPlace for Imported {
     #[inline(always)]
     unsafe fn cell(s: &Regs) -> *mut u64 {
         // SAFETY: the caller's promise; the context holds the cell's address.

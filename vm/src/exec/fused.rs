@@ -15,7 +15,7 @@ use super::data::{self, Guarded, Load, Store, store};
 use super::dispatch::{Handler, Regs, handler, next};
 use super::numeric::{self, Binary, BinaryId, Compare, binary};
 use super::operand::{A, At, B, Destinations, Dst, K, P, Prim, S, SHORT, SRC, Src, destinations};
-use crate::exec::access::LoadAs;
+use crate::exec::access::{LoadAs, Place};
 
 /// How the address of an access of memory 0 with guard pages is computed from
 /// a word's fields: slots at bytes 0 and 2, a number at byte 4.
@@ -24,7 +24,7 @@ pub(crate) trait Address {
     ///
     /// # Safety
     /// The running instruction has such a word there.
-    unsafe fn at(s: &Regs, word: usize) -> *mut u8;
+    unsafe fn at(s: &Regs, word: usize) -> Place;
 }
 
 /// `x`, plus the number as static offset.
@@ -53,11 +53,13 @@ unsafe fn number(s: &Regs, word: usize) -> u32 {
     unsafe { s.field::<u32>(word + 4) }
 }
 
-/// `mb + index + offset`, whose sum takes one register from here on: there are
-/// only three to work with.
+/// `index + offset` in memory 0.
 #[inline(always)]
-fn in_memory(s: &Regs, index: u32, offset: u32) -> *mut u8 {
-    s.mb.wrapping_add(opaque(u64::from(index) + u64::from(offset)) as usize)
+pub(crate) fn in_memory(s: &Regs, index: u32, offset: u32) -> Place {
+    Place {
+        base: s.mb.wrapping_add(offset as usize),
+        index: index as usize,
+    }
 }
 
 macro_rules! addresses {
@@ -65,7 +67,7 @@ macro_rules! addresses {
         impl<X: Src $(, const $shift: u32)?> Address for $name<X $(, $shift)?> {
             #[inline(always)]
             #[allow(clippy::multiple_unsafe_ops_per_block)]
-            unsafe fn at($s: &Regs, $word: usize) -> *mut u8 {
+            unsafe fn at($s: &Regs, $word: usize) -> Place {
                 // SAFETY: the caller's promise: the word's fields are there.
                 unsafe {
                     let $x = X::get::<u32>($s, At::slot($word));

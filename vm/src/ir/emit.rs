@@ -984,7 +984,12 @@ impl Emitter {
         let handler = self.words[from];
         let is = |other: &Handler| *other as usize as u64 == handler;
         let copied = data::COPY.iter().find_map(|[slot, acc, _]| {
-            let pinned = || slot.pinned.iter().zip(&acc.pinned).find(|(slot, _)| slot.as_ref().is_some_and(is));
+            let pinned = || {
+                slot.pinned
+                    .iter()
+                    .zip(&acc.pinned)
+                    .find(|(slot, _)| slot.as_ref().is_some_and(is))
+            };
             if is(&slot.slot) { Some(acc.slot) } else { *pinned()?.1 }
         })?;
         let source = (self.words[from + SRC / 8] >> (SRC % 8 * 8)) as u16;
