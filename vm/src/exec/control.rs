@@ -12,10 +12,11 @@
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 use super::access::{Place, StoreAs, touch_frame};
+use super::address::Base;
 use super::context::{Cx, FuncRec};
 use super::data::{I32Load, I32Load8U};
 use super::dispatch::{Handler, Regs, goto, handler, next, next_taken};
-use super::fused::{Base, FIRST, Ld};
+use super::fused::{FIRST, Ld};
 use super::operand::{A, At, DST, K, P, Prim, S, SRC, Src};
 use super::table::TableInst;
 use super::{exit, stubs};

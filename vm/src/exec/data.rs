@@ -4,10 +4,11 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::access::{LoadAs, Place, StoreAs};
+use super::address::{Address, AddressKind, Base, Index, IndexWrap, Scaled, Sum, Wrap, in_memory};
 use super::context::{Cx, Pending};
 use super::control::{raise, trap};
 use super::dispatch::{Handler, Regs, goto, handler, next};
-use super::fused::{Address, AddressKind, Base, FIRST, Index, IndexWrap, Ld, Scaled, Sum, Wrap, in_memory};
+use super::fused::{FIRST, Ld};
 use super::memory::{MemoryInst, MemoryRef};
 use super::operand::{
     A, At, B, Destinations, Dst, IMM64, K, P, PINNED_FLOATS, Prim, S, SHORT, SRC, Src, Z, destinations,

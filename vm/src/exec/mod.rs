@@ -7,6 +7,7 @@
 //! drops all it owns together.
 
 pub(crate) mod access;
+pub(crate) mod address;
 pub(crate) mod context;
 pub(crate) mod dispatch;
 pub(crate) mod entry;

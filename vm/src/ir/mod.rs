@@ -6,6 +6,7 @@
 
 pub(crate) mod code;
 pub(crate) mod emit;
+pub(crate) mod instr;
 pub(crate) mod stack;
 pub(crate) mod table;
 pub(crate) mod translate;

@@ -6,23 +6,22 @@
 //! a block begins; constants stay constants.
 
 use std::collections::BTreeMap;
-use std::ptr;
 
 use smallvec::SmallVec;
 use wasmparser::{BlockType, BrTable};
 
 use super::assigned::{ALL, Set};
-use super::operators::{fits_32_bits, made_of};
-use super::{Stop, Translator, own_ty};
+use super::operators::fits_32_bits;
+use super::{Stop, Translator};
+use crate::exec::address::AddressKind;
 use crate::exec::control::{self as ctl, Jump};
 use crate::exec::data::{self, LoadId, LoadInfo};
 use crate::exec::dispatch::Handler;
-use crate::exec::fused::{self, AddressKind};
+use crate::exec::fused;
 use crate::exec::numeric::{Binary, BinaryInfo, I32Eq, I32Ne};
-use crate::ir::emit::{Address, Instr, Last, Operand, Pins, Position, What, copied};
+use crate::ir::emit::{Last, Position, What};
+use crate::ir::instr::{Address, Instr, Operand, Pins};
 use crate::ir::stack::{Ty, Value};
-use crate::module::{FuncIdx, HEADER_SLOTS, TypeIdx};
-use crate::types::FuncType;
 
 /// A field of an instruction that will hold the offset of a label.
 #[derive(Clone, Copy, Debug)]
@@ -95,18 +94,8 @@ const HEADER_WORDS: usize = 160;
 /// must not become any amount of code.
 const REPEATED_WORDS: usize = 8192;
 
-/// What a call's instruction holds besides whom it calls.
-struct Call {
-    /// Copies to arguments' slots that it makes: to, from.
-    copies: SmallVec<[(u16, u16); 4]>,
-    /// Bytes from the caller's frame to the callee's.
-    delta: u32,
-    /// Bytes from the callee's frame to its header.
-    header: u32,
-}
-
 /// Operands that are moved one by one where control branches.
-const FEW: usize = 4;
+pub(super) const FEW: usize = 4;
 
 impl Frame {
     /// The frame of a whole body.
@@ -123,6 +112,11 @@ impl Frame {
             assigned: 0,
             assigned_at_end: ALL,
         }
+    }
+
+    /// Whether it is the function's own.
+    pub(super) fn is_function(&self) -> bool {
+        matches!(self.kind, Kind::Function)
     }
 
     /// Number of operands that a branch to the block takes.
@@ -240,7 +234,7 @@ impl Translator<'_> {
     /// `end`.
     pub(super) fn end(&mut self) -> Result<(), Stop> {
         let index = self.frames.len() - 1;
-        if matches!(self.frames[index].kind, Kind::Function) {
+        if self.frames[index].is_function() {
             if self.reachable {
                 self.return_()?;
             }
@@ -302,7 +296,7 @@ impl Translator<'_> {
     fn in_place(&mut self, index: usize) -> bool {
         let frame = &self.frames[index];
         let arity = frame.arity();
-        if matches!(frame.kind, Kind::Function) {
+        if frame.is_function() {
             return false;
         }
         let first = self.stack.len() - arity;
@@ -312,7 +306,7 @@ impl Translator<'_> {
     /// If a branch takes many operands, brings them into their temporaries, so
     /// that one instruction can move them all. A branch of two bytes must not
     /// become an instruction for each operand.
-    fn settle_many(&mut self, n: usize) {
+    pub(super) fn settle_many(&mut self, n: usize) {
         let first = self.stack.len() - n;
         if n > FEW && !self.stack.all_temps_from(first) {
             for at in (first..self.stack.len()).rev() {
@@ -322,7 +316,7 @@ impl Translator<'_> {
     }
 
     /// Appends the instruction that moves `n` slots down.
-    fn move_slots(&mut self, n: usize, from: usize, to: usize) -> Result<(), Stop> {
+    pub(super) fn move_slots(&mut self, n: usize, from: usize, to: usize) -> Result<(), Stop> {
         let instr = Instr::new("copy_many", data::copy_many, 16);
         let (from, to) = (u16::try_from(from)?, u16::try_from(to)?);
         let shown = [Operand::Slot(to), Operand::Slot(from), Operand::Const(n as u64)];
@@ -367,7 +361,7 @@ impl Translator<'_> {
     /// `only` way to go on, the last instruction may bring an operand there.
     fn go(&mut self, index: usize, only: bool) -> Result<(), Stop> {
         let frame = &self.frames[index];
-        if matches!(frame.kind, Kind::Function) {
+        if frame.is_function() {
             return self.return_();
         }
         let (kind, arity, height) = (frame.kind, frame.arity(), frame.height);
@@ -663,7 +657,7 @@ impl Translator<'_> {
 
     /// If the last instruction loads an index for this use alone, an i32 or a
     /// byte at an address and offset: that, the load and the address.
-    fn loaded_index(&self, index: Operand) -> Option<(Last, &'static LoadInfo, Address)> {
+    pub(super) fn loaded_index(&self, index: Operand) -> Option<(Last, &'static LoadInfo, Address)> {
         let Operand::Slot(slot) = index else { return None };
         let last = self.emit.last_into(slot)?;
         match last.what {
@@ -690,7 +684,7 @@ impl Translator<'_> {
         let depths = || depths.iter().copied().chain(std::iter::once(targets.default()));
         for depth in depths() {
             let target = self.target(depth)?;
-            if matches!(self.frames[target].kind, Kind::Function) {
+            if self.frames[target].is_function() {
                 self.prepare_return(target);
                 break;
             }
@@ -751,198 +745,6 @@ impl Translator<'_> {
             self.go(target, false)?;
         }
         self.stop();
-        Ok(())
-    }
-
-    /// Brings operands out of the slots that a return of several results
-    /// writes, if the frame is the function's.
-    fn prepare_return(&mut self, index: usize) {
-        let n = self.results.len();
-        if !(2..=FEW).contains(&n) || !matches!(self.frames[index].kind, Kind::Function) {
-            return;
-        }
-        for at in (self.stack.len() - n..self.stack.len()).rev() {
-            if let Operand::Slot(slot) = self.operand_at(at)
-                && usize::from(slot) < n
-            {
-                self.spill(at);
-            }
-        }
-    }
-
-    /// Returns the top operands.
-    pub(super) fn return_(&mut self) -> Result<(), Stop> {
-        let n = self.results.len();
-        let header = u16::try_from(self.slots)?;
-        let first = self.stack.len() - n;
-        let mut one = None;
-        if n == 1 {
-            let operand = self.operand_at(first);
-            if self.return_made(operand, header) {
-                return Ok(());
-            }
-            one = Some((self.fold(operand), self.stack.get(first).ty));
-        } else if n > FEW {
-            self.settle_many(n);
-            self.move_slots(n, self.temps + first, 0)?;
-        } else {
-            self.prepare_return(0);
-            for i in 0..n {
-                let operand = self.operand_at(first + i);
-                let ty = self.stack.get(first + i).ty;
-                self.copy_to(operand, ty, u16::try_from(i)?);
-            }
-        }
-        if self.code.options().depth {
-            self.emit.push(&Instr::new("count_leave", ctl::count_leave, 8));
-        }
-        let instr = match one {
-            Some((operand, ty)) => {
-                let len = if matches!(operand, Operand::Const(_)) { 24 } else { 16 };
-                let handler = ctl::RET_ONE[ty.class()][operand.kind()].of(header);
-                Instr::new("ret_one", handler, len).operands(10, 16, true, &[operand])
-            }
-            None => Instr::new("ret", ctl::RET.of(header), 16),
-        };
-        self.emit.push(&instr.u16(8, header));
-        Ok(())
-    }
-
-    /// If the last instruction makes the operand, appends one that returns it
-    /// in its place.
-    fn return_made(&mut self, operand: Operand, header: u16) -> bool {
-        let Operand::Slot(slot) = operand else { return false };
-        let Some(last) = self.emit.last_into(slot).filter(|_| !self.code.options().depth) else {
-            return false;
-        };
-        let Some(instr) = Self::returning(&last.what, header) else {
-            return false;
-        };
-        self.emit.replace(last, |emit| emit.push(&instr.u16(8, header)));
-        true
-    }
-
-    /// The instruction that computes something and returns it.
-    fn returning(what: &What, header: u16) -> Option<Instr> {
-        match *what {
-            What::Load(load, address) => {
-                let handlers = fused::RET_LOADED[fused::ret_load_index(load.id)?].get(address.kind as usize)?;
-                let handler = handlers.get(address.first.kind())?;
-                let instr = Instr::new("ret_one", handler.of(header), 24).inner(load.name);
-                Some(instr.address(16, &address).showing(address.shown()))
-            }
-            What::Binary(info, left, right) => {
-                let (x, y) = made_of(info, left, right)?;
-                let handlers = fused::RET_MADE[info.id as usize].as_ref()?;
-                let handler = &handlers[x.kind()][usize::from(matches!(y, Operand::Const(_)))];
-                let instr = Instr::new("ret_one", handler.of(header), 24).inner(info.name);
-                Some(instr.made(16, x, y).showing([x, y]))
-            }
-            _ => None,
-        }
-    }
-
-    /// Brings the arguments of a call into their temporaries, where the
-    /// callee's frame begins; a few copies from slot to slot are left to the
-    /// call itself.
-    fn arguments(&mut self, ty: &FuncType, most: usize) -> Result<Call, Stop> {
-        let first = self.stack.len() - ty.params().len();
-        let mut copies = SmallVec::<[(u16, u16); 4]>::new();
-        for at in (first..self.stack.len()).rev() {
-            let (operand, slot) = (self.operand_at(at), self.temp_slot(at));
-            match operand {
-                Operand::Slot(from) if from == slot => {}
-                Operand::Slot(from) if copies.len() < most => copies.push((slot, from)),
-                other => {
-                    let ty = self.stack.get(at).ty;
-                    self.copy_for_control(other, ty, slot);
-                }
-            }
-        }
-        self.stack.truncate(first);
-        let slots = ty.slots() as usize;
-        let base = self.temps + first;
-        self.frame_end = self.frame_end.max(base + slots + HEADER_SLOTS);
-        for ty in ty.results() {
-            self.stack.push(own_ty(&ty), Value::Temp);
-        }
-        Ok(Call {
-            copies,
-            delta: u32::try_from(base * 8)?,
-            header: u32::try_from(slots * 8)?,
-        })
-    }
-
-    /// `call`.
-    pub(super) fn call(&mut self, func: FuncIdx) -> Result<(), Stop> {
-        let ty = self.module.func_type(func).clone();
-        let call = self.arguments(&ty, ctl::CALL.len() - 1)?;
-        let n = call.copies.len();
-        let words = ctl::copy_bytes(n);
-        let instr = |name, handler, at: usize, entry: *const u8, leaves| {
-            Instr::new(name, handler, at + 16)
-                .copies(8, &call.copies)
-                .u64(at, entry as usize as u64)
-                .u32(at + 8, call.delta)
-                .u32(at + 12, call.header | leaves)
-        };
-        if func.index() < self.module.num_imported_funcs {
-            let record = u32::try_from(self.code.cx_layout().import(func.index()))?;
-            let instr = instr("call_import", ctl::CALL_IMPORT[n], 16 + words, ptr::null(), ctl::LEAVES);
-            self.emit.push(&instr.u32(8 + words, record));
-        } else {
-            let entry = self.code.call_target(func).ok_or(Stop)?;
-            self.emit.push(&instr("call", ctl::CALL[n], 8 + words, entry, 0));
-        }
-        Ok(())
-    }
-
-    /// `call_indirect`.
-    pub(super) fn call_indirect(&mut self, type_idx: TypeIdx, table: u32) -> Result<(), Stop> {
-        let (index, index_ty) = self.pop();
-        let loaded = self
-            .loaded_index(index)
-            .filter(|(_, load, _)| load.id == LoadId::I32Load);
-        let index = match loaded {
-            Some(_) => index,
-            None => self.constant_to_acc(index, index_ty),
-        };
-        let ty = self.module.types.get(type_idx.index()).ok_or(Stop)?.clone();
-        let id = self.module.type_ids.get(type_idx.index()).ok_or(Stop)?.as_u32();
-        // The index's slot lies above the arguments, which keep off it, and
-        // copies to slots leave the accumulator alone.
-        let arguments = self.arguments(&ty, ctl::CALL_INDIRECT[0].len() - 1)?;
-        let table = u32::try_from(self.code.cx_layout().table(table as usize))?;
-        let n = arguments.copies.len();
-        // Copies may have come between.
-        let loaded = loaded.filter(|(last, ..)| self.emit.last_into(last.slot).is_some());
-        let (kind, copies) = match loaded {
-            Some((.., address)) => (2 + address.first.kind(), 32),
-            None => (index.kind(), 24),
-        };
-        let end = copies + ctl::copy_bytes(n);
-        let slots = copied(&arguments.copies);
-        let call = Instr::new("call_indirect", ctl::CALL_INDIRECT[kind][n], end + 8)
-            .u32(12, table)
-            .u32(16, id)
-            .u32(end, arguments.delta)
-            .u32(end + 4, arguments.header | ctl::LEAVES)
-            .copies(copies, &arguments.copies);
-        match loaded {
-            Some((last, _, address)) => {
-                let call = call
-                    .inner("i32.load")
-                    .address(24, &address)
-                    .showing(slots.chain(address.shown()));
-                self.emit.replace(last, |emit| emit.push(&call));
-            }
-            None => {
-                let call = call.operands(8, 0, false, &[index]).showing(slots.chain([index]));
-                self.emit.push(&call);
-            }
-        }
-        let skip = Instr::new("skip", ctl::skip, ctl::SKIP_BYTES);
-        self.emit.push(&skip.u32(8, arguments.delta).u32(12, arguments.header));
         Ok(())
     }
 }

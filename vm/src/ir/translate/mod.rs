@@ -12,9 +12,11 @@
 //! local, and a branch takes back the comparison that decides it.
 
 mod assigned;
+mod calls;
 mod control;
 mod operators;
 mod pins;
+mod variables;
 
 use wasmparser::{BinaryReader, BlockType, FunctionBody, Operator, ValType as WasmType};
 
@@ -22,7 +24,8 @@ use self::assigned::Assigned;
 use self::control::Frame;
 use self::pins::Loops;
 use super::code::{CodeSet, FuncCode};
-use super::emit::{Emitter, Instr, Operand, What};
+use super::emit::{Emitter, What};
+use super::instr::{Instr, Operand};
 use super::stack::{OperandStack, Ty, Value};
 use super::table::for_each_plain_op;
 use crate::error::{Error, LimitError};
