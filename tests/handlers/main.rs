@@ -68,6 +68,18 @@ const ALLOWED: &[Allowed] = &[
         why: "an operator on a whole memory, table or segment is worth a call",
     },
     Allowed {
+        handler: "load_mapped",
+        variants: &[],
+        may: May::Call(&["vm::exec::data::mapped"]),
+        why: "loads from a region mapped into a memory that is checked",
+    },
+    Allowed {
+        handler: "store_mapped",
+        variants: &[],
+        may: May::Call(&["vm::exec::data::mapped"]),
+        why: "stores to a region mapped into a memory that is checked",
+    },
+    Allowed {
         handler: "host_call",
         variants: &[],
         may: May::Call(&["vm::exec::host::call_from_guest"]),

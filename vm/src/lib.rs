@@ -51,8 +51,8 @@ pub(crate) mod trap;
 pub(crate) mod types;
 
 pub use error::{
-    Error, HostError, LimitError, LinkError, LoadError, LoadErrorKind, MemoryAccessError, ResourceError, TrapError,
-    TypeError,
+    Error, HostError, LimitError, LinkError, LoadError, LoadErrorKind, MemoryAccessError, RegionError, ResourceError,
+    TrapError, TypeError,
 };
 pub use runtime::context::{AsContext, AsContextMut, Caller, StoreContext, StoreContextMut};
 pub use runtime::engine::{Config, Engine};
@@ -63,6 +63,7 @@ pub use runtime::limits::{ResourceLimiter, StoreLimits, StoreLimitsBuilder};
 pub use runtime::linker::Linker;
 pub use runtime::module::{ExportType, ImportType, Module};
 pub use runtime::profile::{Profile, ProfiledFrame, ProfiledFunction, ProfiledOp, ProfiledStack, Profiler};
+pub use runtime::region::{Access, Mapping, Region, RegionView};
 pub use runtime::store::{InterruptHandle, Store};
 pub use runtime::typed::{IntoFunc, WasmParams, WasmResults, WasmRet, WasmTy};
 pub use runtime::val::{ExternRef, Ref, Val};

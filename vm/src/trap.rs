@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::error::Shown;
+use crate::error::{MemoryAccessError, Shown};
 use crate::module::{FuncIdx, ModuleData};
 
 macro_rules! traps {
@@ -36,6 +36,8 @@ traps! {
     StackOverflow "call stack exhausted";
     /// An access to bytes that are not in the memory.
     MemoryOutOfBounds "out of bounds memory access";
+    /// A write to pages of a region that is mapped read-only.
+    ReadOnlyMemory "write to read-only memory";
     /// An access to elements that are not in the table.
     TableOutOfBounds "out of bounds table access";
     /// An indirect call through an index that is not in the table.
@@ -63,6 +65,15 @@ traps! {
 }
 
 impl std::error::Error for Trap {}
+
+impl From<MemoryAccessError> for Trap {
+    fn from(error: MemoryAccessError) -> Self {
+        match error {
+            MemoryAccessError::OutOfBounds => Self::MemoryOutOfBounds,
+            MemoryAccessError::ReadOnly => Self::ReadOnlyMemory,
+        }
+    }
+}
 
 /// One frame of a backtrace: a function, and where in it.
 #[derive(Clone)]

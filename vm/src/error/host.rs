@@ -111,10 +111,17 @@ pub enum TypeError {
     },
 }
 
-/// An access from the host beyond the end of a memory.
+/// An access from the host that a memory does not allow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("out of bounds memory access")]
-pub struct MemoryAccessError;
+#[non_exhaustive]
+pub enum MemoryAccessError {
+    /// Not all bytes are in the memory or in a region mapped into it.
+    #[error("out of bounds memory access")]
+    OutOfBounds,
+    /// Bytes to be written are of a region that is mapped read-only.
+    #[error("write to read-only memory")]
+    ReadOnly,
+}
 
 /// Something the operating system refused.
 #[derive(Debug, thiserror::Error)]

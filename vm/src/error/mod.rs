@@ -8,6 +8,7 @@
 mod host;
 mod link;
 mod load;
+mod region;
 mod shown;
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,7 @@ use std::fmt;
 pub use self::host::{LimitError, MemoryAccessError, ResourceError, TypeError};
 pub use self::link::LinkError;
 pub use self::load::{LoadError, LoadErrorKind};
+pub use self::region::RegionError;
 pub(crate) use self::shown::Shown;
 use crate::trap::{FrameInfo, Trap, WasmBacktrace};
 
@@ -46,6 +48,9 @@ pub enum Error {
     /// An access from the host beyond the end of a memory.
     #[error(transparent)]
     Memory(#[from] MemoryAccessError),
+    /// A region could not be made, mapped or changed.
+    #[error(transparent)]
+    Region(#[from] RegionError),
     /// The operating system refused something.
     #[error(transparent)]
     Resource(#[from] ResourceError),
@@ -109,6 +114,7 @@ impl Error {
             Self::Limit(error) => error,
             Self::Type(error) => error,
             Self::Memory(error) => error,
+            Self::Region(error) => error,
             Self::Resource(error) => error,
         };
         inner.downcast_ref()

@@ -28,7 +28,7 @@ fn a_host_function_that_fails_with_a_trap_traps() {
         assert_eq!(error.to_string(), "integer overflow");
         assert!(error.backtrace().is_some());
     }
-    assert_eq!(Error::from(MemoryAccessError).trap(), None);
+    assert_eq!(Error::from(MemoryAccessError::OutOfBounds).trap(), None);
 }
 
 #[test]
@@ -128,7 +128,8 @@ fn errors_say_what_and_where() {
             .into(),
             "a (func (param i32)) takes 1 arguments, but was given 2",
         ),
-        (MemoryAccessError.into(), "out of bounds memory access"),
+        (MemoryAccessError::OutOfBounds.into(), "out of bounds memory access"),
+        (MemoryAccessError::ReadOnly.into(), "write to read-only memory"),
         (
             LimitError::TooMany {
                 what: "instances",

@@ -33,6 +33,16 @@ pub(crate) trait Mode {
     /// # Safety
     /// `s` are the registers of a load or store of this mode.
     unsafe fn address(s: &Regs, index: u32, offset: u32, width: usize) -> Option<Place>;
+    /// Goes on with a load for which there is no address.
+    ///
+    /// # Safety
+    /// In tail position of that load's handler.
+    unsafe fn load_beyond<L: Load, I: Src, D: Dst>(s: Regs) -> u64;
+    /// Goes on with a store for which there is no address.
+    ///
+    /// # Safety
+    /// In tail position of that store's handler.
+    unsafe fn store_beyond<O: Store, I: Src, V: Src>(s: Regs) -> u64;
 }
 
 /// Memory 0, whose accesses are checked by the MMU.
@@ -47,6 +57,30 @@ impl Mode for Guarded {
     unsafe fn address(s: &Regs, index: u32, offset: u32, _: usize) -> Option<Place> {
         Some(in_memory(s, index, offset))
     }
+
+    #[inline(always)]
+    unsafe fn load_beyond<L: Load, I: Src, D: Dst>(s: Regs) -> u64 {
+        // SAFETY: the caller's promise.
+        unsafe { trap(s, Trap::MemoryOutOfBounds) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_beyond<O: Store, I: Src, V: Src>(s: Regs) -> u64 {
+        // SAFETY: the caller's promise.
+        unsafe { trap(s, Trap::MemoryOutOfBounds) }
+    }
+}
+
+impl Checked {
+    /// The memory of a running instruction.
+    ///
+    /// # Safety
+    /// `s` are the registers of a load or store of this mode.
+    #[inline(always)]
+    unsafe fn memory<'s>(s: &Regs) -> &'s MemoryInst {
+        // SAFETY: the caller's promise; the context leads to live memories.
+        unsafe { &**s.cx.byte_add(s.field::<u32>(16) as usize).cast::<*const MemoryInst>() }
+    }
 }
 
 impl Mode for Checked {
@@ -54,14 +88,42 @@ impl Mode for Checked {
     #[inline(always)]
     unsafe fn address(s: &Regs, index: u32, offset: u32, width: usize) -> Option<Place> {
         let at = index as usize + offset as usize;
-        // SAFETY: the caller's promise; the context leads to live memories.
-        let memory = unsafe { &**s.cx.byte_add(s.field::<u32>(16) as usize).cast::<*const MemoryInst>() };
-        (at + width <= memory.len()).then(|| Place {
+        // SAFETY: the caller's promise.
+        let memory = unsafe { Self::memory(s) };
+        (at + width <= memory.own()).then(|| Place {
             base: memory.base(),
             index: at,
         })
     }
+
+    #[inline(always)]
+    unsafe fn load_beyond<L: Load, I: Src, D: Dst>(s: Regs) -> u64 {
+        // SAFETY: the caller's promise.
+        unsafe { goto(s, load_mapped::<L, I, D>) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_beyond<O: Store, I: Src, V: Src>(s: Regs) -> u64 {
+        // SAFETY: the caller's promise.
+        unsafe { goto(s, store_mapped::<O, I, V>) }
+    }
 }
+
+/// The address of `width` bytes at `index + offset` of a memory that is
+/// checked, whose own bytes they are not; or an exit code, if they are not a
+/// mapped region's either. Addresses are larger than exit codes.
+#[cold]
+#[inline(never)]
+fn mapped(memory: &MemoryInst, index: u32, offset: u32, width: usize, write: bool) -> u64 {
+    let at = u64::from(index) + u64::from(offset);
+    match memory.range(at, width as u64, write) {
+        Ok(range) => memory.base().wrapping_add(range.start) as u64,
+        Err(error) => exit::trap(error.into()),
+    }
+}
+
+/// The largest exit code of a trap is below, all addresses above.
+const FIRST_ADDRESS: u64 = 4096;
 
 /// A load operator.
 pub(crate) trait Load {
@@ -161,8 +223,43 @@ handler! {
                 s.ip = s.ip.add(const { SHORT + M::EXTRA });
                 next(s)
             }
-            None => trap(s, Trap::MemoryOutOfBounds),
+            None => M::load_beyond::<L, I, D>(s),
         }
+    }
+
+    /// [`load`] of bytes that are not the memory's own.
+    #[cold]
+    #[inline(never)]
+    fn load_mapped<L: Load, I: Src, D: Dst>(s) {
+        let index = I::get::<u32>(&s, At::slot(SRC));
+        let width = <L::Mem as LoadAs<L::Out>>::BYTES;
+        let at = mapped(Checked::memory(&s), index, s.field::<u32>(MEM_OFFSET), width, false);
+        if at < FIRST_ADDRESS {
+            s.a0 = at;
+            return goto(s, raise);
+        }
+        let value = <L::Mem as LoadAs<L::Out>>::load(&s, Place { base: at as *mut u8, index: 0 });
+        D::put(&mut s, value);
+        s.ip = s.ip.add(const { SHORT + Checked::EXTRA });
+        next(s)
+    }
+
+    /// [`store`] to bytes that are not the memory's own.
+    #[cold]
+    #[inline(never)]
+    fn store_mapped<O: Store, I: Src, V: Src>(s) {
+        let last = const { SHORT + Checked::EXTRA };
+        let index = I::get::<u32>(&s, At::slot(8));
+        let width = <O::Mem as StoreAs<O::In>>::BYTES;
+        let at = mapped(Checked::memory(&s), index, s.field::<u32>(MEM_OFFSET), width, true);
+        if at < FIRST_ADDRESS {
+            s.a0 = at;
+            return goto(s, raise);
+        }
+        let value = V::get::<O::In>(&s, At { slot: 10, imm: last, word: last });
+        <O::Mem as StoreAs<O::In>>::store(&s, Place { base: at as *mut u8, index: 0 }, value);
+        s.ip = s.ip.add(const { SHORT + Checked::EXTRA + 8 * V::WORDS + if V::CONST { 8 } else { 0 } });
+        next(s)
     }
 
     /// A store: the operands' slots are at bytes 8 (address) and 10, the
@@ -181,7 +278,7 @@ handler! {
                 s.ip = s.ip.add(const { SHORT + M::EXTRA + 8 * V::WORDS + if V::CONST { 8 } else { 0 } });
                 next(s)
             }
-            None => trap(s, Trap::MemoryOutOfBounds),
+            None => M::store_beyond::<O, I, V>(s),
         }
     }
 

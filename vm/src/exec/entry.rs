@@ -88,7 +88,7 @@ unsafe fn run(store: *mut (), inner: *mut StoreInner, func: FuncRef, fp: *mut u6
     unsafe { fp.add(slots).write(stubs::exit_ip() as u64) };
     // SAFETY: 2; no context to return to.
     unsafe { fp.add(slots + 1).write(0) };
-    let code = {
+    let (code, fault) = {
         // SAFETY: 1.
         let machine: &Machine = unsafe { &(*inner).machine };
         let activation = sys::Activation::new(machine.stack());
@@ -102,7 +102,7 @@ unsafe fn run(store: *mut (), inner: *mut StoreInner, func: FuncRef, fp: *mut u6
             (*rt).trap_cx = ptr::null_mut();
         }
         if machine.control().take_pending() {
-            exit::INTERRUPT
+            (exit::INTERRUPT, None)
         } else {
             // SAFETY: `ip` starts a translated function of the instance `cx`.
             let first = unsafe { dispatch::first_handler(ip) };
@@ -111,11 +111,12 @@ unsafe fn run(store: *mut (), inner: *mut StoreInner, func: FuncRef, fp: *mut u6
             // SAFETY: the registers are what the function's first instruction
             // expects, and the frame's header leads back to the exit stub.
             let code = unsafe { sys::enter(&activation, first, ip, fp, mb, cx.cast()) };
-            if let Some(fault) = activation.fault(code) {
+            let fault = activation.fault(code);
+            if let Some(fault) = &fault {
                 // SAFETY: 1.
-                unsafe { note_fault(rt, &fault) };
+                unsafe { note_fault(rt, fault) };
             }
-            code
+            (code, fault)
         }
     };
     let result = match code {
@@ -133,7 +134,11 @@ unsafe fn run(store: *mut (), inner: *mut StoreInner, func: FuncRef, fp: *mut u6
             }
         }
         code => {
-            let trap = exit::to_trap(code).expect("handlers return the codes of `exit` only");
+            let mut trap = exit::to_trap(code).expect("handlers return the codes of `exit` only");
+            // SAFETY: 1; nothing runs any more.
+            if fault.is_some_and(|fault| unsafe { &*inner }.is_read_only_write(&fault)) {
+                trap = Trap::ReadOnlyMemory;
+            }
             // SAFETY: 1; the frames above `fp` are as the run left them.
             let frames = unsafe { backtrace::capture(inner, fp) };
             Err(Error::Trap(Box::new(TrapError::new(trap, frames))))

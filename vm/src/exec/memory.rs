@@ -5,10 +5,14 @@
 //! when it lies beyond the memory's size. Other memories are checked at each
 //! access by their length. Either way `base` never moves.
 
+use std::ops::Range;
 use std::ptr::NonNull;
+use std::sync::Arc;
 
-use crate::error::{LimitError, MemoryAccessError};
-use crate::sys;
+use super::mappings::{Mapping, Mappings};
+use crate::error::{LimitError, MemoryAccessError, RegionError};
+use crate::sys::shared::{self, SharedPages};
+use crate::sys::{self, Access};
 use crate::types::MemoryType;
 
 /// What a guarded memory reserves: 4 GiB of index, 4 GiB of offset, and a page
@@ -19,12 +23,27 @@ const GUARDED_BYTES: usize = (8 << 30) + (64 << 10);
 #[derive(Debug)]
 pub(crate) struct MemoryInst {
     base: *mut u8,
-    /// Accessible bytes.
-    len: usize,
-    /// Bytes that `len` can never exceed in this reservation.
+    /// Bytes at the start that are the memory's own: up to its size, or to the
+    /// first mapping. Handlers that check accesses check by this.
+    own: usize,
+    /// Size in bytes.
+    size: usize,
+    /// Bytes that neither `size` nor a mapping can exceed in this reservation.
     capacity: usize,
     ty: MemoryType,
     storage: Storage,
+    mappings: Mappings,
+}
+
+/// Mappings a memory may have.
+const MOST_MAPPINGS: usize = 4096;
+
+/// Bytes of a memory, all of the same kind.
+struct Span {
+    at: *mut u8,
+    len: usize,
+    /// Pages that may vanish meanwhile, and the place in their file.
+    file: Option<(Arc<SharedPages>, u64)>,
 }
 
 #[derive(Debug)]
@@ -74,7 +93,12 @@ impl MemoryInst {
                 (Storage::Guarded(r), base, 1 << 32)
             }
             Guarding::Checked => {
-                let most = ty.maximum().and_then(bytes).unwrap_or(usize::MAX).min(1 << 32).max(min);
+                // More than a maximum size needs, for mappings.
+                let most = if ty.is_64() {
+                    ty.maximum().and_then(bytes).unwrap_or(usize::MAX).min(1 << 32).max(min)
+                } else {
+                    (1 << 32).max(min)
+                };
                 let mut want = most;
                 loop {
                     if want == 0 {
@@ -107,10 +131,12 @@ impl MemoryInst {
         };
         let mut this = Box::new(Self {
             base,
-            len: 0,
+            own: 0,
+            size: 0,
             capacity,
             ty,
             storage,
+            mappings: Mappings::default(),
         });
         if !this.extend(min) {
             return Err(LimitError::MemoryUnavailable {
@@ -126,14 +152,22 @@ impl MemoryInst {
             return false;
         }
         if let Storage::Guarded(r) | Storage::Reserved(r) = &self.storage {
-            let from = self.len.next_multiple_of(sys::page_size());
+            let from = self.size.next_multiple_of(sys::page_size());
             let to = bytes.next_multiple_of(sys::page_size());
-            if to > from && r.commit(from, to - from).is_err() {
+            // Never onto a mapping.
+            if to > from && (!self.mappings.meeting(&(from..to)).is_empty() || r.commit(from, to - from).is_err()) {
                 return false;
             }
         }
-        self.len = bytes;
+        self.size = bytes;
+        self.find_own();
         true
+    }
+
+    /// Finds out anew which bytes are the memory's own.
+    fn find_own(&mut self) {
+        let mapped = self.mappings.all().first().map_or(usize::MAX, |mapping| mapping.start);
+        self.own = self.size.min(mapped);
     }
 
     /// Grows by `delta` pages; the old size in pages, or `None` if the type's
@@ -148,7 +182,7 @@ impl MemoryInst {
 
     /// Size in pages of the memory's page size.
     pub(crate) fn pages(&self) -> u64 {
-        self.len as u64 / self.ty.page_size()
+        self.size as u64 / self.ty.page_size()
     }
 
     /// Base address.
@@ -157,8 +191,15 @@ impl MemoryInst {
     }
 
     /// Size in bytes.
-    pub(crate) fn len(&self) -> usize {
-        self.len
+    pub(crate) fn size(&self) -> usize {
+        self.size
+    }
+
+    /// Bytes at the start that are the memory's own: all, or those before the
+    /// first mapping.
+    #[inline(always)]
+    pub(crate) fn own(&self) -> usize {
+        self.own
     }
 
     /// The type it was made with.
@@ -175,30 +216,368 @@ impl MemoryInst {
         }
     }
 
-    /// The accessible bytes.
+    /// The memory's own bytes before the first mapping.
     pub(crate) fn data(&self) -> &[u8] {
-        // SAFETY: `len` bytes from `base` are committed; `&self` comes from a
-        // shared borrow of the store, so no guest runs.
-        unsafe { std::slice::from_raw_parts(self.base, self.len) }
+        // SAFETY: `own` bytes from `base` are committed, and no others' pages;
+        // `&self` comes from a shared borrow of the store, so no guest runs.
+        unsafe { std::slice::from_raw_parts(self.base, self.own) }
     }
 
-    /// The accessible bytes.
+    /// The memory's own bytes before the first mapping.
     pub(crate) fn data_mut(&mut self) -> &mut [u8] {
         // SAFETY: as in `data`, with the store borrowed exclusively.
-        unsafe { std::slice::from_raw_parts_mut(self.base, self.len) }
+        unsafe { std::slice::from_raw_parts_mut(self.base, self.own) }
     }
 
-    /// The bytes `at..at + len`.
+    /// The bytes `at..at + len`, if all of them may be read, or written.
     ///
     /// # Errors
-    /// If they are not all inside the memory.
-    pub(crate) fn slice_mut(&mut self, at: u64, len: u64) -> Result<&mut [u8], MemoryAccessError> {
-        let start = usize::try_from(at).map_err(|_| MemoryAccessError)?;
-        let len = usize::try_from(len).map_err(|_| MemoryAccessError)?;
-        let end = start.checked_add(len).ok_or(MemoryAccessError)?;
-        self.data_mut().get_mut(start..end).ok_or(MemoryAccessError)
+    /// If not all may.
+    pub(crate) fn range(&self, at: u64, len: u64, write: bool) -> Result<Range<usize>, MemoryAccessError> {
+        use MemoryAccessError::{OutOfBounds, ReadOnly};
+        let start = usize::try_from(at).map_err(|_| OutOfBounds)?;
+        let len = usize::try_from(len).map_err(|_| OutOfBounds)?;
+        let range = start..start.checked_add(len).ok_or(OutOfBounds)?;
+        if range.end <= self.own {
+            return Ok(range);
+        }
+        if range.is_empty() {
+            let mut mappings = self.mappings.all().iter();
+            let is_edge = start <= self.size || mappings.any(|m| (m.start..=m.end()).contains(&start));
+            return if is_edge { Ok(range) } else { Err(OutOfBounds) };
+        }
+        let mut reached = range.start;
+        let mut refused = None;
+        for mapping in self.mappings.meeting(&range) {
+            if mapping.start > reached && mapping.start > self.size {
+                return Err(OutOfBounds);
+            }
+            if write && mapping.access != Access::ReadWrite {
+                refused = Some(ReadOnly);
+            }
+            reached = mapping.end();
+        }
+        if reached < range.end && range.end > self.size {
+            return Err(OutOfBounds);
+        }
+        match refused {
+            Some(error) => Err(error),
+            None => Ok(range),
+        }
+    }
+
+    /// The parts of a range that [`MemoryInst::range`] gave, in ascending order.
+    fn spans(&self, range: Range<usize>) -> impl Iterator<Item = Span> + '_ {
+        let mut at = range.start;
+        let mappings = self.mappings.meeting(&range);
+        let mut next = mappings.iter();
+        let mut mapping = next.next();
+        std::iter::from_fn(move || {
+            let start = at;
+            if start >= range.end {
+                return None;
+            }
+            let mut file = None;
+            match mapping {
+                Some(here) if here.start <= start => {
+                    let part = here.part(&range);
+                    at = part.end();
+                    if here.pages.can_shrink() {
+                        file = Some((Arc::clone(&here.pages), part.offset as u64));
+                    }
+                    mapping = next.next();
+                }
+                Some(later) => at = later.start,
+                None => at = range.end,
+            }
+            Some(Span {
+                at: self.base.wrapping_add(start),
+                len: at - start,
+                file,
+            })
+        })
+    }
+
+    /// Copies bytes out.
+    ///
+    /// # Errors
+    /// If they are not all accessible; nothing is copied then, unless a file
+    /// has become shorter at that moment.
+    pub(crate) fn read(&self, at: u64, buffer: &mut [u8]) -> Result<(), MemoryAccessError> {
+        let range = self.range(at, buffer.len() as u64, false)?;
+        if let Some(own) = self.data().get(range.clone()) {
+            buffer.copy_from_slice(own);
+            return Ok(());
+        }
+        self.read_spans(range, buffer)
+    }
+
+    fn read_spans(&self, range: Range<usize>, mut buffer: &mut [u8]) -> Result<(), MemoryAccessError> {
+        for span in self.spans(range) {
+            let (part, rest) = buffer.split_at_mut(span.len);
+            match &span.file {
+                Some((pages, offset)) => pages
+                    .read_at(*offset, part)
+                    .map_err(|_| MemoryAccessError::OutOfBounds)?,
+                // SAFETY: the span is accessible, and not the buffer's.
+                None => unsafe { shared::copy(part.as_mut_ptr(), span.at, span.len) },
+            }
+            buffer = rest;
+        }
+        Ok(())
+    }
+
+    /// Copies bytes in.
+    ///
+    /// # Errors
+    /// As for [`MemoryInst::read`].
+    pub(crate) fn write(&mut self, at: u64, bytes: &[u8]) -> Result<(), MemoryAccessError> {
+        let range = self.range(at, bytes.len() as u64, true)?;
+        if let Some(own) = self.data_mut().get_mut(range.clone()) {
+            own.copy_from_slice(bytes);
+            return Ok(());
+        }
+        self.write_spans(range, bytes)
+    }
+
+    fn write_spans(&self, range: Range<usize>, mut bytes: &[u8]) -> Result<(), MemoryAccessError> {
+        for span in self.spans(range) {
+            let (part, rest) = bytes.split_at(span.len);
+            match &span.file {
+                Some((pages, offset)) => pages
+                    .write_at(*offset, part)
+                    .map_err(|_| MemoryAccessError::OutOfBounds)?,
+                // SAFETY: the span is accessible, and not the bytes'.
+                None => unsafe { shared::copy(span.at, part.as_ptr(), span.len) },
+            }
+            bytes = rest;
+        }
+        Ok(())
+    }
+
+    /// Writes `len` bytes of `value`.
+    ///
+    /// # Errors
+    /// As for [`MemoryInst::read`].
+    pub(crate) fn fill(&mut self, at: u64, value: u8, len: u64) -> Result<(), MemoryAccessError> {
+        let range = self.range(at, len, true)?;
+        if let Some(own) = self.data_mut().get_mut(range.clone()) {
+            own.fill(value);
+            return Ok(());
+        }
+        let bytes = [value; CHUNK];
+        for span in self.spans(range) {
+            let Some((pages, offset)) = &span.file else {
+                // SAFETY: the span is accessible.
+                unsafe { shared::fill(span.at, value, span.len) };
+                continue;
+            };
+            for done in (0..span.len).step_by(CHUNK) {
+                let part = bytes.get(..CHUNK.min(span.len - done)).unwrap_or_default();
+                let written = pages.write_at(offset + done as u64, part);
+                written.map_err(|_| MemoryAccessError::OutOfBounds)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Copies `len` bytes from another memory or this one, as if all were read
+    /// before any is written; `to` and `from` have mappings there.
+    ///
+    /// # Errors
+    /// As for [`MemoryInst::read`].
+    pub(crate) fn copy_mapped(to: &Self, from: &Self, dst: u64, src: u64, len: u64) -> Result<(), MemoryAccessError> {
+        let source = from.range(src, len, false)?;
+        let target = to.range(dst, len, true)?;
+        let len = source.len();
+        let mut buffer = [0; CHUNK];
+        // Upwards would overwrite what is still to be read.
+        let down = std::ptr::eq(to, from) && target.start > source.start;
+        for done in (0..len).step_by(CHUNK) {
+            let n = CHUNK.min(len - done);
+            let at = if down { len - done - n } else { done };
+            let part = buffer.get_mut(..n).unwrap_or_default();
+            from.read_spans(source.start + at..source.start + at + n, part)?;
+            to.write_spans(target.start + at..target.start + at + n, part)?;
+        }
+        Ok(())
+    }
+
+    /// What is mapped, in ascending order.
+    pub(crate) fn mappings(&self) -> &[Mapping] {
+        self.mappings.all()
+    }
+
+    /// The reservation, into which regions can be mapped.
+    fn reservation(&self) -> Result<&sys::Reservation, RegionError> {
+        if self.ty.is_64() {
+            let reason = "its addresses have 64 bits";
+            return Err(RegionError::Unsupported { reason });
+        }
+        match &self.storage {
+            Storage::Guarded(r) | Storage::Reserved(r) => Ok(r),
+            Storage::Allocated { .. } => Err(RegionError::Unsupported {
+                reason: "this system has no address space to reserve",
+            }),
+        }
+    }
+
+    /// The pages from `address` on, if they are pages of this memory.
+    fn pages_at(&self, address: u64, len: u64) -> Result<Range<usize>, RegionError> {
+        for (what, value) in [("address", address), ("size", len)] {
+            if !value.is_multiple_of(sys::page_size() as u64) {
+                return Err(RegionError::Misaligned { what, value });
+            }
+        }
+        if len == 0 {
+            return Err(RegionError::Empty);
+        }
+        let capacity = self.capacity as u64;
+        match address.checked_add(len) {
+            Some(end) if end <= capacity => Ok(address as usize..end as usize),
+            _ => Err(RegionError::OutsideMemory { address, len, capacity }),
+        }
+    }
+
+    /// Maps `len` bytes of `pages` from `offset` on at `address`; `most` is what
+    /// [`MemoryInst::protect`] may allow later.
+    ///
+    /// # Errors
+    /// If that is not possible; nothing has changed then.
+    pub(crate) fn map(
+        &mut self,
+        address: u64,
+        pages: &Arc<SharedPages>,
+        offset: u64,
+        len: u64,
+        access: Access,
+        most: Access,
+    ) -> Result<(), RegionError> {
+        let range = self.pages_at(address, len)?;
+        if !offset.is_multiple_of(sys::page_size() as u64) {
+            return Err(RegionError::Misaligned {
+                what: "offset",
+                value: offset,
+            });
+        }
+        let size = pages.len() as u64;
+        if offset.checked_add(len).is_none_or(|end| end > size) {
+            return Err(RegionError::OutsideRegion { offset, len, size });
+        }
+        if let Some(other) = self.mappings.meeting(&range).first() {
+            let at = other.start.max(range.start) as u64;
+            return Err(RegionError::Occupied { at });
+        }
+        if self.mappings.all().len() >= MOST_MAPPINGS {
+            return Err(RegionError::TooMany { limit: MOST_MAPPINGS });
+        }
+        if pages.can_shrink() && self.guarding() == Guarding::Checked {
+            return Err(RegionError::MayShrink);
+        }
+        self.reservation()?
+            .map(range.start, range.len(), pages, offset, access)
+            .map_err(|source| RegionError::System {
+                what: "the mapping",
+                source,
+            })?;
+        self.mappings.insert(Mapping {
+            start: range.start,
+            len: range.len(),
+            pages: Arc::clone(pages),
+            offset: offset as usize,
+            access,
+            most,
+        });
+        self.find_own();
+        Ok(())
+    }
+
+    /// Says that regions are mapped at all of `range`.
+    fn mapped(&self, range: &Range<usize>) -> Result<(), RegionError> {
+        if self.mappings.cover(range) {
+            return Ok(());
+        }
+        let mut at = range.start;
+        for mapping in self.mappings.meeting(range) {
+            if mapping.start > at {
+                break;
+            }
+            at = mapping.end();
+        }
+        Err(RegionError::NotMapped { at: at as u64 })
+    }
+
+    /// Unmaps what is mapped at `address`: there are zeros inside the memory's
+    /// size, and nothing outside.
+    ///
+    /// # Errors
+    /// If not all of it is mapped, or the system refuses; nothing has changed
+    /// then.
+    pub(crate) fn unmap(&mut self, address: u64, len: u64) -> Result<(), RegionError> {
+        let range = self.pages_at(address, len)?;
+        self.mapped(&range)?;
+        let inside = self
+            .size
+            .next_multiple_of(sys::page_size())
+            .clamp(range.start, range.end);
+        for (part, access) in [
+            (range.start..inside, Access::ReadWrite),
+            (inside..range.end, Access::None),
+        ] {
+            if part.is_empty() {
+                continue;
+            }
+            self.reservation()?
+                .renew(part.start, part.len(), access)
+                .map_err(|source| RegionError::System {
+                    what: "to end the mapping",
+                    source,
+                })?;
+            self.mappings.remove(&part);
+        }
+        self.find_own();
+        Ok(())
+    }
+
+    /// Changes what may be done with what is mapped at `address`.
+    ///
+    /// # Errors
+    /// If not all of it is mapped, or more is asked for than the region allows,
+    /// or the system refuses; nothing has changed then.
+    pub(crate) fn protect(&mut self, address: u64, len: u64, access: Access) -> Result<(), RegionError> {
+        let range = self.pages_at(address, len)?;
+        self.mapped(&range)?;
+        if self.mappings.meeting(&range).iter().any(|m| !m.most.includes(access)) {
+            return Err(RegionError::ReadOnly);
+        }
+        let reservation = self.reservation()?;
+        if let Err(source) = reservation.protect(range.start, range.len(), access) {
+            // Part of it may have changed.
+            for mapping in self.mappings.meeting(&range) {
+                let part = mapping.part(&range);
+                let _best_effort = reservation.protect(part.start, part.len, mapping.access);
+            }
+            return Err(RegionError::System {
+                what: "the protection",
+                source,
+            });
+        }
+        self.mappings.protect(&range, access);
+        Ok(())
+    }
+
+    /// Whether a region is mapped read-only at an address of the host.
+    pub(crate) fn is_read_only_at(&self, host: usize) -> bool {
+        let Some(at) = host.checked_sub(self.base as usize) else {
+            return false;
+        };
+        let here = at..at.saturating_add(1);
+        self.mappings.meeting(&here).iter().any(|m| m.access == Access::Read)
     }
 }
+
+/// Bytes that pass through a buffer at once.
+const CHUNK: usize = 16 << 10;
 
 /// A memory that lives as long as its store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -13,6 +13,7 @@ pub(crate) mod dispatch;
 pub(crate) mod entry;
 pub(crate) mod exit;
 pub(crate) mod host;
+pub(crate) mod mappings;
 pub(crate) mod memory;
 pub(crate) mod operand;
 pub(crate) mod profile;

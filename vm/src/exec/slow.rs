@@ -5,7 +5,7 @@
 //! where instantiation does the same (Spec 3.0 §4.7.2).
 
 use super::context::FuncRef;
-use super::memory::MemoryRef;
+use super::memory::{MemoryInst, MemoryRef};
 use super::table::TableRef;
 use crate::error::Error;
 use crate::runtime::store::StoreInner;
@@ -31,7 +31,7 @@ pub(crate) fn memory_grow(
         .map(|pages| usize::try_from(pages.saturating_mul(page)).unwrap_or(usize::MAX));
     if delta > 0
         && let Some(limiter) = inner.limiter(store)
-        && !limiter.memory_growing(inst.len(), wanted, maximum)?
+        && !limiter.memory_growing(inst.size(), wanted, maximum)?
     {
         return Ok(None);
     }
@@ -80,12 +80,7 @@ pub(crate) fn table_grow(
 
 /// `memory.fill`.
 pub(crate) fn memory_fill(memory: MemoryRef, at: u64, value: u8, len: u64) -> Result<(), Trap> {
-    memory
-        .get_mut()
-        .slice_mut(at, len)
-        .map_err(|_| Trap::MemoryOutOfBounds)?
-        .fill(value);
-    Ok(())
+    Ok(memory.get_mut().fill(at, value, len)?)
 }
 
 /// `memory.copy`.
@@ -93,16 +88,18 @@ pub(crate) fn memory_copy(to: MemoryRef, from: MemoryRef, dst: u64, src: u64, le
     let range = |memory: MemoryRef, at: u64| {
         let start = usize::try_from(at).ok()?;
         let end = start.checked_add(usize::try_from(len).ok()?)?;
-        (end <= memory.get().len()).then_some(start..end)
+        (end <= memory.get().own()).then_some(start..end)
     };
-    let src = range(from, src).ok_or(Trap::MemoryOutOfBounds)?;
-    let dst = range(to, dst).ok_or(Trap::MemoryOutOfBounds)?;
+    let (Some(source), Some(target)) = (range(from, src), range(to, dst)) else {
+        return Ok(MemoryInst::copy_mapped(to.get(), from.get(), dst, src, len)?);
+    };
     if to == from {
-        to.get_mut().data_mut().copy_within(src, dst.start);
+        to.get_mut().data_mut().copy_within(source, target.start);
     } else {
-        // Two memories never share bytes, so these borrows do not overlap.
+        // Two memories share no bytes of their own, so these borrows do not
+        // overlap.
         let (from, to) = (from.get(), to.get_mut());
-        if let (Some(to), Some(from)) = (to.data_mut().get_mut(dst), from.data().get(src)) {
+        if let (Some(to), Some(from)) = (to.data_mut().get_mut(target), from.data().get(source)) {
             to.copy_from_slice(from);
         }
     }
@@ -112,12 +109,7 @@ pub(crate) fn memory_copy(to: MemoryRef, from: MemoryRef, dst: u64, src: u64, le
 /// `memory.init`.
 pub(crate) fn memory_init(memory: MemoryRef, data: &[u8], dst: u64, src: u64, len: u64) -> Result<(), Trap> {
     let from = range_of(data, src, len).ok_or(Trap::MemoryOutOfBounds)?;
-    memory
-        .get_mut()
-        .slice_mut(dst, len)
-        .map_err(|_| Trap::MemoryOutOfBounds)?
-        .copy_from_slice(from);
-    Ok(())
+    Ok(memory.get_mut().write(dst, from)?)
 }
 
 /// `table.init`.

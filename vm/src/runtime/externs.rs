@@ -1,10 +1,13 @@
 //! What modules import and export: memories, tables, globals, functions.
 
+use std::ops::Range;
+
 use super::context::{AsContext, AsContextMut, StoreContextMut};
 use super::func::Func;
+use super::region::{Access, Mapping, Region};
 use super::store::{StoreId, StoreInner};
 use super::val::{Ref, Val};
-use crate::error::{Error, LimitError, MemoryAccessError, TypeError};
+use crate::error::{Error, LimitError, MemoryAccessError, RegionError, TypeError};
 use crate::exec::context::GlobalRef;
 use crate::exec::memory::{Guarding, MemoryInst, MemoryRef};
 use crate::exec::slow;
@@ -76,18 +79,21 @@ impl Memory {
         *self.of(&store.as_context().0.inner).ty()
     }
 
-    /// Its bytes.
+    /// Its bytes, or those before the first region that is mapped into it:
+    /// others may write a region's bytes at any time, so there are no
+    /// references to them. [`Memory::read`] and [`Memory::write`] reach all.
     pub fn data<'a, T: 'static>(&self, store: &'a impl AsContext<Data = T>) -> &'a [u8] {
         self.of(&store.as_context().0.inner).data()
     }
 
-    /// Its bytes.
+    /// Its bytes, as far as [`Memory::data`] gives them.
     pub fn data_mut<'a, T: 'static>(&self, store: &'a mut impl AsContextMut<Data = T>) -> &'a mut [u8] {
         check_store(self.store, &store.as_context_mut().0.inner, "memory");
         self.memory.get_mut().data_mut()
     }
 
-    /// Its bytes, and the embedder's data beside them.
+    /// Its bytes, as far as [`Memory::data`] gives them, and the embedder's data
+    /// beside them.
     pub fn data_and_store_mut<'a, T: 'static>(
         &self,
         store: impl Into<StoreContextMut<'a, T>>,
@@ -97,31 +103,22 @@ impl Memory {
         (self.memory.get_mut().data_mut(), store.0.data_mut())
     }
 
-    /// Copies bytes out of it, from `offset` on.
+    /// Copies bytes out of it, from `offset` on, those of mapped regions too.
     ///
     /// # Errors
     /// If they are not all inside; nothing is copied then.
     pub fn read(&self, store: impl AsContext, offset: usize, buffer: &mut [u8]) -> Result<(), MemoryAccessError> {
-        let data = self.of(&store.as_context().0.inner).data();
-        let end = offset.checked_add(buffer.len()).ok_or(MemoryAccessError)?;
-        buffer.copy_from_slice(data.get(offset..end).ok_or(MemoryAccessError)?);
-        Ok(())
+        self.of(&store.as_context().0.inner).read(offset as u64, buffer)
     }
 
-    /// Copies bytes into it, from `offset` on.
+    /// Copies bytes into it, from `offset` on, those of mapped regions too.
     ///
     /// # Errors
-    /// If there is no room for all; nothing is copied then.
+    /// If there is no room for all, or a region is mapped read-only there;
+    /// nothing is copied then.
     pub fn write(&self, mut store: impl AsContextMut, offset: usize, buffer: &[u8]) -> Result<(), MemoryAccessError> {
         check_store(self.store, &store.as_context_mut().0.inner, "memory");
-        let end = offset.checked_add(buffer.len()).ok_or(MemoryAccessError)?;
-        self.memory
-            .get_mut()
-            .data_mut()
-            .get_mut(offset..end)
-            .ok_or(MemoryAccessError)?
-            .copy_from_slice(buffer);
-        Ok(())
+        self.memory.get_mut().write(offset as u64, buffer)
     }
 
     /// Its size, in pages of its page size.
@@ -131,7 +128,7 @@ impl Memory {
 
     /// Its size in bytes.
     pub fn data_size(&self, store: impl AsContext) -> usize {
-        self.of(&store.as_context().0.inner).len()
+        self.of(&store.as_context().0.inner).size()
     }
 
     /// Bytes of a page.
@@ -151,6 +148,84 @@ impl Memory {
         let pages = self.memory.get().pages().saturating_add(delta);
         slow::memory_grow(inner, whole, self.memory, delta)?
             .ok_or_else(|| LimitError::MemoryUnavailable { pages }.into())
+    }
+}
+
+impl Memory {
+    /// Maps `range` of a region's bytes at `address`, where the guest and the
+    /// host then access the region's own pages.
+    ///
+    /// `address` may be inside or above the memory's size, and all numbers are
+    /// multiples of the host page. Inside, the memory's own bytes there are
+    /// given up; [`Memory::unmap`] leaves zeros. Above, the memory gets an
+    /// island of bytes that [`Memory::size`] does not count, onto which it
+    /// never grows. A region can be mapped at several addresses of several
+    /// memories, of any stores.
+    ///
+    /// ```
+    /// use vm::{Access, Engine, Memory, MemoryType, Region, Store};
+    ///
+    /// # fn main() -> Result<(), vm::Error> {
+    /// let mut store = Store::new(&Engine::default(), ());
+    /// let region = Region::new(64 << 10)?;
+    /// let [a, b] = [(); 2].map(|()| Memory::new(&mut store, MemoryType::new(1, None)).unwrap());
+    /// a.map(&mut store, 0x10000, &region, 0..0x10000, Access::ReadWrite)?;
+    /// b.map(&mut store, 0x8000_0000, &region, 0..0x10000, Access::Read)?;
+    /// a.write(&mut store, 0x10004, b"orca")?;
+    /// let mut seen = [0; 4];
+    /// b.read(&store, 0x8000_0004, &mut seen)?;
+    /// assert_eq!(&seen, b"orca");
+    /// assert!(b.write(&mut store, 0x8000_0004, b"blue").is_err());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// If the numbers do not fit, something is mapped there already, or
+    /// the region may not be accessed so; nothing has changed then.
+    pub fn map(
+        &self,
+        mut store: impl AsContextMut,
+        address: u64,
+        region: &Region,
+        range: Range<u64>,
+        access: Access,
+    ) -> Result<(), RegionError> {
+        check_store(self.store, &store.as_context_mut().0.inner, "memory");
+        region.check(access)?;
+        let len = range.end.saturating_sub(range.start);
+        let (access, most) = (access.of_pages(), region.access().of_pages());
+        self.memory
+            .get_mut()
+            .map(address, region.pages(), range.start, len, access, most)
+    }
+
+    /// Unmaps the regions at `range`: the memory has zeros there inside its
+    /// size, and nothing above.
+    ///
+    /// # Errors
+    /// If not all of `range` is mapped; nothing has changed then.
+    pub fn unmap(&self, mut store: impl AsContextMut, range: Range<u64>) -> Result<(), RegionError> {
+        check_store(self.store, &store.as_context_mut().0.inner, "memory");
+        let len = range.end.saturating_sub(range.start);
+        self.memory.get_mut().unmap(range.start, len)
+    }
+
+    /// Changes how the regions mapped at `range` may be accessed.
+    ///
+    /// # Errors
+    /// If not all of `range` is mapped, or a region there may not be accessed
+    /// so; nothing has changed then.
+    pub fn protect(&self, mut store: impl AsContextMut, range: Range<u64>, access: Access) -> Result<(), RegionError> {
+        check_store(self.store, &store.as_context_mut().0.inner, "memory");
+        let len = range.end.saturating_sub(range.start);
+        self.memory.get_mut().protect(range.start, len, access.of_pages())
+    }
+
+    /// What is mapped, in ascending order.
+    pub fn mappings(&self, store: impl AsContext) -> Vec<Mapping> {
+        let mappings = self.of(&store.as_context().0.inner).mappings();
+        mappings.iter().map(Mapping::new).collect()
     }
 }
 

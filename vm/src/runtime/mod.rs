@@ -9,6 +9,7 @@ pub(crate) mod limits;
 pub(crate) mod linker;
 pub(crate) mod module;
 pub(crate) mod profile;
+pub(crate) mod region;
 pub(crate) mod store;
 pub(crate) mod typed;
 pub(crate) mod val;

@@ -16,7 +16,7 @@ use crate::exec::host::{HostDef, HostFunc, LimiterOf};
 use crate::exec::memory::{MemoryInst, MemoryRef};
 use crate::exec::table::{TableInst, TableRef};
 use crate::module::{DataKind, ModuleData};
-use crate::sys::StackControl;
+use crate::sys::{self, StackControl};
 
 /// Which store a handle belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -161,6 +161,11 @@ impl StoreInner {
             memories: self.memories.len(),
             tables: self.tables.len(),
         }
+    }
+
+    /// Whether a fault was a write to a region that is mapped read-only.
+    pub(crate) fn is_read_only_write(&self, fault: &sys::Fault) -> bool {
+        fault.write && self.memories.iter().any(|memory| memory.is_read_only_at(fault.address))
     }
 
     /// Drops the memories and tables made since `mark`, to which nothing has

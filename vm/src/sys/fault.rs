@@ -52,6 +52,8 @@ pub(crate) struct Activation {
     fault_ip: AtomicUsize,
     fault_fp: AtomicUsize,
     fault_cx: AtomicUsize,
+    fault_address: AtomicUsize,
+    fault_write: AtomicBool,
     /// Base of the value stack; the registry knows the rest of it.
     stack: usize,
     /// The activation around this one.
@@ -68,6 +70,8 @@ impl Activation {
             fault_ip: AtomicUsize::new(0),
             fault_fp: AtomicUsize::new(0),
             fault_cx: AtomicUsize::new(0),
+            fault_address: AtomicUsize::new(0),
+            fault_write: AtomicBool::new(false),
             stack: stack.base() as usize,
             prev: AtomicPtr::new(null_mut()),
         }
@@ -91,6 +95,8 @@ impl Activation {
             ip: self.fault_ip.load(Ordering::Relaxed),
             fp: self.fault_fp.load(Ordering::Relaxed),
             cx: self.fault_cx.load(Ordering::Relaxed),
+            address: self.fault_address.load(Ordering::Relaxed),
+            write: self.fault_write.load(Ordering::Relaxed),
         })
     }
 }
@@ -258,6 +264,8 @@ const DIRECTION_FLAG: i64 = 1 << 10;
 /// Bit of the page fault's error code: the processor was fetching an
 /// instruction.
 const INSTRUCTION_FETCH: i64 = 1 << 4;
+/// Bit of the page fault's error code: the access was a write.
+const WRITE: i64 = 1 << 1;
 /// `si_code` of SIGSEGV: nothing is mapped there. (libc has no name for it.)
 const SEGV_MAPERR: c_int = 1;
 /// `si_code` of SIGSEGV: the mapping does not allow it.
@@ -306,11 +314,11 @@ unsafe fn resolve(signal: c_int, info: *mut libc::siginfo_t, context: *mut libc:
         return false;
     };
     if range.control.is_null() {
-        return act.is_some_and(|act| divert(registers, act, FAULT_MEMORY));
+        return act.is_some_and(|act| divert(registers, act, addr, FAULT_MEMORY));
     }
     let act = act.filter(|act| act.stack == range.base);
     if addr >= range.usable_end {
-        return act.is_some_and(|act| divert(registers, act, FAULT_STACK));
+        return act.is_some_and(|act| divert(registers, act, addr, FAULT_STACK));
     }
     // The usable part is inaccessible only while an interruption is asked for.
     let len = range.usable_end - range.base;
@@ -323,12 +331,12 @@ unsafe fn resolve(signal: c_int, info: *mut libc::siginfo_t, context: *mut libc:
     let pending = unsafe { (*range.control).pending_flag() };
     // Invariant 1 of `stack`: the request ends here, or is kept for later.
     pending.store(act.is_none(), Ordering::Relaxed);
-    act.is_none_or(|act| divert(registers, act, FAULT_INTERRUPT))
+    act.is_none_or(|act| divert(registers, act, addr, FAULT_INTERRUPT))
 }
 
 /// Makes the interrupted thread return from the shim of `act` with `code`.
 /// Returns true, or false if the shim has not got far enough.
-fn divert(registers: &mut [libc::greg_t], act: &Activation, code: u64) -> bool {
+fn divert(registers: &mut [libc::greg_t], act: &Activation, addr: usize, code: u64) -> bool {
     let saved_sp = act.saved_sp.load(Ordering::Relaxed);
     if saved_sp == 0 {
         return false;
@@ -337,6 +345,9 @@ fn divert(registers: &mut [libc::greg_t], act: &Activation, code: u64) -> bool {
     act.fault_ip.store(register(libc::REG_RDI), Ordering::Relaxed);
     act.fault_fp.store(register(libc::REG_RSI), Ordering::Relaxed);
     act.fault_cx.store(register(libc::REG_RCX), Ordering::Relaxed);
+    act.fault_address.store(addr, Ordering::Relaxed);
+    let is_write = registers[libc::REG_ERR as usize] & WRITE != 0;
+    act.fault_write.store(is_write, Ordering::Relaxed);
     act.faulted.store(true, Ordering::Relaxed);
     registers[libc::REG_RAX as usize] = code.cast_signed();
     registers[libc::REG_RSP as usize] = saved_sp as libc::greg_t;

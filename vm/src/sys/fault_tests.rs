@@ -34,12 +34,12 @@ impl Guest {
     }
 
     /// Enters `first`; its `ip` and `cx` can be any numbers it understands.
-    fn run(&self, first: *const (), ip: usize, cx: usize) -> (u64, Option<Fault>) {
+    fn run(&self, first: *const (), ip: usize, cx: usize) -> (u64, Option<[usize; 3]>) {
         let act = Activation::new(&self.stack);
         self.run_in(&act, first, ip, cx)
     }
 
-    fn run_in(&self, act: &Activation, first: *const (), ip: usize, cx: usize) -> (u64, Option<Fault>) {
+    fn run_in(&self, act: &Activation, first: *const (), ip: usize, cx: usize) -> (u64, Option<[usize; 3]>) {
         // SAFETY: the tests' handlers take any registers, do not unwind (other
         // than into `catch_unwind`) and own nothing where they fault.
         let code = unsafe {
@@ -52,20 +52,16 @@ impl Guest {
                 cx as *mut u8,
             )
         };
-        (code, act.fault(code))
+        (code, act.fault(code).map(|fault| [fault.ip, fault.fp, fault.cx]))
     }
 
     /// Faults at `offset` of the memory.
-    fn load(&self, offset: usize) -> (u64, Option<Fault>) {
+    fn load(&self, offset: usize) -> (u64, Option<[usize; 3]>) {
         self.run(load as *const (), offset, 0xC0)
     }
 
-    fn fault_at(&self, ip: usize) -> Option<Fault> {
-        Some(Fault {
-            ip,
-            fp: self.stack.base() as usize,
-            cx: 0xC0,
-        })
+    fn fault_at(&self, ip: usize) -> Option<[usize; 3]> {
+        Some([ip, self.stack.base() as usize, 0xC0])
     }
 }
 

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `pages` | the page operations everything else is made of |
 //! | `reserve` | [`Reservation`]: address space for a linear memory |
+//! | `shared` | [`SharedPages`](shared::SharedPages): pages that several mappings share |
 //! | `stack` | [`ValueStack`] and [`StackControl`], how other threads interrupt it |
 //! | `fault` | [`Activation`], [`enter`], the entry shim and the signal handler |
 //! | `fault::registry` | which addresses belong to guests |
@@ -49,6 +50,7 @@ mod pages;
 )]
 mod recording;
 mod reserve;
+pub(crate) mod shared;
 mod stack;
 
 #[cfg(all(
@@ -88,7 +90,7 @@ mod tests;
 
 pub(crate) use fault::{Activation, FAULT_TRAPS, enter};
 pub(crate) use host_stack::remaining_host_stack;
-pub(crate) use pages::page_size;
+pub(crate) use pages::{Access, page_size};
 pub(crate) use recording::{Kind, Recording, Sample};
 pub(crate) use reserve::Reservation;
 pub(crate) use sampling::Sampler;
@@ -120,6 +122,10 @@ pub(crate) struct Fault {
     pub(crate) fp: usize,
     /// The running instance's context (`rcx`).
     pub(crate) cx: usize,
+    /// The address of the first byte that cannot be accessed so, exact.
+    pub(crate) address: usize,
+    /// Whether it was to be written.
+    pub(crate) write: bool,
 }
 
 /// What a [`Sampler`] looks at.

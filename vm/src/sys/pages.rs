@@ -5,14 +5,18 @@
 
 use std::io;
 
+#[cfg(unix)]
+pub(super) use imp::map_file;
 pub(crate) use imp::page_size;
-pub(super) use imp::{keep_apart, protect, release, reserve, reset};
+pub(super) use imp::{keep_apart, protect, release, renew, reserve, reset};
 
 /// What may be done with a range of pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Access {
-    /// Any access faults.
+pub(crate) enum Access {
+    /// Nothing: any access faults.
     None,
+    /// Reads.
+    Read,
     /// Reads and writes.
     ReadWrite,
 }
@@ -31,6 +35,7 @@ pub(super) fn round_up(bytes: usize) -> io::Result<usize> {
 mod imp {
     use std::ffi::c_void;
     use std::io;
+    use std::os::fd::BorrowedFd;
     use std::ptr::{NonNull, null_mut};
 
     use rustix::mm::{MapFlags, MprotectFlags, ProtFlags};
@@ -72,6 +77,7 @@ mod imp {
     pub(crate) unsafe fn protect(at: *mut u8, len: usize, access: Access) -> io::Result<()> {
         let flags = match access {
             Access::None => MprotectFlags::empty(),
+            Access::Read => MprotectFlags::READ,
             Access::ReadWrite => MprotectFlags::READ | MprotectFlags::WRITE,
         };
         // SAFETY: the caller's 1 and 2.
@@ -84,7 +90,7 @@ mod imp {
     ///
     /// # Safety
     /// As for [`protect`].
-    #[cfg_attr(not(test), allow(dead_code, reason = "what unmapping regions will need"))]
+    #[cfg_attr(not(test), allow(dead_code, reason = "what resetting an instance will need"))]
     pub(crate) unsafe fn reset(at: *mut u8, len: usize) -> io::Result<()> {
         // On Linux no moment passes in which the pages are unmapped, so that
         // no other mapping can come to stand between a guest's pages.
@@ -101,6 +107,51 @@ mod imp {
         // SAFETY: the caller's 1: the range is ours to map over; and 2.
         unsafe { rustix::mm::mmap_anonymous(at.cast(), len, ProtFlags::empty(), flags() | MapFlags::FIXED) }?;
         Ok(())
+    }
+
+    /// Puts zero pages in place of the `len` bytes from `at`, whatever is mapped
+    /// there.
+    ///
+    /// # Errors
+    /// The system's refusal; nothing has changed then.
+    ///
+    /// # Safety
+    /// As for [`protect`].
+    pub(crate) unsafe fn renew(at: *mut u8, len: usize, access: Access) -> io::Result<()> {
+        let flags = flags() | MapFlags::FIXED;
+        // SAFETY: the caller's 1: the range is ours to map over; and 2.
+        unsafe { rustix::mm::mmap_anonymous(at.cast(), len, prot(access), flags) }?;
+        Ok(())
+    }
+
+    /// Maps `len` bytes of a file from `offset` on, shared, in place of the
+    /// bytes from `at`.
+    ///
+    /// # Errors
+    /// The system's refusal; nothing has changed then.
+    ///
+    /// # Safety
+    /// As for [`protect`].
+    pub(crate) unsafe fn map_file(
+        at: *mut u8,
+        len: usize,
+        file: BorrowedFd<'_>,
+        offset: u64,
+        access: Access,
+    ) -> io::Result<()> {
+        let flags = MapFlags::SHARED | MapFlags::FIXED;
+        // SAFETY: the caller's 1: the range is ours to map over; and 2.
+        unsafe { rustix::mm::mmap(at.cast(), len, prot(access), flags, file, offset) }?;
+        Ok(())
+    }
+
+    /// The protection that allows `access`.
+    fn prot(access: Access) -> ProtFlags {
+        match access {
+            Access::None => ProtFlags::empty(),
+            Access::Read => ProtFlags::READ,
+            Access::ReadWrite => ProtFlags::READ | ProtFlags::WRITE,
+        }
     }
 
     /// Gives the `len` bytes from `at` a property of their own, so that the
@@ -162,8 +213,16 @@ mod imp {
     ///
     /// # Safety
     /// None is needed.
-    #[cfg_attr(not(test), allow(dead_code, reason = "what unmapping regions will need"))]
+    #[cfg_attr(not(test), allow(dead_code, reason = "what resetting an instance will need"))]
     pub(crate) unsafe fn reset(_at: *mut u8, _len: usize) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Refuses.
+    ///
+    /// # Safety
+    /// None is needed.
+    pub(crate) unsafe fn renew(_at: *mut u8, _len: usize, _access: Access) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }
 

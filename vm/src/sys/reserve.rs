@@ -5,6 +5,7 @@ use std::ptr::NonNull;
 
 use super::fault::Entry;
 use super::pages::{self, Access};
+use super::shared::SharedPages;
 
 /// A range of address space, inaccessible until parts of it are committed.
 ///
@@ -77,7 +78,7 @@ impl Reservation {
     ///
     /// # Errors
     /// As for [`Reservation::commit`].
-    #[cfg_attr(not(test), allow(dead_code, reason = "what unmapping regions will need"))]
+    #[cfg_attr(not(test), allow(dead_code, reason = "what resetting an instance will need"))]
     pub(crate) fn decommit(&self, offset: usize, len: usize) -> io::Result<()> {
         let Some(at) = self.range(offset, len)? else {
             return Ok(());
@@ -86,6 +87,52 @@ impl Reservation {
         // 2. `base` gives raw pointers only; whoever makes references from
         // them sees to it that they end before pages are given back.
         unsafe { pages::reset(at, len) }
+    }
+
+    /// Maps `len` bytes of `pages` from `from` on at `offset`, in place of what
+    /// was there. All are multiples of the host page.
+    ///
+    /// # Errors
+    /// As for [`Reservation::renew`].
+    pub(crate) fn map(
+        &self,
+        offset: usize,
+        len: usize,
+        pages: &SharedPages,
+        from: u64,
+        access: Access,
+    ) -> io::Result<()> {
+        let Some(at) = self.range(offset, len)? else {
+            return Ok(());
+        };
+        // SAFETY: `range` has checked that these are pages of `self`; `base`
+        // gives raw pointers only.
+        unsafe { pages.map(at, len, from, access) }
+    }
+
+    /// Puts zero pages in place of whatever stands at `len` bytes from `offset`.
+    ///
+    /// # Errors
+    /// `InvalidInput` as for [`Reservation::commit`], or the system's refusal.
+    /// Nothing has changed then.
+    pub(crate) fn renew(&self, offset: usize, len: usize, access: Access) -> io::Result<()> {
+        let Some(at) = self.range(offset, len)? else {
+            return Ok(());
+        };
+        // SAFETY: as for `map`.
+        unsafe { pages::renew(at, len, access) }
+    }
+
+    /// Changes what may be done with `len` bytes from `offset`.
+    ///
+    /// # Errors
+    /// As for [`Reservation::commit`].
+    pub(crate) fn protect(&self, offset: usize, len: usize, access: Access) -> io::Result<()> {
+        let Some(at) = self.range(offset, len)? else {
+            return Ok(());
+        };
+        // SAFETY: as for `map`.
+        unsafe { pages::protect(at, len, access) }
     }
 
     /// The address of a valid range, `None` if it is empty.

@@ -1,0 +1,397 @@
+//! Pages that several mappings share: anonymous ones (a memfd), or a file's.
+//!
+//! Other threads and other processes may write them at any time, so nobody
+//! makes references into them: they are read and written by [`copy`] and
+//! [`fill`], or through the file.
+
+use std::io;
+use std::ptr::NonNull;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+pub(crate) use imp::SharedPages;
+
+use super::pages::{self, Access};
+
+impl Access {
+    /// Whether it includes all that `other` allows.
+    pub(crate) fn includes(self, other: Self) -> bool {
+        self as u8 >= other as u8
+    }
+}
+
+/// The error for offsets and lengths that are not inside.
+fn outside() -> io::Error {
+    io::ErrorKind::InvalidInput.into()
+}
+
+#[cfg(unix)]
+mod imp {
+    use std::io;
+    use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+    use rustix::fs::{FileType, OFlags};
+
+    use super::{Access, outside};
+    use crate::sys::pages;
+
+    /// Pages of an anonymous or named file. They live as long as anything
+    /// maps them or has the file open.
+    #[derive(Debug)]
+    pub(crate) struct SharedPages {
+        file: OwnedFd,
+        len: usize,
+        identity: (u64, u64),
+        access: Access,
+        can_shrink: bool,
+    }
+
+    impl SharedPages {
+        /// `len` bytes of zeros, a multiple of the host page, whose size nobody
+        /// can change.
+        ///
+        /// # Errors
+        /// The system's refusal; `Unsupported` where there are no anonymous
+        /// files.
+        pub(crate) fn create(len: usize) -> io::Result<Self> {
+            #[cfg(any(target_os = "linux", target_os = "android"))]
+            {
+                use rustix::fs::{MemfdFlags, SealFlags};
+                let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+                let file = rustix::fs::memfd_create(c"orcavm region", flags)?;
+                rustix::fs::ftruncate(&file, len as u64)?;
+                rustix::fs::fcntl_add_seals(&file, SealFlags::SHRINK | SealFlags::GROW)?;
+                Self::adopt(file)
+            }
+            #[cfg(not(any(target_os = "linux", target_os = "android")))]
+            {
+                let _ = len;
+                Err(io::ErrorKind::Unsupported.into())
+            }
+        }
+
+        /// The pages of a regular file or of shared memory that is open already.
+        ///
+        /// # Errors
+        /// `InvalidInput` if it is neither, or not open for reading; or the
+        /// system's refusal.
+        pub(crate) fn adopt(file: OwnedFd) -> io::Result<Self> {
+            let stat = rustix::fs::fstat(&file)?;
+            let access = match rustix::fs::fcntl_getfl(&file)? & OFlags::RWMODE {
+                OFlags::RDONLY => Access::Read,
+                OFlags::RDWR => Access::ReadWrite,
+                _ => return Err(outside()),
+            };
+            if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+                return Err(outside());
+            }
+            Ok(Self {
+                len: usize::try_from(stat.st_size).map_err(|_| outside())?,
+                #[allow(clippy::useless_conversion, clippy::cast_lossless, reason = "types differ by system")]
+                identity: (stat.st_dev as u64, stat.st_ino as u64),
+                access,
+                can_shrink: !is_sealed(&file),
+                file,
+            })
+        }
+
+        /// Bytes.
+        pub(crate) fn len(&self) -> usize {
+            self.len
+        }
+
+        /// What mappings may allow at most.
+        pub(crate) fn access(&self) -> Access {
+            self.access
+        }
+
+        /// Whether others may cut the file off, so that accesses fault.
+        pub(crate) fn can_shrink(&self) -> bool {
+            self.can_shrink
+        }
+
+        /// What is equal for all that have the same pages.
+        pub(crate) fn identity(&self) -> (u64, u64) {
+            self.identity
+        }
+
+        /// The file.
+        pub(crate) fn fd(&self) -> BorrowedFd<'_> {
+            self.file.as_fd()
+        }
+
+        /// The file opened once more, for reading only or for writing too.
+        ///
+        /// # Errors
+        /// The system's refusal; `Unsupported` where a file cannot be opened by
+        /// its descriptor.
+        pub(crate) fn reopen(&self, writable: bool) -> io::Result<OwnedFd> {
+            if writable {
+                return Ok(rustix::io::fcntl_dupfd_cloexec(&self.file, 3)?);
+            }
+            #[cfg(any(target_os = "linux", target_os = "android"))]
+            {
+                use std::os::fd::AsRawFd;
+                let path = format!("/proc/self/fd/{}", self.file.as_raw_fd());
+                let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+                Ok(rustix::fs::open(path, flags, rustix::fs::Mode::empty())?)
+            }
+            #[cfg(not(any(target_os = "linux", target_os = "android")))]
+            Err(io::ErrorKind::Unsupported.into())
+        }
+
+        /// Maps `len` bytes from `offset` at `at`, in place of what was there.
+        ///
+        /// # Errors
+        /// The system's refusal; nothing has changed then.
+        ///
+        /// # Safety
+        /// `at` and `len` are whole pages of a reservation, without references
+        /// into them.
+        pub(crate) unsafe fn map(&self, at: *mut u8, len: usize, offset: u64, access: Access) -> io::Result<()> {
+            // SAFETY: the caller's promise.
+            unsafe { pages::map_file(at, len, self.fd(), offset, access) }
+        }
+
+        /// Copies bytes out of the file. What the file no longer has is an error.
+        ///
+        /// # Errors
+        /// The system's.
+        pub(crate) fn read_at(&self, mut offset: u64, mut buffer: &mut [u8]) -> io::Result<()> {
+            while !buffer.is_empty() {
+                match rustix::io::pread(&self.file, &mut *buffer, offset) {
+                    Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                    Ok(n) => {
+                        buffer = &mut buffer[n..];
+                        offset += n as u64;
+                    }
+                    Err(rustix::io::Errno::INTR) => {}
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            Ok(())
+        }
+
+        /// Copies bytes into the file, which stays as long as it is.
+        ///
+        /// # Errors
+        /// `UnexpectedEof` if the file has become shorter, or the system's.
+        pub(crate) fn write_at(&self, mut offset: u64, mut bytes: &[u8]) -> io::Result<()> {
+            let size = rustix::fs::fstat(&self.file)?.st_size;
+            if i128::from(size) < i128::from(offset) + bytes.len() as i128 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            while !bytes.is_empty() {
+                match rustix::io::pwrite(&self.file, bytes, offset) {
+                    Ok(n) => {
+                        bytes = &bytes[n..];
+                        offset += n as u64;
+                    }
+                    Err(rustix::io::Errno::INTR) => {}
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            Ok(())
+        }
+    }
+
+    /// Whether the file can never become shorter.
+    fn is_sealed(file: &OwnedFd) -> bool {
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        {
+            use rustix::fs::SealFlags;
+            rustix::fs::fcntl_get_seals(file).is_ok_and(|seals| seals.contains(SealFlags::SHRINK))
+        }
+        #[cfg(not(any(target_os = "linux", target_os = "android")))]
+        {
+            let _ = file;
+            false
+        }
+    }
+}
+
+#[cfg(not(unix))]
+mod imp {
+    use std::io;
+
+    use super::Access;
+
+    /// There are none on this system.
+    #[derive(Debug)]
+    pub(crate) enum SharedPages {}
+
+    impl SharedPages {
+        /// Refuses.
+        pub(crate) fn create(_len: usize) -> io::Result<Self> {
+            Err(io::ErrorKind::Unsupported.into())
+        }
+
+        /// Bytes.
+        pub(crate) fn len(&self) -> usize {
+            match *self {}
+        }
+
+        /// What mappings may allow at most.
+        pub(crate) fn access(&self) -> Access {
+            match *self {}
+        }
+
+        /// Whether others may cut the file off.
+        pub(crate) fn can_shrink(&self) -> bool {
+            match *self {}
+        }
+
+        /// What is equal for all that have the same pages.
+        pub(crate) fn identity(&self) -> (u64, u64) {
+            match *self {}
+        }
+
+        /// Maps nothing.
+        ///
+        /// # Safety
+        /// None is needed.
+        pub(crate) unsafe fn map(&self, _at: *mut u8, _len: usize, _offset: u64, _access: Access) -> io::Result<()> {
+            match *self {}
+        }
+
+        /// Reads nothing.
+        pub(crate) fn read_at(&self, _offset: u64, _buffer: &mut [u8]) -> io::Result<()> {
+            match *self {}
+        }
+
+        /// Writes nothing.
+        pub(crate) fn write_at(&self, _offset: u64, _bytes: &[u8]) -> io::Result<()> {
+            match *self {}
+        }
+    }
+}
+
+/// Pages mapped for the host, whose file cannot become shorter.
+#[derive(Debug)]
+pub(crate) struct HostView {
+    base: NonNull<u8>,
+    len: usize,
+    access: Access,
+    /// Kept alive, with its seal.
+    _pages: Arc<SharedPages>,
+}
+
+impl HostView {
+    /// Maps them all.
+    ///
+    /// # Errors
+    /// `InvalidInput` if the file may become shorter, or the system's refusal.
+    pub(crate) fn new(pages: Arc<SharedPages>, access: Access) -> io::Result<Self> {
+        if pages.can_shrink() || !pages.access().includes(access) {
+            return Err(outside());
+        }
+        let len = pages.len();
+        let base = pages::reserve(len)?;
+        let this = Self {
+            base,
+            len,
+            access,
+            _pages: Arc::clone(&pages),
+        };
+        // SAFETY: pages reserved just now.
+        unsafe { pages.map(base.as_ptr(), len, 0, access) }?;
+        Ok(this)
+    }
+
+    /// Bytes.
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// A byte, `None` beyond the end.
+    pub(crate) fn load(&self, index: usize) -> Option<u8> {
+        // SAFETY: inside the mapping, which may be read; others access its
+        // bytes atomically or are other processes and guests.
+        let byte = |index| unsafe { (*self.base.as_ptr().add(index).cast::<AtomicU8>()).load(Ordering::Relaxed) };
+        (index < self.len).then(|| byte(index))
+    }
+
+    /// Copies bytes out; false if they are not all inside.
+    pub(crate) fn read(&self, offset: usize, buffer: &mut [u8]) -> bool {
+        let is_inside = offset.checked_add(buffer.len()).is_some_and(|end| end <= self.len);
+        if is_inside {
+            let from = self.base.as_ptr().wrapping_add(offset);
+            // SAFETY: both may be accessed, as checked and borrowed.
+            unsafe { copy(buffer.as_mut_ptr(), from, buffer.len()) };
+        }
+        is_inside
+    }
+
+    /// The bytes, if they may be written.
+    pub(crate) fn atomics(&self) -> Option<&[AtomicU8]> {
+        if self.access != Access::ReadWrite {
+            return None;
+        }
+        // SAFETY: the mapping lives as long as `self`, is readable and writable,
+        // and atomics may be written by others at any time.
+        Some(unsafe { std::slice::from_raw_parts(self.base.as_ptr().cast::<AtomicU8>(), self.len) })
+    }
+}
+
+impl Drop for HostView {
+    fn drop(&mut self) {
+        // SAFETY: reserved by `new` with this length, and no longer used.
+        unsafe { pages::release(self.base, self.len) };
+    }
+}
+
+// SAFETY: the mapping belongs to the process; its bytes are accessed
+// atomically or by instructions the compiler does not look into.
+unsafe impl Send for HostView {}
+// SAFETY: as above.
+unsafe impl Sync for HostView {}
+
+/// Copies `len` bytes, in ascending order, between pages that others may write
+/// meanwhile.
+///
+/// # Safety
+/// The bytes from `from` may be read and those from `to` written, for the
+/// machine: no reference covers them but the caller's own buffer.
+pub(crate) unsafe fn copy(to: *mut u8, from: *const u8, len: usize) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: the caller's promise; the direction flag is clear in Rust code.
+    unsafe {
+        std::arch::asm!(
+            "rep movsb",
+            inout("rdi") to => _, inout("rsi") from => _, inout("rcx") len => _,
+            options(nostack, preserves_flags),
+        );
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    {
+        for i in 0..len {
+            // SAFETY: the caller's promise.
+            let byte = unsafe { (*from.add(i).cast::<AtomicU8>()).load(Ordering::Relaxed) };
+            // SAFETY: as above.
+            unsafe { (*to.add(i).cast::<AtomicU8>()).store(byte, Ordering::Relaxed) };
+        }
+    }
+}
+
+/// Writes `len` bytes of `value` to pages that others may write meanwhile.
+///
+/// # Safety
+/// As for [`copy`].
+pub(crate) unsafe fn fill(to: *mut u8, value: u8, len: usize) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: as in `copy`.
+    unsafe {
+        std::arch::asm!(
+            "rep stosb",
+            inout("rdi") to => _, in("al") value, inout("rcx") len => _,
+            options(nostack, preserves_flags),
+        );
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    {
+        for i in 0..len {
+            // SAFETY: the caller's promise.
+            unsafe { (*to.add(i).cast::<AtomicU8>()).store(value, Ordering::Relaxed) };
+        }
+    }
+}
