@@ -121,6 +121,13 @@ impl Memory {
         self.memory.get_mut().write(offset as u64, buffer)
     }
 
+    /// The address of its first byte in the host, which never changes. To read or
+    /// write through it, the caller must know that the bytes are there, and
+    /// that the guest and others who share them do not use them meanwhile.
+    pub fn data_ptr(&self, store: impl AsContext) -> *mut u8 {
+        self.of(&store.as_context().0.inner).base()
+    }
+
     /// Its size, in pages of its page size.
     pub fn size(&self, store: impl AsContext) -> u64 {
         self.of(&store.as_context().0.inner).pages()
