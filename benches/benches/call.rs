@@ -36,8 +36,13 @@ fn main() -> Result<()> {
         }
     }
     let caller = &loops[3].1;
-    let runs = [ours::first_call(&callee, caller)?, theirs::first_call(&callee, caller)?];
-    group.compare("first, through an import", Per::Iteration, 100, runs);
+    for (name, known) in [("first, through an import", false), ("first, translated before", true)] {
+        let runs = [
+            ours::first_call(&callee, caller, known)?,
+            theirs::first_call(&callee, caller, known)?,
+        ];
+        group.compare(name, Per::Iteration, 100, runs);
+    }
     group.finish();
     Ok(())
 }

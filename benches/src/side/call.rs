@@ -26,12 +26,22 @@ fn looped(iterations: i32) -> i32 {
 /// The instance of the last module. The others are there for its imports, under
 /// their names; so is a module `host` with the same functions.
 fn link(engine: &Engine, store: &mut Store<()>, modules: &[(&str, &[u8])]) -> Result<Instance> {
+    let modules = modules
+        .iter()
+        .map(|(name, wasm)| Ok((*name, Module::new(engine, wasm)?)))
+        .collect::<Result<Vec<_>>>()?;
+    link_modules(engine, store, &modules)
+}
+
+/// [`link`] for modules that are there already, and so is the code of what has
+/// been called of them.
+fn link_modules(engine: &Engine, store: &mut Store<()>, modules: &[(&str, Module)]) -> Result<Instance> {
     let mut linker = Linker::new(engine);
     linker.func_wrap("host", "empty", || {})?;
     linker.func_wrap("host", "work", work)?;
     let mut last = None;
-    for (name, wasm) in modules {
-        let instance = new_instance(&linker, store, &Module::new(engine, wasm)?)?;
+    for (name, module) in modules {
+        let instance = new_instance(&linker, store, module)?;
         linker.instance(&mut *store, name, instance)?;
         last = Some(instance);
     }
@@ -95,20 +105,28 @@ pub fn from_host(wasm: &[u8], what: Work) -> Result<Run> {
     }))
 }
 
-/// The first call of a function that makes the first call of an imported one:
-/// both are translated, and the import is bound. Modules and instances are made
-/// before.
+/// The first call of a function that makes the first call of an imported one.
+/// Modules and instances are made before. The import is bound, and both
+/// functions are translated, unless they are `known`: other instances of the
+/// same modules have called them.
 ///
 /// # Errors
 /// If the modules cannot be linked, or give a wrong result.
-pub fn first_call(callee: &[u8], caller: &[u8]) -> Result<Run> {
+pub fn first_call(callee: &[u8], caller: &[u8], known: bool) -> Result<Run> {
     let engine = new_engine();
     let (callee, caller) = (callee.to_owned(), caller.to_owned());
+    let modules = [
+        ("callee", Module::new(&engine, &callee)?),
+        ("caller", Module::new(&engine, &caller)?),
+    ];
     let run = move |iterations: u64| -> Result<std::time::Duration> {
         let mut store = Store::new(&engine, ());
         let mut funcs = Vec::new();
         for _ in 0..iterations {
-            let instance = link(&engine, &mut store, &[("callee", &callee), ("caller", &caller)])?;
+            let instance = match known {
+                true => link_modules(&engine, &mut store, &modules)?,
+                false => link(&engine, &mut store, &[("callee", &callee), ("caller", &caller)])?,
+            };
             funcs.push(instance.get_typed_func::<i32, i32>(&mut store, "loop_work")?);
         }
         let mut results = Vec::with_capacity(funcs.len());
