@@ -19,6 +19,22 @@ fn main() -> Result<()> {
         // Instances live as long as their store, and each has a memory.
         group.compare(name, Per::Iteration, 200, runs);
     }
+    let wasm = wat::parse_str(with_data(include_str!("../wat/small.wat")))?;
+    let keep = Keep {
+        store: true,
+        module: true,
+    };
+    let runs = [ours::instantiate(&wasm, keep)?, theirs::instantiate(&wasm, keep)?];
+    group.compare("again, with 1 MiB of data", Per::Iteration, 200, runs);
     group.finish();
     Ok(())
+}
+
+/// The module with 16 pages of memory more, full of data.
+fn with_data(text: &str) -> String {
+    let (start, end) = text
+        .split_once(r#"(memory (export "memory") 1)"#)
+        .expect("the module has a memory of a page");
+    let data = "orca".repeat((1 << 20) / 4);
+    format!(r#"{start}(memory (export "memory") 17) (data (i32.const 65536) "{data}"){end}"#)
 }

@@ -492,6 +492,19 @@ impl MemoryInst {
         Ok(())
     }
 
+    /// Puts pages with their first contents, which nobody writes any more, in
+    /// place of a new memory's zeros from `at` on. What the memory's users write
+    /// there is theirs alone. False if that cannot be done.
+    pub(crate) fn map_image(&mut self, at: usize, pages: &SharedPages) -> bool {
+        let len = pages.len();
+        match &self.storage {
+            Storage::Guarded(r) | Storage::Reserved(r) if at.checked_add(len).is_some_and(|end| end <= self.own) => {
+                r.map_private(at, len, pages).is_ok()
+            }
+            _ => false,
+        }
+    }
+
     /// Says that regions are mapped at all of `range`.
     fn mapped(&self, range: &Range<usize>) -> Result<(), RegionError> {
         if self.mappings.cover(range) {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::context::{AsContextMut, StoreContextMut};
 use super::externs::{Export, Extern, Global, Memory, Table, check_store, new_memory, new_table};
 use super::func::{Func, TypedFunc};
+use super::image::Image;
 use super::module::Module;
 use super::store::{InstanceEntity, InstanceId, StoreData, StoreId, StoreInner};
 use super::typed::{WasmParams, WasmResults};
@@ -301,7 +302,7 @@ fn instantiate<T: 'static>(
     };
     inner.instances.push(entity);
     let id = InstanceId::new(index);
-    initialize(store.0, id, &data)?;
+    initialize(store.0, id, &data, module.image())?;
     Ok(Instance {
         store: store.0.inner.id,
         id,
@@ -327,7 +328,12 @@ fn allocate(
 
 /// Gives globals, tables and memories their first values, and runs the start
 /// function.
-fn initialize<T: 'static>(store: &mut StoreData<T>, id: InstanceId, module: &ModuleData) -> Result<(), Error> {
+fn initialize<T: 'static>(
+    store: &mut StoreData<T>,
+    id: InstanceId,
+    module: &ModuleData,
+    image: Option<&Image>,
+) -> Result<(), Error> {
     let inner = &mut store.inner;
     let at = id.index();
     for (i, init) in module.global_inits.iter().enumerate() {
@@ -358,7 +364,11 @@ fn initialize<T: 'static>(store: &mut StoreData<T>, id: InstanceId, module: &Mod
             slow::table_init(table, &elems, offset, 0, elems.len() as u64)?;
         }
     }
-    for segment in &module.datas {
+    let memory = inner.instances[at].memories.first();
+    let is_mapped = image
+        .zip(memory)
+        .is_some_and(|(image, memory)| memory.get_mut().map_image(image.at, &image.pages));
+    for segment in module.datas.iter().filter(|_| !is_mapped) {
         if let DataKind::Active { memory, offset } = &segment.kind {
             let offset = evaluate(&inner.instances[at], offset);
             let memory = inner.instances[at].memories[memory.index()];

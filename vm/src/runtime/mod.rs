@@ -4,6 +4,7 @@ pub(crate) mod context;
 pub(crate) mod engine;
 pub(crate) mod externs;
 pub(crate) mod func;
+pub(crate) mod image;
 pub(crate) mod instance;
 pub(crate) mod limits;
 pub(crate) mod linker;

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::engine::Engine;
+use super::image::{Image, ImageOnce};
 use crate::error::Error;
 #[cfg(feature = "wat")]
 use crate::error::{LoadError, LoadErrorKind};
@@ -39,6 +40,7 @@ struct ModuleInner {
     engine: Engine,
     data: Arc<ModuleData>,
     code: Mutex<HashMap<CodeOptions, Arc<CodeSet>>>,
+    image: ImageOnce,
 }
 
 impl Module {
@@ -73,6 +75,7 @@ impl Module {
             engine: engine.clone(),
             data: Arc::new(data),
             code: Mutex::default(),
+            image: ImageOnce::default(),
         })))
     }
 
@@ -84,6 +87,12 @@ impl Module {
     pub fn validate(engine: &Engine, bytes: &[u8]) -> Result<(), Error> {
         ModuleData::parse(bytes.into(), engine.config().features, engine.types(), engine.threads())?;
         Ok(())
+    }
+
+    /// What an instance's memory holds at first, where it need not be written;
+    /// asked for once for each instance.
+    pub(crate) fn image(&self) -> Option<&Image> {
+        self.0.image.get(&self.0.data)
     }
 
     /// The engine it was made for.

@@ -5,9 +5,9 @@
 
 use std::io;
 
-#[cfg(unix)]
-pub(super) use imp::map_file;
 pub(crate) use imp::page_size;
+#[cfg(unix)]
+pub(super) use imp::{Sharing, map_file};
 pub(super) use imp::{keep_apart, protect, release, renew, reserve, reset};
 
 /// What may be done with a range of pages.
@@ -124,8 +124,17 @@ mod imp {
         Ok(())
     }
 
-    /// Maps `len` bytes of a file from `offset` on, shared, in place of the
-    /// bytes from `at`.
+    /// Whose pages a file's are where they are mapped.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub(crate) enum Sharing {
+        /// The file's: writes go there.
+        Shared,
+        /// The mapping's own, once they are written.
+        Private,
+    }
+
+    /// Maps `len` bytes of a file from `offset` on in place of the bytes from
+    /// `at`.
     ///
     /// # Errors
     /// The system's refusal; nothing has changed then.
@@ -138,8 +147,12 @@ mod imp {
         file: BorrowedFd<'_>,
         offset: u64,
         access: Access,
+        sharing: Sharing,
     ) -> io::Result<()> {
-        let flags = MapFlags::SHARED | MapFlags::FIXED;
+        let flags = match sharing {
+            Sharing::Shared => MapFlags::SHARED | MapFlags::FIXED,
+            Sharing::Private => flags() | MapFlags::FIXED,
+        };
         // SAFETY: the caller's 1: the range is ours to map over; and 2.
         unsafe { rustix::mm::mmap(at.cast(), len, prot(access), flags, file, offset) }?;
         Ok(())

@@ -110,6 +110,19 @@ impl Reservation {
         unsafe { pages.map(at, len, from, access) }
     }
 
+    /// Maps the first `len` bytes of `pages` copy-on-write at `offset`, in place
+    /// of what was there; both are multiples of the host page.
+    ///
+    /// # Errors
+    /// As for [`Reservation::renew`].
+    pub(crate) fn map_private(&self, offset: usize, len: usize, pages: &SharedPages) -> io::Result<()> {
+        let Some(at) = self.range(offset, len)? else {
+            return Ok(());
+        };
+        // SAFETY: as for `map`.
+        unsafe { pages.map_private(at, len) }
+    }
+
     /// Puts zero pages in place of whatever stands at `len` bytes from `offset`.
     ///
     /// # Errors

@@ -33,7 +33,7 @@ mod imp {
     use rustix::fs::{FileType, OFlags};
 
     use super::{Access, outside};
-    use crate::sys::pages;
+    use crate::sys::pages::{self, Sharing};
 
     /// Pages of an anonymous or named file. They live as long as anything
     /// maps them or has the file open.
@@ -68,6 +68,24 @@ mod imp {
                 let _ = len;
                 Err(io::ErrorKind::Unsupported.into())
             }
+        }
+
+        /// `len` bytes, a multiple of the host page, that hold `parts` at their
+        /// offsets and zeros elsewhere, and that nobody can change.
+        ///
+        /// # Errors
+        /// As for [`SharedPages::create`].
+        pub(crate) fn create_constant<'a>(
+            len: usize,
+            parts: impl Iterator<Item = (u64, &'a [u8])>,
+        ) -> io::Result<Self> {
+            let this = Self::create(len)?;
+            for (offset, bytes) in parts {
+                this.write_at(offset, bytes)?;
+            }
+            #[cfg(any(target_os = "linux", target_os = "android"))]
+            rustix::fs::fcntl_add_seals(&this.file, rustix::fs::SealFlags::WRITE)?;
+            Ok(this)
         }
 
         /// The pages of a regular file or of shared memory that is open already.
@@ -150,7 +168,20 @@ mod imp {
         /// into them.
         pub(crate) unsafe fn map(&self, at: *mut u8, len: usize, offset: u64, access: Access) -> io::Result<()> {
             // SAFETY: the caller's promise.
-            unsafe { pages::map_file(at, len, self.fd(), offset, access) }
+            unsafe { pages::map_file(at, len, self.fd(), offset, access, Sharing::Shared) }
+        }
+
+        /// Maps the first `len` bytes copy-on-write at `at`, in place of what was
+        /// there.
+        ///
+        /// # Errors
+        /// As for [`SharedPages::map`].
+        ///
+        /// # Safety
+        /// As for [`SharedPages::map`].
+        pub(crate) unsafe fn map_private(&self, at: *mut u8, len: usize) -> io::Result<()> {
+            // SAFETY: the caller's promise.
+            unsafe { pages::map_file(at, len, self.fd(), 0, Access::ReadWrite, Sharing::Private) }
         }
 
         /// Copies bytes out of the file. What the file no longer has is an error.
@@ -224,6 +255,22 @@ mod imp {
         /// Refuses.
         pub(crate) fn create(_len: usize) -> io::Result<Self> {
             Err(io::ErrorKind::Unsupported.into())
+        }
+
+        /// Refuses.
+        pub(crate) fn create_constant<'a>(
+            _len: usize,
+            _parts: impl Iterator<Item = (u64, &'a [u8])>,
+        ) -> io::Result<Self> {
+            Err(io::ErrorKind::Unsupported.into())
+        }
+
+        /// Maps nothing.
+        ///
+        /// # Safety
+        /// None is needed.
+        pub(crate) unsafe fn map_private(&self, _at: *mut u8, _len: usize) -> io::Result<()> {
+            match *self {}
         }
 
         /// Bytes.
