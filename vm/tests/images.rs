@@ -43,7 +43,7 @@ fn pattern(len: usize, seed: usize) -> Vec<u8> {
 #[test]
 fn all_instances_begin_alike_and_keep_to_themselves() {
     for engine in engines() {
-        let cases: [Vec<(usize, Vec<u8>)>; 5] = [
+        let cases: [Vec<(usize, Vec<u8>)>; 6] = [
             vec![(0, pattern(PAGE, 1))],
             // Not at pages, with a gap of zeros.
             vec![(5000, pattern(20_000, 2)), (70_001, pattern(3, 3))],
@@ -59,6 +59,8 @@ fn all_instances_begin_alike_and_keep_to_themselves() {
                 (0, Vec::new()),
                 (2 * PAGE, Vec::new()),
             ],
+            // Far between: written, not mapped.
+            vec![(0, pattern(20_000, 8)), (2 * PAGE - 10, pattern(10, 9))],
             // Few bytes are written, not mapped.
             vec![(8, pattern(100, 7))],
         ];

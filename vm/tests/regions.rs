@@ -496,6 +496,15 @@ fn what_is_no_file_is_no_region() {
     assert!(matches!(Region::adopt(reader), Err(RegionError::NotAFile)));
     let null = std::fs::File::open("/dev/zero").expect("it is there");
     assert!(matches!(Region::adopt(null), Err(RegionError::NotAFile)));
+    // Writes to it would all go to its end.
+    let path = std::env::temp_dir().join(format!("orcavm-appended-{}", std::process::id()));
+    std::fs::write(&path, [0; 0x1000]).expect("room");
+    let appended = std::fs::File::options().read(true).append(true).open(&path);
+    assert!(matches!(
+        Region::adopt(appended.expect("it is there")),
+        Err(RegionError::NotAFile)
+    ));
+    std::fs::remove_file(&path).expect("a file of ours");
 }
 
 #[test]

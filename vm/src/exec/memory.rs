@@ -99,6 +99,8 @@ impl MemoryInst {
                 } else {
                     (1 << 32).max(min)
                 };
+                // Where address space is short, what the memory itself may need.
+                let needed = ty.maximum().and_then(bytes).unwrap_or(usize::MAX).min(1 << 32).max(min);
                 let mut want = most;
                 loop {
                     if want == 0 {
@@ -124,6 +126,7 @@ impl MemoryInst {
                             break (Storage::Allocated { _bytes: bytes }, base, min);
                         }
                         Err(e) if want == min => return Err(refused(e)),
+                        Err(_) if want > needed => want = needed,
                         Err(_) => want = (want / 2).max(min),
                     }
                 }
@@ -155,7 +158,8 @@ impl MemoryInst {
             let from = self.size.next_multiple_of(sys::page_size());
             let to = bytes.next_multiple_of(sys::page_size());
             // Never onto a mapping.
-            if to > from && (!self.mappings.meeting(&(from..to)).is_empty() || r.commit(from, to - from).is_err()) {
+            let is_mapped = bytes > self.size && !self.mappings.meeting(&(self.size..bytes)).is_empty();
+            if is_mapped || to > from && r.commit(from, to - from).is_err() {
                 return false;
             }
         }
@@ -382,7 +386,8 @@ impl MemoryInst {
     }
 
     /// Copies `len` bytes from another memory or this one, as if all were read
-    /// before any is written; `to` and `from` have mappings there.
+    /// before any is written, unless they are the same bytes of a region at two
+    /// addresses. `to` or `from` have mappings there.
     ///
     /// # Errors
     /// As for [`MemoryInst::read`].
@@ -524,8 +529,8 @@ impl MemoryInst {
     /// size, and nothing outside.
     ///
     /// # Errors
-    /// If not all of it is mapped, or the system refuses; nothing has changed
-    /// then.
+    /// If not all of it is mapped; nothing has changed then. If the system
+    /// refuses, what is outside the memory's size may be unmapped.
     pub(crate) fn unmap(&mut self, address: u64, len: u64) -> Result<(), RegionError> {
         let range = self.pages_at(address, len)?;
         self.mapped(&range)?;
@@ -534,8 +539,8 @@ impl MemoryInst {
             .next_multiple_of(sys::page_size())
             .clamp(range.start, range.end);
         for (part, access) in [
-            (range.start..inside, Access::ReadWrite),
             (inside..range.end, Access::None),
+            (range.start..inside, Access::ReadWrite),
         ] {
             if part.is_empty() {
                 continue;
@@ -547,8 +552,8 @@ impl MemoryInst {
                     source,
                 })?;
             self.mappings.remove(&part);
+            self.find_own();
         }
-        self.find_own();
         Ok(())
     }
 

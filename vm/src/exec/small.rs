@@ -2,7 +2,8 @@
 //!
 //! All bytes are read before any is written, so the ranges may overlap. The
 //! highest address is written first: where the range does not lie in the
-//! memory as a whole, that write faults, and nothing has been written. As in
+//! memory as a whole, that write faults, and nothing has been written. Around
+//! mapped regions, bytes above a page that refuses may be (`docs/regions.md`). As in
 //! `access`, `ip`, `fp` and `cx` are inputs in their own registers, where the
 //! fault handler finds the machine's state.
 

@@ -75,7 +75,10 @@ impl Image {
         let first = parts.iter().map(|(at, _)| *at).min()?;
         let end = parts.iter().map(|(at, bytes)| at + bytes.len()).max()?;
         let range = first / page * page..end.next_multiple_of(page);
-        if range.end as u64 > size {
+        // Pages without data would be pages of the file once they are read, where
+        // a memory's zeros cost nothing.
+        let bytes: usize = parts.iter().map(|(_, bytes)| bytes.len()).sum();
+        if range.end as u64 > size || range.len() > 2 * bytes {
             return None;
         }
         let pages = pages(&range, &parts).ok()?;

@@ -103,7 +103,8 @@ impl Region {
     }
 
     /// A file descriptor for another process to adopt. A read-only region gives
-    /// one that is open for reading only.
+    /// one that is open for reading only; a process of the same user could open
+    /// the file behind it once more.
     ///
     /// # Errors
     /// If the system does not allow one more.

@@ -7,7 +7,7 @@ use std::io;
 
 pub(crate) use imp::page_size;
 #[cfg(unix)]
-pub(super) use imp::{Sharing, map_file};
+pub(super) use imp::{Sharing, map_file, map_file_anywhere};
 pub(super) use imp::{keep_apart, protect, release, renew, reserve, reset};
 
 /// What may be done with a range of pages.
@@ -90,7 +90,7 @@ mod imp {
     ///
     /// # Safety
     /// As for [`protect`].
-    #[cfg_attr(not(test), allow(dead_code, reason = "what resetting an instance will need"))]
+    #[cfg_attr(not(test), allow(dead_code, reason = "what giving pages back will need"))]
     pub(crate) unsafe fn reset(at: *mut u8, len: usize) -> io::Result<()> {
         // On Linux no moment passes in which the pages are unmapped, so that
         // no other mapping can come to stand between a guest's pages.
@@ -118,10 +118,10 @@ mod imp {
     /// # Safety
     /// As for [`protect`].
     pub(crate) unsafe fn renew(at: *mut u8, len: usize, access: Access) -> io::Result<()> {
-        let flags = flags() | MapFlags::FIXED;
-        // SAFETY: the caller's 1: the range is ours to map over; and 2.
-        unsafe { rustix::mm::mmap_anonymous(at.cast(), len, prot(access), flags) }?;
-        Ok(())
+        // SAFETY: no address is asked for; or that of the caller's 1 and 2.
+        let map = |at, fixed| unsafe { rustix::mm::mmap_anonymous(at, len, prot(access), flags() | fixed) };
+        // SAFETY: the caller's 1 and 2.
+        unsafe { replace(at, len, map) }
     }
 
     /// Whose pages a file's are where they are mapped.
@@ -150,12 +150,55 @@ mod imp {
         sharing: Sharing,
     ) -> io::Result<()> {
         let flags = match sharing {
-            Sharing::Shared => MapFlags::SHARED | MapFlags::FIXED,
-            Sharing::Private => flags() | MapFlags::FIXED,
+            Sharing::Shared => MapFlags::SHARED,
+            Sharing::Private => flags(),
         };
-        // SAFETY: the caller's 1: the range is ours to map over; and 2.
-        unsafe { rustix::mm::mmap(at.cast(), len, prot(access), flags, file, offset) }?;
-        Ok(())
+        // SAFETY: no address is asked for; or that of the caller's 1 and 2.
+        let map = |at, fixed| unsafe { rustix::mm::mmap(at, len, prot(access), flags | fixed, file, offset) };
+        // SAFETY: the caller's 1 and 2.
+        unsafe { replace(at, len, map) }
+    }
+
+    /// Maps all `len` bytes of a file, shared, where there is room.
+    ///
+    /// # Errors
+    /// The system's refusal.
+    pub(crate) fn map_file_anywhere(len: usize, file: BorrowedFd<'_>, access: Access) -> io::Result<NonNull<u8>> {
+        // SAFETY: a null hint without MAP_FIXED: addresses that nobody uses.
+        let base = unsafe { rustix::mm::mmap(null_mut(), len, prot(access), MapFlags::SHARED, file, 0) }?;
+        NonNull::new(base.cast()).ok_or_else(|| io::ErrorKind::OutOfMemory.into())
+    }
+
+    /// Maps over the `len` bytes from `at` with `map`, which takes an address and
+    /// more flags.
+    ///
+    /// A mapping at a fixed address that fails may have unmapped what was there,
+    /// and then others' pages could come to stand among a guest's. So the
+    /// system is asked for the same at another address first.
+    ///
+    /// # Errors
+    /// The system's refusal; nothing has changed then.
+    ///
+    /// # Safety
+    /// As for [`protect`].
+    unsafe fn replace(
+        at: *mut u8,
+        len: usize,
+        map: impl Fn(*mut c_void, MapFlags) -> rustix::io::Result<*mut c_void>,
+    ) -> io::Result<()> {
+        let trial = map(null_mut(), MapFlags::empty())?;
+        let result = map(at.cast(), MapFlags::FIXED);
+        // SAFETY: mapped above, and nobody else knows of it.
+        let released = unsafe { rustix::mm::munmap(trial, len) };
+        debug_assert!(released.is_ok(), "munmap of a whole mapping: {released:?}");
+        let Err(error) = result else { return Ok(()) };
+        // SAFETY: it writes nothing to private and waits for nothing: it asks
+        // whether there are pages.
+        if unsafe { rustix::mm::msync(at.cast(), len, rustix::mm::MsyncFlags::ASYNC) }.is_err() {
+            // A hole in a guest's address space.
+            std::process::abort();
+        }
+        Err(error.into())
     }
 
     /// The protection that allows `access`.
@@ -226,7 +269,7 @@ mod imp {
     ///
     /// # Safety
     /// None is needed.
-    #[cfg_attr(not(test), allow(dead_code, reason = "what resetting an instance will need"))]
+    #[cfg_attr(not(test), allow(dead_code, reason = "what giving pages back will need"))]
     pub(crate) unsafe fn reset(_at: *mut u8, _len: usize) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }

@@ -29,6 +29,7 @@ fn outside() -> io::Error {
 mod imp {
     use std::io;
     use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+    use std::ptr::NonNull;
 
     use rustix::fs::{FileType, OFlags};
 
@@ -56,11 +57,9 @@ mod imp {
         pub(crate) fn create(len: usize) -> io::Result<Self> {
             #[cfg(any(target_os = "linux", target_os = "android"))]
             {
-                use rustix::fs::{MemfdFlags, SealFlags};
-                let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
-                let file = rustix::fs::memfd_create(c"orcavm region", flags)?;
-                rustix::fs::ftruncate(&file, len as u64)?;
-                rustix::fs::fcntl_add_seals(&file, SealFlags::SHRINK | SealFlags::GROW)?;
+                use rustix::fs::SealFlags;
+                let file = anonymous_file(len)?;
+                rustix::fs::fcntl_add_seals(&file, SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL)?;
                 Self::adopt(file)
             }
             #[cfg(not(any(target_os = "linux", target_os = "android")))]
@@ -79,13 +78,22 @@ mod imp {
             len: usize,
             parts: impl Iterator<Item = (u64, &'a [u8])>,
         ) -> io::Result<Self> {
-            let this = Self::create(len)?;
-            for (offset, bytes) in parts {
-                this.write_at(offset, bytes)?;
-            }
             #[cfg(any(target_os = "linux", target_os = "android"))]
-            rustix::fs::fcntl_add_seals(&this.file, rustix::fs::SealFlags::WRITE)?;
-            Ok(this)
+            {
+                use rustix::fs::SealFlags;
+                let unsealed = Self::adopt(anonymous_file(len)?)?;
+                for (offset, bytes) in parts {
+                    unsealed.write_at(offset, bytes)?;
+                }
+                let seals = SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE | SealFlags::SEAL;
+                rustix::fs::fcntl_add_seals(&unsealed.file, seals)?;
+                Self::adopt(unsealed.file)
+            }
+            #[cfg(not(any(target_os = "linux", target_os = "android")))]
+            {
+                let _ = (len, parts);
+                Err(io::ErrorKind::Unsupported.into())
+            }
         }
 
         /// The pages of a regular file or of shared memory that is open already.
@@ -94,9 +102,17 @@ mod imp {
         /// `InvalidInput` if it is neither, or not open for reading; or the
         /// system's refusal.
         pub(crate) fn adopt(file: OwnedFd) -> io::Result<Self> {
+            // First: what is sealed by now keeps the size that is found after.
+            let seals = Seals::of(&file);
             let stat = rustix::fs::fstat(&file)?;
-            let access = match rustix::fs::fcntl_getfl(&file)? & OFlags::RWMODE {
+            let flags = rustix::fs::fcntl_getfl(&file)?;
+            // Writes to those would not go where they are to.
+            if flags.intersects(OFlags::APPEND | OFlags::PATH | OFlags::DIRECT) {
+                return Err(outside());
+            }
+            let access = match flags & OFlags::RWMODE {
                 OFlags::RDONLY => Access::Read,
+                OFlags::RDWR if seals.write => Access::Read,
                 OFlags::RDWR => Access::ReadWrite,
                 _ => return Err(outside()),
             };
@@ -108,7 +124,7 @@ mod imp {
                 #[allow(clippy::useless_conversion, clippy::cast_lossless, reason = "types differ by system")]
                 identity: (stat.st_dev as u64, stat.st_ino as u64),
                 access,
-                can_shrink: !is_sealed(&file),
+                can_shrink: !seals.shrink,
                 file,
             })
         }
@@ -184,6 +200,14 @@ mod imp {
             unsafe { pages::map_file(at, len, self.fd(), 0, Access::ReadWrite, Sharing::Private) }
         }
 
+        /// Maps them all where there is room.
+        ///
+        /// # Errors
+        /// The system's refusal.
+        pub(crate) fn map_anywhere(&self, access: Access) -> io::Result<NonNull<u8>> {
+            pages::map_file_anywhere(self.len, self.fd(), access)
+        }
+
         /// Copies bytes out of the file. What the file no longer has is an error.
         ///
         /// # Errors
@@ -226,24 +250,56 @@ mod imp {
         }
     }
 
-    /// Whether the file can never become shorter.
-    fn is_sealed(file: &OwnedFd) -> bool {
-        #[cfg(any(target_os = "linux", target_os = "android"))]
-        {
-            use rustix::fs::SealFlags;
-            rustix::fs::fcntl_get_seals(file).is_ok_and(|seals| seals.contains(SealFlags::SHRINK))
+    /// What nobody can do with a file any more.
+    #[derive(Clone, Copy, Debug, Default)]
+    struct Seals {
+        /// Make it shorter.
+        shrink: bool,
+        /// Map it to write to it.
+        write: bool,
+    }
+
+    impl Seals {
+        fn of(file: &OwnedFd) -> Self {
+            #[cfg(any(target_os = "linux", target_os = "android"))]
+            {
+                use rustix::fs::SealFlags;
+                let Ok(seals) = rustix::fs::fcntl_get_seals(file) else {
+                    return Self::default();
+                };
+                Self {
+                    shrink: seals.contains(SealFlags::SHRINK),
+                    write: seals.intersects(SealFlags::WRITE | SealFlags::FUTURE_WRITE),
+                }
+            }
+            #[cfg(not(any(target_os = "linux", target_os = "android")))]
+            {
+                let _ = file;
+                Self::default()
+            }
         }
-        #[cfg(not(any(target_os = "linux", target_os = "android")))]
-        {
-            let _ = file;
-            false
+    }
+
+    /// An anonymous file of `len` zeros that can be sealed.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    fn anonymous_file(len: usize) -> io::Result<OwnedFd> {
+        use rustix::fs::MemfdFlags;
+        // The signal that goes with the limit would end the process.
+        let limit = rustix::process::getrlimit(rustix::process::Resource::Fsize).current;
+        if limit.is_some_and(|limit| limit < len as u64) {
+            return Err(io::ErrorKind::FileTooLarge.into());
         }
+        let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+        let file = rustix::fs::memfd_create(c"orcavm region", flags)?;
+        rustix::fs::ftruncate(&file, len as u64)?;
+        Ok(file)
     }
 }
 
 #[cfg(not(unix))]
 mod imp {
     use std::io;
+    use std::ptr::NonNull;
 
     use super::Access;
 
@@ -301,6 +357,11 @@ mod imp {
             match *self {}
         }
 
+        /// Maps nothing.
+        pub(crate) fn map_anywhere(&self, _access: Access) -> io::Result<NonNull<u8>> {
+            match *self {}
+        }
+
         /// Reads nothing.
         pub(crate) fn read_at(&self, _offset: u64, _buffer: &mut [u8]) -> io::Result<()> {
             match *self {}
@@ -332,17 +393,12 @@ impl HostView {
         if pages.can_shrink() || !pages.access().includes(access) {
             return Err(outside());
         }
-        let len = pages.len();
-        let base = pages::reserve(len)?;
-        let this = Self {
-            base,
-            len,
+        Ok(Self {
+            base: pages.map_anywhere(access)?,
+            len: pages.len(),
             access,
-            _pages: Arc::clone(&pages),
-        };
-        // SAFETY: pages reserved just now.
-        unsafe { pages.map(base.as_ptr(), len, 0, access) }?;
-        Ok(this)
+            _pages: pages,
+        })
     }
 
     /// Bytes.
@@ -440,5 +496,65 @@ pub(crate) unsafe fn fill(to: *mut u8, value: u8, len: usize) {
             // SAFETY: the caller's promise.
             unsafe { (*to.add(i).cast::<AtomicU8>()).store(value, Ordering::Relaxed) };
         }
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use rustix::fs::{MemfdFlags, SealFlags};
+
+    use super::*;
+    use crate::sys::Reservation;
+
+    fn file(len: u64) -> std::os::fd::OwnedFd {
+        let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+        let file = rustix::fs::memfd_create(c"test", flags).expect("memory");
+        rustix::fs::ftruncate(&file, len).expect("memory");
+        file
+    }
+
+    #[test]
+    fn what_is_sealed_against_writing_is_read_only() {
+        for seal in [SealFlags::WRITE, SealFlags::FUTURE_WRITE] {
+            let file = file(4096);
+            rustix::fs::fcntl_add_seals(&file, seal | SealFlags::SHRINK).expect("not sealed yet");
+            let pages = SharedPages::adopt(file).expect("a file");
+            assert_eq!((pages.access(), pages.can_shrink()), (Access::Read, false));
+        }
+        assert!(SharedPages::adopt(file(4096)).expect("a file").can_shrink());
+    }
+
+    #[test]
+    fn nobody_seals_a_region_of_ours() {
+        let pages = SharedPages::create(4096).expect("memory");
+        assert!(rustix::fs::fcntl_add_seals(pages.fd(), SealFlags::WRITE).is_err());
+        let constant = SharedPages::create_constant(4096, [(8, &b"orca"[..])].into_iter()).expect("memory");
+        assert_eq!((constant.access(), constant.can_shrink()), (Access::Read, false));
+        assert!(constant.write_at(0, b"x").is_err());
+        let mut bytes = [0; 6];
+        constant.read_at(7, &mut bytes).expect("inside");
+        assert_eq!(&bytes, b"\0orca\0");
+    }
+
+    /// A mapping that the system refuses leaves the pages that are there.
+    #[test]
+    fn a_refused_mapping_changes_nothing() {
+        let reservation = Reservation::new(0x4000).expect("address space");
+        reservation.commit(0, 0x4000).expect("memory");
+        // SAFETY: committed, and nobody else's.
+        unsafe { reservation.base().add(0x1000).write(7) };
+        let sealed = file(0x1000);
+        rustix::fs::fcntl_add_seals(&sealed, SealFlags::FUTURE_WRITE).expect("not sealed yet");
+        let pages = SharedPages::adopt(sealed).expect("a file");
+        reservation
+            .map(0x1000, 0x1000, &pages, 0, Access::ReadWrite)
+            .expect_err("sealed");
+        // SAFETY: as above.
+        assert_eq!(unsafe { reservation.base().add(0x1000).read() }, 7);
+        reservation
+            .map(0x1000, 0x1000, &pages, 0, Access::Read)
+            .expect("reading is allowed");
+        // SAFETY: as above.
+        assert_eq!(unsafe { reservation.base().add(0x1000).read() }, 0);
     }
 }
