@@ -61,16 +61,16 @@ impl Mappings {
         self.0.get(first..last).unwrap_or_default()
     }
 
-    /// Whether all of `range` is mapped.
-    pub(crate) fn cover(&self, range: &Range<usize>) -> bool {
+    /// The first byte of `range` that is not mapped, if there is one.
+    pub(crate) fn first_gap(&self, range: &Range<usize>) -> Option<usize> {
         let mut to = range.start;
         for mapping in self.meeting(range) {
             if mapping.start > to {
-                return false;
+                break;
             }
             to = mapping.end();
         }
-        to >= range.end
+        (to < range.end).then_some(to)
     }
 
     /// Adds a mapping that meets no other.
@@ -143,8 +143,11 @@ mod tests {
         assert_eq!(ranges(all.meeting(&(0x2fff..0x3000))), [(0x2000, 0x3000, 0x1000)]);
         assert_eq!(all.meeting(&(0x4fff..0x5001)).len(), 2);
         assert_eq!(ranges(all.meeting(&(0x6000..0x8000))), []);
-        assert!(all.cover(&(0x2000..0x6000)) && all.cover(&(0x3000..0x5800)));
-        assert!(!all.cover(&(0x2000..0x6001)) && !all.cover(&(0x1fff..0x3000)) && !all.cover(&(0x6000..0x7000)));
+        assert_eq!(all.first_gap(&(0x2000..0x6000)), None);
+        assert_eq!(all.first_gap(&(0x3000..0x5800)), None);
+        assert_eq!(all.first_gap(&(0x2000..0x6001)), Some(0x6000));
+        assert_eq!(all.first_gap(&(0x1fff..0x3000)), Some(0x1fff));
+        assert_eq!(all.first_gap(&(0x6000..0x7000)), Some(0x6000));
     }
 
     #[test]

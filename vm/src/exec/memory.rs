@@ -39,11 +39,11 @@ pub(crate) struct MemoryInst {
 const MOST_MAPPINGS: usize = 4096;
 
 /// Bytes of a memory, all of the same kind.
-struct Span {
+struct Span<'a> {
     at: *mut u8,
     len: usize,
     /// Pages that may vanish meanwhile, and the place in their file.
-    file: Option<(Arc<SharedPages>, u64)>,
+    file: Option<(&'a SharedPages, u64)>,
 }
 
 #[derive(Debug)]
@@ -93,15 +93,9 @@ impl MemoryInst {
                 (Storage::Guarded(r), base, 1 << 32)
             }
             Guarding::Checked => {
-                // More than a maximum size needs, for mappings.
-                let most = if ty.is_64() {
-                    ty.maximum().and_then(bytes).unwrap_or(usize::MAX).min(1 << 32).max(min)
-                } else {
-                    (1 << 32).max(min)
-                };
-                // Where address space is short, what the memory itself may need.
                 let needed = ty.maximum().and_then(bytes).unwrap_or(usize::MAX).min(1 << 32).max(min);
-                let mut want = most;
+                // Room for mappings besides, unless address space is short.
+                let mut want = if ty.is_64() { needed } else { (1 << 32).max(min) };
                 loop {
                     if want == 0 {
                         break (
@@ -271,28 +265,22 @@ impl MemoryInst {
     }
 
     /// The parts of a range that [`MemoryInst::range`] gave, in ascending order.
-    fn spans(&self, range: Range<usize>) -> impl Iterator<Item = Span> + '_ {
+    fn spans(&self, range: Range<usize>) -> impl Iterator<Item = Span<'_>> {
         let mut at = range.start;
-        let mappings = self.mappings.meeting(&range);
-        let mut next = mappings.iter();
-        let mut mapping = next.next();
+        let mut mappings = self.mappings.meeting(&range).iter().peekable();
         std::iter::from_fn(move || {
             let start = at;
             if start >= range.end {
                 return None;
             }
             let mut file = None;
-            match mapping {
-                Some(here) if here.start <= start => {
-                    let part = here.part(&range);
-                    at = part.end();
-                    if here.pages.can_shrink() {
-                        file = Some((Arc::clone(&here.pages), part.offset as u64));
-                    }
-                    mapping = next.next();
+            if let Some(here) = mappings.next_if(|mapping| mapping.start <= start) {
+                at = here.end().min(range.end);
+                if here.pages.can_shrink() {
+                    file = Some((&*here.pages, (here.offset + start - here.start) as u64));
                 }
-                Some(later) => at = later.start,
-                None => at = range.end,
+            } else {
+                at = mappings.peek().map_or(range.end, |later| later.start);
             }
             Some(Span {
                 at: self.base.wrapping_add(start),
@@ -512,17 +500,10 @@ impl MemoryInst {
 
     /// Says that regions are mapped at all of `range`.
     fn mapped(&self, range: &Range<usize>) -> Result<(), RegionError> {
-        if self.mappings.cover(range) {
-            return Ok(());
+        match self.mappings.first_gap(range) {
+            Some(at) => Err(RegionError::NotMapped { at: at as u64 }),
+            None => Ok(()),
         }
-        let mut at = range.start;
-        for mapping in self.mappings.meeting(range) {
-            if mapping.start > at {
-                break;
-            }
-            at = mapping.end();
-        }
-        Err(RegionError::NotMapped { at: at as u64 })
     }
 
     /// Unmaps what is mapped at `address`: there are zeros inside the memory's
