@@ -1,19 +1,17 @@
 //! What memories hold at first: from the second instance of a module on, large
-//! data segments are mapped copy-on-write instead of being written.
+//! data segments are mapped copy-on-write instead of being written. One test at
+//! a time: some look at the memory of the process.
 
 use std::fmt::Write as _;
 
-use vm::{Config, Engine, Instance, Memory, Module, Region, Store, Trap};
+use vm::{Engine, Instance, Memory, Module, Region, Store, Trap};
+
+mod common;
+#[cfg(target_os = "linux")]
+use common::rollup;
+use common::{alone, engines};
 
 const PAGE: usize = 0x10000;
-
-fn engines() -> [Engine; 2] {
-    [true, false].map(|guard| {
-        let mut config = Config::new();
-        config.memory_guard(guard);
-        Engine::new(&config).expect("a valid configuration")
-    })
-}
 
 /// A module with these segments, as (offset, bytes), in a memory of `pages`.
 fn module(engine: &Engine, pages: usize, segments: &[(usize, Vec<u8>)]) -> Module {
@@ -42,6 +40,7 @@ fn pattern(len: usize, seed: usize) -> Vec<u8> {
 
 #[test]
 fn all_instances_begin_alike_and_keep_to_themselves() {
+    let _alone = alone();
     for engine in engines() {
         let cases: [Vec<(usize, Vec<u8>)>; 6] = [
             vec![(0, pattern(PAGE, 1))],
@@ -102,6 +101,7 @@ fn all_instances_begin_alike_and_keep_to_themselves() {
 
 #[test]
 fn segments_that_do_not_fit_trap_each_time_and_write_what_comes_before() {
+    let _alone = alone();
     let engine = Engine::default();
     let text = |import: bool| {
         let memory = if import {
@@ -128,6 +128,7 @@ fn segments_that_do_not_fit_trap_each_time_and_write_what_comes_before() {
 
 #[test]
 fn a_region_can_take_the_place_of_first_contents() {
+    let _alone = alone();
     for engine in engines() {
         let module = module(&engine, 1, &[(0, pattern(PAGE, 1))]);
         let mut store = Store::new(&engine, ());
@@ -147,31 +148,18 @@ fn a_region_can_take_the_place_of_first_contents() {
     }
 }
 
-/// Bytes of memory that the process has for itself, and its share of others.
-#[cfg(target_os = "linux")]
-fn pss() -> usize {
-    let text = std::fs::read_to_string("/proc/self/smaps_rollup").expect("Linux has it");
-    let line = text.lines().find(|line| line.starts_with("Pss:")).expect("it is there");
-    let kib = line.split_whitespace().nth(1).expect("a number");
-    kib.parse::<usize>().expect("a number") << 10
-}
-
-/// One test at a time: they look at the memory of the process.
-#[cfg(target_os = "linux")]
-static ALONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
-
 /// Live instances, each with 64 KiB that it has written.
 #[test]
 #[cfg(target_os = "linux")]
 fn ten_thousand_instances_live() {
-    let _alone = ALONE.lock();
+    let _alone = alone();
     // Unoptimised code takes long to write as much.
     let count: usize = if cfg!(debug_assertions) { 1000 } else { 10_000 };
     let engine = Engine::default();
     let module = module(&engine, 2, &[(0, pattern(PAGE, 1))]);
     let mut store = Store::new(&engine, ());
     memory(&mut store, &module);
-    let before = pss();
+    let before = rollup("Pss:");
     let instances: Vec<_> = (1..count).map(|_| memory(&mut store, &module)).collect();
     for (i, (instance, memory)) in instances.iter().enumerate() {
         memory.data_mut(&mut store)[..PAGE].fill(i as u8);
@@ -183,7 +171,7 @@ fn ten_thousand_instances_live() {
     for (i, (_, memory)) in instances.iter().enumerate() {
         assert_eq!(memory.data(&store)[6..9], [i as u8, 77, i as u8]);
     }
-    let beyond = (pss() - before).saturating_sub(count * PAGE);
+    let beyond = (rollup("Pss:") - before).saturating_sub(count * PAGE);
     assert!(beyond < count * (100 << 10), "{beyond} bytes beyond what they touched");
 }
 
@@ -191,14 +179,14 @@ fn ten_thousand_instances_live() {
 #[test]
 #[cfg(target_os = "linux")]
 fn many_instances_share_what_they_do_not_write() {
-    let _alone = ALONE.lock();
+    let _alone = alone();
     const SIZE: usize = 16 * PAGE;
     let engine = Engine::default();
     let module = module(&engine, 16, &[(0, pattern(SIZE, 1))]);
     let mut store = Store::new(&engine, ());
     memory(&mut store, &module);
     memory(&mut store, &module);
-    let before = pss();
+    let before = rollup("Pss:");
     let mut sum = 0_u64;
     for i in 0..200 {
         let (_, memory) = memory(&mut store, &module);
@@ -210,7 +198,7 @@ fn many_instances_share_what_they_do_not_write() {
         sum,
         200 * pattern(SIZE, 1).iter().map(|byte| u64::from(*byte)).sum::<u64>()
     );
-    let grown = pss() - before;
+    let grown = rollup("Pss:") - before;
     // A page and what an instance needs besides, each; 200 MiB if they were copies.
     assert!(grown < 12 << 20, "{grown}");
 }

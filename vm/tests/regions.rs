@@ -4,20 +4,12 @@
 use std::io::{Seek, SeekFrom, Write};
 use std::sync::atomic::Ordering;
 
-use vm::{
-    Access, Config, Engine, Error, Instance, Memory, MemoryAccessError, Module, Region, RegionError, Store, Trap,
-};
+use vm::{Access, Engine, Error, Instance, Memory, MemoryAccessError, Module, Region, RegionError, Store, Trap};
+
+mod common;
+use common::engines;
 
 const PAGE: u64 = 0x10000;
-
-/// Engines whose memories have guard pages, and whose accesses are checked.
-fn engines() -> [Engine; 2] {
-    [true, false].map(|guard| {
-        let mut config = Config::new();
-        config.memory_guard(guard);
-        Engine::new(&config).expect("a valid configuration")
-    })
-}
 
 /// One of each family of instructions that access memory, on memory 0.
 const ACCESSES: &str = r#"(module

@@ -168,6 +168,10 @@ impl Model {
         Ok(())
     }
 
+    fn is_mapped(&self, page: usize) -> bool {
+        matches!(self.pages.get(page), Some(Kind::Mapped { .. }))
+    }
+
     fn byte<'a>(&'a mut self, regions: &'a mut [Vec<u8>], at: u64) -> &'a mut u8 {
         let offset = (at % PAGE) as usize;
         match &mut self.pages[(at / PAGE) as usize] {
@@ -293,13 +297,10 @@ fn apply(guests: &mut [Guest], regions: &[Region; 2], bytes: &mut [Vec<u8>], op:
             } = &mut guests[guest];
             let at = page as u64 * PAGE;
             let result = memory.unmap(store, at..at + pages as u64 * PAGE);
-            let is_mapped = |p| {
-                model
-                    .pages
-                    .get(p)
-                    .is_some_and(|kind| matches!(kind, Kind::Mapped { .. }))
-            };
-            assert_eq!(result.is_ok(), pages > 0 && (page..page + pages).all(is_mapped));
+            assert_eq!(
+                result.is_ok(),
+                pages > 0 && (page..page + pages).all(|p| model.is_mapped(p))
+            );
             if result.is_ok() {
                 for p in page..page + pages {
                     model.pages[p] = if p < model.size * 16 { fresh() } else { Kind::None };
@@ -318,13 +319,10 @@ fn apply(guests: &mut [Guest], regions: &[Region; 2], bytes: &mut [Vec<u8>], op:
             let at = page as u64 * PAGE;
             let access = if allow { Access::ReadWrite } else { Access::Read };
             let result = memory.protect(store, at..at + pages as u64 * PAGE, access);
-            let is_mapped = |p| {
-                model
-                    .pages
-                    .get(p)
-                    .is_some_and(|kind| matches!(kind, Kind::Mapped { .. }))
-            };
-            assert_eq!(result.is_ok(), pages > 0 && (page..page + pages).all(is_mapped));
+            assert_eq!(
+                result.is_ok(),
+                pages > 0 && (page..page + pages).all(|p| model.is_mapped(p))
+            );
             if result.is_ok() {
                 for kind in &mut model.pages[page..page + pages] {
                     if let Kind::Mapped { write, .. } = kind {

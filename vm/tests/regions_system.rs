@@ -7,23 +7,11 @@ use std::fs;
 use std::io::Read;
 use std::os::fd::AsRawFd;
 use std::process::{Command, Stdio};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use vm::{Access, Engine, Instance, Memory, MemoryType, Module, Region, Store};
 
-static ALONE: Mutex<()> = Mutex::new(());
-
-fn alone() -> MutexGuard<'static, ()> {
-    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// A number of `/proc/self/smaps_rollup`, in bytes.
-fn rollup(key: &str) -> u64 {
-    let text = fs::read_to_string("/proc/self/smaps_rollup").expect("Linux has it");
-    let line = text.lines().find(|line| line.starts_with(key)).expect("it is there");
-    let kib = line.split_whitespace().nth(1).expect("a number");
-    kib.parse::<u64>().expect("a number") << 10
-}
+mod common;
+use common::{alone, rollup};
 
 fn memory(store: &mut Store<()>) -> Memory {
     Memory::new(store, MemoryType::new(1, None)).expect("address space")
@@ -49,8 +37,9 @@ fn memories_share_physical_pages() {
     }
     let grown = (rollup("Pss:") - before.0, rollup("Rss:") - before.1);
     // Sixteen mappings, each with all its pages; but the pages are there once.
-    assert!(grown.1 >= 15 * SIZE, "{grown:?}");
-    assert!(grown.0 <= SIZE + SIZE / 4, "{grown:?}");
+    let size = SIZE as usize;
+    assert!(grown.1 >= 15 * size, "{grown:?}");
+    assert!(grown.0 <= size + size / 4, "{grown:?}");
 }
 
 #[test]

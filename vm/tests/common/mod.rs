@@ -1,6 +1,8 @@
 //! What the tests of the embedding API share.
 
-use vm::{Engine, Error, Instance, Linker, Module, Store, Trap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use vm::{Config, Engine, Error, Instance, Linker, Module, Store, Trap};
 
 /// A module of the text format, in an engine of its own.
 #[allow(dead_code, reason = "not all tests need it")]
@@ -46,4 +48,30 @@ pub(crate) fn run<T: 'static>(store: &mut Store<T>, instance: Instance, name: &s
 #[allow(dead_code, reason = "not all tests need it")]
 pub(crate) fn trap<T: 'static>(store: &mut Store<T>, instance: Instance, name: &str) -> Option<Trap> {
     run(store, instance, name).expect_err("it traps").trap()
+}
+
+/// An engine whose memories have guard pages, and one whose accesses are checked.
+#[allow(dead_code, reason = "not all tests need it")]
+pub(crate) fn engines() -> [Engine; 2] {
+    [true, false].map(|guard| {
+        let mut config = Config::new();
+        config.memory_guard(guard);
+        Engine::new(&config).expect("a valid configuration")
+    })
+}
+
+/// A number of `/proc/self/smaps_rollup`, in bytes.
+#[allow(dead_code, reason = "not all tests need it")]
+pub(crate) fn rollup(key: &str) -> usize {
+    let text = std::fs::read_to_string("/proc/self/smaps_rollup").expect("Linux has it");
+    let line = text.lines().find(|line| line.starts_with(key)).expect("it is there");
+    let kib = line.split_whitespace().nth(1).expect("a number");
+    kib.parse::<usize>().expect("a number") << 10
+}
+
+/// Keeps tests that measure from disturbing each other.
+#[allow(dead_code, reason = "not all tests need it")]
+pub(crate) fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }

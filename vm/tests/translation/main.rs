@@ -4,12 +4,14 @@
 //! Whoever makes a guest must not be able to keep its host busy for long. So
 //! each module here is made in two sizes, one four times the other.
 
+#[path = "../common/mod.rs"]
+mod common;
 mod guests;
 
 use std::num::NonZero;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use common::alone;
 use guests::{ARGUMENT, Guest};
 use vm::{Config, Engine, Instance, Module, Store, TypedFunc};
 
@@ -85,12 +87,6 @@ const CASES: &[(&str, u32, Make)] = &[
     ("calls with many results", 16_000, guests::calls_with_many_results),
     ("many functions", 200_000, guests::many_functions),
 ];
-
-/// Keeps tests that measure from disturbing each other.
-fn alone() -> MutexGuard<'static, ()> {
-    static ALONE: Mutex<()> = Mutex::new(());
-    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 fn engine() -> Engine {
     let mut config = Config::new();
