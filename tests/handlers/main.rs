@@ -4,7 +4,7 @@
 //! A handler ends in a call of the next one, which LLVM makes a jump if it can.
 //! Nothing tells where it cannot, or where a handler wants more registers than
 //! it may use and saves some on the stack; a program would only run slower, and
-//! end with a host stack overflow some day. `vm/tests/host_stack.rs` runs what
+//! end with a host stack overflow some day. `vm/tests/interpreter/host_stack.rs` runs what
 //! it can think of; here is every variant of every handler.
 
 mod binary;

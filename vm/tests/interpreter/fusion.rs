@@ -2,8 +2,7 @@
 
 use vm::{Engine, Instance, Module, Store};
 
-mod common;
-use common::instance;
+use crate::common::instance;
 
 /// Calls the function `f` of a module with an i32.
 fn call(wat: &str, argument: i32) -> i32 {

@@ -6,8 +6,7 @@ use vm::{
     MemoryType, Module, Mutability, Ref, RefType, Store, StoreLimitsBuilder, Table, TableType, Trap, Val, ValType,
 };
 
-mod common;
-use common::{instance, module, run};
+use crate::common::{instance, module, run};
 
 #[test]
 fn imports_fit_as_the_specification_says() {
@@ -184,7 +183,7 @@ fn active_and_declared_segments_are_dropped() {
         ("declared", Trap::TableOutOfBounds),
         ("data", Trap::MemoryOutOfBounds),
     ] {
-        assert_eq!(common::trap(&mut store, instance, name), Some(trap), "{name}");
+        assert_eq!(crate::common::trap(&mut store, instance, name), Some(trap), "{name}");
     }
     run(&mut store, instance, "nothing").expect("no bytes are always there");
 }

@@ -10,8 +10,7 @@ use std::time::Duration;
 
 use vm::{AsContextMut, Caller, Error, Extern, Instance, Profile, Profiler, Store, Trap};
 
-mod common;
-use common::{instance, linked, run, trap};
+use crate::common::{instance, linked, run, trap};
 
 /// Where there are profiles.
 const SUPPORTED: bool = cfg!(all(target_os = "linux", target_arch = "x86_64", not(orcavm_portable)));

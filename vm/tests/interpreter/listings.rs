@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use vm::{Engine, Module};
 
 fn sources() -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/listings");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interpreter/listings");
     let files = std::fs::read_dir(folder).expect("the folder is in the tree");
     let mut files: Vec<PathBuf> = files.map(|file| file.expect("readable").path()).collect();
     files.retain(|file| file.extension().is_some_and(|extension| extension == "wat"));

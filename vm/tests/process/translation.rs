@@ -4,15 +4,11 @@
 //! Whoever makes a guest must not be able to keep its host busy for long. So
 //! each module here is made in two sizes, one four times the other.
 
-#[path = "../common/mod.rs"]
-mod common;
-mod guests;
-
 use std::num::NonZero;
 use std::time::{Duration, Instant};
 
-use common::alone;
-use guests::{ARGUMENT, Guest};
+use crate::common::alone;
+use crate::guests::{self, ARGUMENT, Guest};
 use vm::{Config, Engine, Instance, Module, Store, TypedFunc};
 
 /// How much longer four times the size may take. A case that takes time with

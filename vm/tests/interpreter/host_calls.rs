@@ -7,8 +7,7 @@ use vm::{
     Module, Store, Trap, TypeError, Val, ValType,
 };
 
-mod common;
-use common::{linked, run};
+use crate::common::{linked, run};
 
 /// Goes down through the host `n` times, then does what `bottom` says.
 fn nested(bottom: &str) -> (Store<u32>, Instance) {
@@ -112,7 +111,7 @@ struct Exit(i32);
 
 #[test]
 fn errors_keep_their_type_and_gather_frames() {
-    let (engine, module) = common::module(
+    let (engine, module) = crate::common::module(
         r#"(module $m (import "" "exit" (func $exit (param i32))) (import "" "again" (func $again))
             (func $leave (export "leave") (call $exit (i32.const 3)))
             (func $outer (export "outer") (call $again)))"#,
@@ -184,7 +183,7 @@ fn panics_go_through_all_entries_and_leave_the_store_usable() {
 fn panics_trap_nothing_on_other_threads() {
     let text = r#"(module (import "" "f" (func $f (param i32) (result i32))) (memory 1)
         (func (export "run") (param i32) (result i32) (i32.load (call $f (local.get 0)))))"#;
-    let (engine, module) = common::module(text);
+    let (engine, module) = crate::common::module(text);
     let mut linker = Linker::<()>::new(&engine);
     let f = |n: i32| {
         if n == 1 {
@@ -255,7 +254,7 @@ fn the_host_may_change_everything_during_a_call() {
 
 #[test]
 fn the_caller_is_the_instance_that_calls() {
-    let (engine, module) = common::module(
+    let (engine, module) = crate::common::module(
         r#"(module (import "" "me" (func $me (result i32))) (import "" "value" (global i32))
             (export "value" (global 0)) (table (export "t") 1 funcref) (elem (i32.const 0) $me)
             (func (export "direct") (result i32) (call $me))
@@ -371,7 +370,7 @@ fn host_functions_of_one_store_may_run_another() {
         let other = |n: i32| -> Result<i32, Error> {
             let text =
                 r#"(module (memory 1) (func (export "load") (param i32) (result i32) (i32.load (local.get 0))))"#;
-            let (mut store, instance) = common::instance(text);
+            let (mut store, instance) = crate::common::instance(text);
             let load = instance.get_typed_func::<i32, i32>(&mut store, "load")?;
             load.call(&mut store, n)
         };

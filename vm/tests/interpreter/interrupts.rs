@@ -6,8 +6,7 @@ use std::time::{Duration, Instant};
 
 use vm::{Caller, Engine, Error, Instance, InterruptHandle, Linker, Module, Store, Trap};
 
-mod common;
-use common::{instance, linked, run, trap};
+use crate::common::{instance, linked, run, trap};
 
 /// Interrupts when it is told, a moment later.
 fn soon(handle: InterruptHandle) -> std::thread::JoinHandle<()> {

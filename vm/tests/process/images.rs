@@ -6,10 +6,9 @@ use std::fmt::Write as _;
 
 use vm::{Engine, Instance, Memory, Module, Region, Store, Trap};
 
-mod common;
 #[cfg(target_os = "linux")]
-use common::rollup;
-use common::{alone, engines};
+use crate::common::rollup;
+use crate::common::{alone, engines};
 
 const PAGE: usize = 0x10000;
 

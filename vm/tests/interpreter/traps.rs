@@ -2,8 +2,7 @@
 
 use vm::{Config, Engine, Instance, Module, Store, Trap};
 
-mod common;
-use common::{instance, run, trap};
+use crate::common::{instance, run, trap};
 
 /// A way to trap for each kind, and what the trap prints.
 const KINDS: &[(&str, Trap, &str)] = &[

@@ -2,8 +2,7 @@
 
 use vm::{Instance, Memory, Store, Trap};
 
-mod common;
-use common::instance;
+use crate::common::instance;
 
 const MODULE: &str = r#"(module (memory (export "m") 1)
     (func (export "copy") (param i32 i32 i32) (memory.copy (local.get 0) (local.get 1) (local.get 2)))

@@ -7,8 +7,7 @@ use vm::{
     Store, Val, ValType,
 };
 
-mod common;
-use common::run;
+use crate::common::run;
 
 /// A call of an exported function without parameters that gives a number.
 fn number<T: 'static>(store: &mut Store<T>, instance: Instance, name: &str) -> Result<i32, Error> {

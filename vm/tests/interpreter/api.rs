@@ -8,8 +8,7 @@ use vm::{
     Ref, RefType, Store, StoreLimits, Table, TableType, Trap, TypeError, TypedFunc, Val, ValType, WasmBacktrace,
 };
 
-mod common;
-use common::{instance, linked, module, run};
+use crate::common::{instance, linked, module, run};
 
 /// Compiles if what is shared between threads can be.
 #[test]

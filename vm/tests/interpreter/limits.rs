@@ -5,8 +5,7 @@ use vm::{
     ResourceLimiter, Store, StoreLimits, StoreLimitsBuilder, Table, TableType, Trap,
 };
 
-mod common;
-use common::{run, trap};
+use crate::common::{run, trap};
 
 const GROW: &str = r#"(module (memory (export "m") 1 100) (table (export "t") 1 100 funcref)
     (func (export "memory") (param i32) (result i32) (memory.grow (local.get 0)))

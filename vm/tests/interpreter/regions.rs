@@ -6,8 +6,7 @@ use std::sync::atomic::Ordering;
 
 use vm::{Access, Engine, Error, Instance, Memory, MemoryAccessError, Module, Region, RegionError, Store, Trap};
 
-mod common;
-use common::engines;
+use crate::common::engines;
 
 const PAGE: u64 = 0x10000;
 

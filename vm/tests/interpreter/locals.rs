@@ -1,8 +1,7 @@
 //! Locals are zero where they have not been assigned, whatever the frame held
 //! before.
 
-mod common;
-use common::instance;
+use crate::common::instance;
 
 /// Leaves numbers in the slots that later frames take.
 const DIRTY: &str = r#"(func $dirty (param i32)

@@ -10,8 +10,7 @@ use std::process::{Command, Stdio};
 
 use vm::{Access, Engine, Instance, Memory, MemoryType, Module, Region, Store};
 
-mod common;
-use common::{alone, rollup};
+use crate::common::{alone, rollup};
 
 fn memory(store: &mut Store<()>) -> Memory {
     Memory::new(store, MemoryType::new(1, None)).expect("address space")

@@ -1,0 +1,22 @@
+//! Tests of the embedding API and of what guests do, in one program: each
+//! program of tests contains the whole interpreter.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod api;
+mod bulk;
+mod calls;
+mod fusion;
+mod host_calls;
+mod host_stack;
+mod instantiation;
+mod interrupts;
+mod limits;
+mod linker;
+mod listings;
+mod locals;
+mod profile;
+mod regions;
+mod regions_model;
+mod traps;

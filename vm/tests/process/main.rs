@@ -1,0 +1,11 @@
+//! Tests that look at their process: the time that it takes, the memory,
+//! mappings and descriptors that it has. Those that measure run one at a time
+//! (`common::alone`).
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod guests;
+mod images;
+mod regions;
+mod translation;
