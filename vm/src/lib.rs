@@ -51,17 +51,19 @@ pub(crate) mod trap;
 pub(crate) mod types;
 
 pub use error::{
-    Error, HostError, LimitError, LinkError, LoadError, LoadErrorKind, MemoryAccessError, RegionError, ResourceError,
-    TrapError, TypeError,
+    Error, HostError, LimitError, LinkError, LoadError, LoadErrorKind, MemoryAccessError, PermissionError, QuotaError,
+    RegionError, ResourceError, TrapError, TypeError,
 };
 pub use runtime::context::{AsContext, AsContextMut, Caller, StoreContext, StoreContextMut};
+pub use runtime::domain::{Charge, Domain};
 pub use runtime::engine::{Config, Engine};
 pub use runtime::externs::{Export, Extern, Global, Memory, Table};
-pub use runtime::func::{Func, TypedFunc};
+pub use runtime::func::{Func, Requirement, TypedFunc};
 pub use runtime::instance::Instance;
 pub use runtime::limits::{ResourceLimiter, StoreLimits, StoreLimitsBuilder};
 pub use runtime::linker::Linker;
 pub use runtime::module::{ExportType, ImportType, Module};
+pub use runtime::permissions::{Capabilities, Capability, DirectoryScope, Permissions, Quotas, UnknownCapability};
 pub use runtime::profile::{Profile, ProfiledFrame, ProfiledFunction, ProfiledOp, ProfiledStack, Profiler};
 pub use runtime::region::{Access, Mapping, Region, RegionView};
 pub use runtime::store::{InterruptHandle, Store};

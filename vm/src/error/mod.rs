@@ -1,13 +1,14 @@
 //! What can go wrong, in families that are never mixed: the bytes are bad
 //! ([`LoadError`]), modules do not fit together ([`LinkError`]), the guest
 //! faulted ([`TrapError`]), a host function failed ([`HostError`]), a limit was
-//! met ([`LimitError`]), the system refused something ([`ResourceError`]), or
-//! the embedder passed wrong types ([`TypeError`]) or addresses
-//! ([`MemoryAccessError`]).
+//! met ([`LimitError`]), a permission is missing ([`PermissionError`]), the
+//! system refused something ([`ResourceError`]), or the embedder passed wrong
+//! types ([`TypeError`]) or addresses ([`MemoryAccessError`]).
 
 mod host;
 mod link;
 mod load;
+mod permission;
 mod region;
 mod shown;
 #[cfg(test)]
@@ -19,6 +20,7 @@ use std::fmt;
 pub use self::host::{LimitError, MemoryAccessError, ResourceError, TypeError};
 pub use self::link::LinkError;
 pub use self::load::{LoadError, LoadErrorKind};
+pub use self::permission::{PermissionError, QuotaError};
 pub use self::region::RegionError;
 pub(crate) use self::shown::Shown;
 use crate::trap::{FrameInfo, Trap, WasmBacktrace};
@@ -51,6 +53,9 @@ pub enum Error {
     /// A region could not be made, mapped or changed.
     #[error(transparent)]
     Region(#[from] RegionError),
+    /// A permission is missing, or a quota used up.
+    #[error(transparent)]
+    Permission(#[from] PermissionError),
     /// The operating system refused something.
     #[error(transparent)]
     Resource(#[from] ResourceError),
@@ -115,6 +120,7 @@ impl Error {
             Self::Type(error) => error,
             Self::Memory(error) => error,
             Self::Region(error) => error,
+            Self::Permission(error) => error,
             Self::Resource(error) => error,
         };
         inner.downcast_ref()

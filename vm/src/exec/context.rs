@@ -21,6 +21,7 @@ use crate::exec::memory::MemoryRef;
 use crate::exec::table::TableRef;
 use crate::ir::code::CodeSet;
 use crate::module::{FuncIdx, GlobalIdx, ModuleData, TypeId};
+use crate::runtime::permissions::{Capabilities, Permissions};
 use crate::sys;
 
 use super::dispatch::Regs;
@@ -83,6 +84,11 @@ pub(crate) struct Rt {
     pub(crate) store: *mut (),
     /// The type-independent part of the same store.
     pub(crate) inner: *mut crate::runtime::store::StoreInner,
+    /// Bits of the capabilities that every domain of the store has, whatever the
+    /// call chain.
+    pub(crate) granted: u32,
+    /// The mark of the next run that the host begins ([`super::chain::Mark`]).
+    pub(crate) mark: u64,
     /// How other threads ask for an interruption.
     pub(crate) control: *const sys::StackControl,
     /// Set by another thread to ask for an interruption; polled where faults
@@ -111,6 +117,8 @@ impl Rt {
             act: ptr::null(),
             store: ptr::null_mut(),
             inner: ptr::null_mut(),
+            granted: Capabilities::all().to_bits(),
+            mark: super::chain::Mark::Open.word(),
             control,
             interrupt: control.pending_flag(),
             trap_ip: ptr::null(),
@@ -186,6 +194,26 @@ impl Machine {
         // SAFETY: the block lives as long as `self`; no code runs while the
         // store is borrowed here.
         unsafe { (*self.rt.as_ptr()).fuel }
+    }
+
+    /// Sets which capabilities every domain of the store has.
+    pub(crate) fn set_granted(&mut self, granted: Capabilities) {
+        // SAFETY: as in `fuel`.
+        unsafe { (*self.rt.as_ptr()).granted = granted.to_bits() };
+    }
+
+    /// The limit of the runs that the host begins, if they have one.
+    pub(crate) fn limit(&self) -> Option<&Permissions> {
+        // SAFETY: as in `fuel`.
+        let mark = unsafe { (*self.rt.as_ptr()).mark };
+        // SAFETY: set for as long as what it was made of is borrowed.
+        unsafe { super::chain::Mark::limit(mark) }
+    }
+
+    /// Sets the mark of the runs that the host begins; the one before.
+    pub(crate) fn replace_mark(&mut self, mark: u64) -> u64 {
+        // SAFETY: as in `fuel`.
+        unsafe { std::mem::replace(&mut (*self.rt.as_ptr()).mark, mark) }
     }
 
     /// Sets the fuel left.

@@ -3,6 +3,7 @@
 use std::panic::resume_unwind;
 use std::ptr;
 
+use super::chain::Mark;
 use super::context::{FuncRef, Machine, Pending, Rt};
 use super::{backtrace, dispatch, exit, host, stubs};
 use crate::error::{Error, HostError, TrapError};
@@ -32,20 +33,54 @@ pub(crate) fn call<T, R>(
     // SAFETY: as above; only the runtime block's address is read.
     let rt = unsafe { (*inner).machine.rt() }.as_ptr();
     let slots = func.rec().slots as usize;
-    // SAFETY: the block is live and owned by this thread.
-    let (fp, end) = unsafe { ((*rt).next_frame, (*rt).stack_end) };
-    let room = (end as usize).saturating_sub(fp as usize) / size_of::<u64>();
-    if room < slots + 2 || sys::remaining_host_stack() < HOST_STACK_RESERVE {
-        return Err(Trap::StackOverflow.into());
-    }
+    // SAFETY: the block of a live store.
+    let fp = unsafe { frame_for(rt, slots) }?;
     // SAFETY: `slots` fit below the end of the value stack, and everything from
     // `next_frame` on is free for this entry.
     let frame = unsafe { std::slice::from_raw_parts_mut(fp, slots) };
     write(frame);
     // SAFETY: as above.
-    unsafe { run(whole.cast(), inner, func, fp, slots) }?;
+    unsafe { run(whole.cast(), inner, func, fp, slots, (*rt).mark) }?;
     // SAFETY: as above; the run has ended and left the results here.
     Ok(read(unsafe { std::slice::from_raw_parts(fp, slots) }))
+}
+
+/// Calls `func` as if nothing had called the caller; parameters and results
+/// are in `slots`.
+///
+/// # Safety
+/// `store` is the whole of the store that `func` belongs to, which the caller
+/// has borrowed exclusively and does not use during the call.
+pub(crate) unsafe fn call_as_gate(store: *mut (), func: FuncRef, slots: &mut [u64]) -> Result<(), Error> {
+    let rec = func.rec();
+    // SAFETY: a record's context is live.
+    let rt = unsafe { (*rec.cx).rt };
+    let count = rec.slots as usize;
+    // SAFETY: the block of a live store.
+    let fp = unsafe { frame_for(rt, count) }?;
+    // SAFETY: as in `call`.
+    let frame = unsafe { std::slice::from_raw_parts_mut(fp, count) };
+    frame.iter_mut().zip(&*slots).for_each(|(slot, value)| *slot = *value);
+    // SAFETY: the caller's promise; the inner part is that of the running entry.
+    unsafe { run(store, (*rt).inner, func, fp, count, Mark::Gate.word()) }?;
+    // SAFETY: as in `call`.
+    let frame = unsafe { std::slice::from_raw_parts(fp, count) };
+    slots.iter_mut().zip(frame).for_each(|(slot, value)| *slot = *value);
+    Ok(())
+}
+
+/// Where a frame of so many slots and a header can be.
+///
+/// # Safety
+/// `rt` is the block of a live store of this thread.
+unsafe fn frame_for(rt: *mut Rt, slots: usize) -> Result<*mut u64, Error> {
+    // SAFETY: the caller's promise.
+    let (fp, end) = unsafe { ((*rt).next_frame, (*rt).stack_end) };
+    let room = (end as usize).saturating_sub(fp as usize) / size_of::<u64>();
+    if room < slots + 2 || sys::remaining_host_stack() < HOST_STACK_RESERVE {
+        return Err(Trap::StackOverflow.into());
+    }
+    Ok(fp)
 }
 
 /// Runs `func` on the frame at `fp`.
@@ -54,11 +89,21 @@ pub(crate) fn call<T, R>(
 /// 1. `store` and `inner` are the whole and the inner part of a store that the
 ///    caller has borrowed exclusively and does not use during the call.
 /// 2. `fp` is the store's `next_frame`, with `slots + 2` usable slots.
-unsafe fn run(store: *mut (), inner: *mut StoreInner, func: FuncRef, fp: *mut u64, slots: usize) -> Result<(), Error> {
+unsafe fn run(
+    store: *mut (),
+    inner: *mut StoreInner,
+    func: FuncRef,
+    fp: *mut u64,
+    slots: usize,
+    mark: u64,
+) -> Result<(), Error> {
     // SAFETY: 1.
     let rt = unsafe { (*inner).machine.rt() }.as_ptr();
     // SAFETY: 1; plain values.
     let (act, outer_store, outer_inner, depth) = unsafe { ((*rt).act, (*rt).store, (*rt).inner, (*rt).depth) };
+    // SAFETY: 1. Runs that are begun during this one are no part of what was
+    // marked.
+    let outer_mark = unsafe { std::mem::replace(&mut (*rt).mark, Mark::Open.word()) };
     // SAFETY: 1. Calls from inside this one begin above this frame.
     unsafe { (*rt).next_frame = fp.add(slots + 2) };
     // SAFETY: 1.
@@ -68,11 +113,20 @@ unsafe fn run(store: *mut (), inner: *mut StoreInner, func: FuncRef, fp: *mut u6
         (*rt).store = outer_store;
         (*rt).inner = outer_inner;
         (*rt).depth = depth;
+        (*rt).mark = outer_mark;
     };
     if func.is_host() {
+        // SAFETY: 1 and 2; what a chain finds instead of a call.
+        unsafe {
+            (*rt).store = store;
+            (*rt).inner = inner;
+            fp.add(slots).write(fp as u64);
+            fp.add(slots + 1).write(mark);
+        }
         // SAFETY: 2; the slots are this call's alone.
         let frame = unsafe { std::slice::from_raw_parts_mut(fp, slots) };
-        let result = host::call_direct(func, store, frame);
+        // SAFETY: 1.
+        let result = unsafe { host::call_direct(func, store, inner, frame) };
         restore(rt);
         return result;
     }
@@ -86,8 +140,8 @@ unsafe fn run(store: *mut (), inner: *mut StoreInner, func: FuncRef, fp: *mut u6
     let cx = func.rec().cx;
     // SAFETY: 2; the header of the entry's frame.
     unsafe { fp.add(slots).write(stubs::exit_ip() as u64) };
-    // SAFETY: 2; no context to return to.
-    unsafe { fp.add(slots + 1).write(0) };
+    // SAFETY: 2; no context to return to, but the mark.
+    unsafe { fp.add(slots + 1).write(mark) };
     let (code, fault) = {
         // SAFETY: 1.
         let machine: &Machine = unsafe { &(*inner).machine };

@@ -6,11 +6,12 @@ use std::ptr;
 use std::sync::Arc;
 
 use super::context::{Cx, FuncRec, FuncRef, Pending, Rt};
-use super::{exit, stubs};
-use crate::error::Error;
+use super::{entry, exit, stubs};
+use crate::error::{Error, PermissionError};
 use crate::module::TypeId;
 use crate::runtime::limits::ResourceLimiter;
-use crate::runtime::store::{Caller, InstanceId, StoreData};
+use crate::runtime::permissions::{Capabilities, Capability};
+use crate::runtime::store::{Caller, InstanceId, StoreData, StoreInner};
 use crate::types::FuncType;
 
 /// The closure of a host function, shared by all stores it is linked into.
@@ -19,6 +20,56 @@ pub struct HostDef {
     pub(crate) ty: FuncType,
     /// Reads its parameters from the call's slots and writes its results there.
     pub(crate) call: HostClosure,
+    /// What its callers must be allowed.
+    pub(crate) need: Option<Need>,
+}
+
+/// What callers of a host function must be allowed.
+#[derive(Debug)]
+pub(crate) struct Need {
+    pub(crate) capability: Capability,
+    /// What a refused call gives; an error if nothing.
+    pub(crate) refusal: Option<u64>,
+    /// The function, for messages.
+    pub(crate) function: Box<str>,
+}
+
+impl HostDef {
+    /// Whether the call chain of the running store may call the function. If it
+    /// may not, the result may be there instead.
+    ///
+    /// # Errors
+    /// If it may not, and the call has to fail.
+    #[inline]
+    fn admit(&self, inner: &StoreInner, granted: u32, slots: &mut [u64]) -> Result<bool, Error> {
+        match &self.need {
+            Some(need) if granted & Capabilities::from(need.capability).to_bits() == 0 => need.ask(inner, slots),
+            _ => Ok(true),
+        }
+    }
+}
+
+impl Need {
+    /// See [`HostDef::admit`].
+    #[cold]
+    #[inline(never)]
+    fn ask(&self, inner: &StoreInner, slots: &mut [u64]) -> Result<bool, Error> {
+        let Some(domain) = inner.lacking(self.capability) else {
+            return Ok(true);
+        };
+        match (self.refusal, slots.first_mut()) {
+            (Some(value), Some(slot)) => {
+                *slot = value;
+                Ok(false)
+            }
+            _ => Err(PermissionError::Refused {
+                domain,
+                function: self.function.clone(),
+                capability: self.capability,
+            }
+            .into()),
+        }
+    }
 }
 
 /// What a host function runs.
@@ -106,16 +157,42 @@ impl HostFunc {
 }
 
 /// Calls host function `func` from the host itself.
-pub(crate) fn call_direct(func: FuncRef, store: *mut (), slots: &mut [u64]) -> Result<(), Error> {
+///
+/// # Safety
+/// `store` and `inner` are the whole and the inner part of a store that the
+/// caller has borrowed exclusively and does not use during the call.
+pub(crate) unsafe fn call_direct(
+    func: FuncRef,
+    store: *mut (),
+    inner: *const StoreInner,
+    slots: &mut [u64],
+) -> Result<(), Error> {
     debug_assert!(func.is_host());
     // SAFETY: a host function's record leads to its head, the first field of
     // the function.
     let host = unsafe { &*func.rec().cx.cast::<HostFunc>() };
+    // SAFETY: the caller's promise.
+    if !unsafe { host.def.admit(&*inner, (*host.head.rt).granted, slots) }? {
+        return Ok(());
+    }
     (host.def.call)(HostCall {
         store,
         caller: None,
         slots,
     })
+}
+
+/// The definition of a host function that calls `func` as if nothing had called
+/// it. It belongs in the same store.
+pub(crate) fn gate(ty: FuncType, func: FuncRef) -> HostDef {
+    HostDef {
+        ty,
+        // SAFETY: the call's store is borrowed exclusively by the entry that is
+        // running and not used meanwhile; the function is one of that store's,
+        // since the definition is used for no other.
+        call: Box::new(move |call| unsafe { entry::call_as_gate(call.store, func, call.slots) }),
+        need: None,
+    }
 }
 
 /// Calls the host function whose head is `cx` for the guest; the frame's
@@ -142,12 +219,17 @@ pub(crate) unsafe fn call_from_guest(cx: *mut Cx, fp: *mut u64, slots: usize) ->
     // SAFETY: the translator reserves the frame's slots and header in the
     // caller's frame; nothing else refers to them while the call runs.
     let frame = unsafe { std::slice::from_raw_parts_mut(fp, slots) };
-    let call = HostCall {
-        store,
-        caller: Some(InstanceId::new(caller)),
-        slots: frame,
-    };
-    let outcome = catch_unwind(AssertUnwindSafe(|| (host.def.call)(call)));
+    let outcome = catch_unwind(AssertUnwindSafe(|| {
+        // SAFETY: the entry's borrow of the store is not in use meanwhile.
+        if !unsafe { host.def.admit(&*inner, (*rt).granted, frame) }? {
+            return Ok(());
+        }
+        (host.def.call)(HostCall {
+            store,
+            caller: Some(InstanceId::new(caller)),
+            slots: frame,
+        })
+    }));
     // SAFETY: as above.
     unsafe { (*act).set_in_guest(true) };
     // SAFETY: as above.

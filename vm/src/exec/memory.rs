@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use super::mappings::{Mapping, Mappings};
 use crate::error::{LimitError, MemoryAccessError, RegionError};
+use crate::runtime::domain::Charge;
 use crate::sys::shared::{self, SharedPages};
 use crate::sys::{self, Access};
 use crate::types::MemoryType;
@@ -33,6 +34,8 @@ pub(crate) struct MemoryInst {
     ty: MemoryType,
     storage: Storage,
     mappings: Mappings,
+    /// Counts its bytes as its domain's.
+    pub(crate) charge: Option<Charge>,
 }
 
 /// Mappings a memory may have.
@@ -134,6 +137,7 @@ impl MemoryInst {
             ty,
             storage,
             mappings: Mappings::default(),
+            charge: None,
         });
         if !this.extend(min) {
             return Err(LimitError::MemoryUnavailable {
@@ -169,13 +173,26 @@ impl MemoryInst {
     }
 
     /// Grows by `delta` pages; the old size in pages, or `None` if the type's
-    /// maximum, the index type or the system does not allow it.
+    /// maximum, the index type, the domain's quota or the system does not allow it.
     pub(crate) fn grow(&mut self, delta: u64) -> Option<u64> {
         let old = self.pages();
         let new = old.checked_add(delta)?;
         let most = self.ty.maximum().unwrap_or(u64::MAX);
         let bytes = usize::try_from(new.checked_mul(self.ty.page_size())?).ok()?;
-        (new <= most && self.extend(bytes)).then_some(old)
+        if new > most {
+            return None;
+        }
+        let before = self.size as u64;
+        let charged = self.charge.as_mut().map(|charge| charge.resize(bytes as u64));
+        if let Some(Err(_over_quota)) = charged {
+            return None;
+        }
+        if !self.extend(bytes) {
+            let returned = self.charge.as_mut().map(|charge| charge.resize(before));
+            debug_assert!(!matches!(returned, Some(Err(_))), "fewer bytes are always allowed");
+            return None;
+        }
+        Some(old)
     }
 
     /// Size in pages of the memory's page size.

@@ -8,6 +8,7 @@
 
 pub(crate) mod access;
 pub(crate) mod address;
+pub(crate) mod chain;
 pub(crate) mod context;
 pub(crate) mod dispatch;
 pub(crate) mod entry;

@@ -3,6 +3,7 @@
 use std::ptr::NonNull;
 
 use crate::error::LimitError;
+use crate::runtime::domain::Charge;
 use crate::types::TableType;
 
 /// A table instance.
@@ -15,6 +16,8 @@ pub(crate) struct TableInst {
     pub(crate) len: u64,
     elems: Vec<u64>,
     ty: TableType,
+    /// Counts its elements as its domain's.
+    pub(crate) charge: Option<Charge>,
 }
 
 /// Elements no table may exceed: what a 32-bit table could address takes 32 GiB.
@@ -32,6 +35,7 @@ impl TableInst {
             len: 0,
             elems: Vec::new(),
             ty,
+            charge: None,
         });
         if this.extend(min, init) {
             Ok(this)
@@ -59,7 +63,19 @@ impl TableInst {
     pub(crate) fn grow(&mut self, delta: u64, init: u64) -> Option<u64> {
         let old = self.len;
         let new = old.checked_add(delta)?;
-        (new <= self.ty.maximum().unwrap_or(u64::MAX) && self.extend(new, init)).then_some(old)
+        if new > self.ty.maximum().unwrap_or(u64::MAX) {
+            return None;
+        }
+        let charged = self.charge.as_mut().map(|charge| charge.resize(new));
+        if let Some(Err(_over_quota)) = charged {
+            return None;
+        }
+        if !self.extend(new, init) {
+            let returned = self.charge.as_mut().map(|charge| charge.resize(old));
+            debug_assert!(!matches!(returned, Some(Err(_))), "fewer elements are always allowed");
+            return None;
+        }
+        Some(old)
     }
 
     /// The elements' slots.

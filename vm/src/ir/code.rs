@@ -198,6 +198,13 @@ impl CodeSet {
         Some((*func, code.origin(offset)?))
     }
 
+    /// The function whose code is at an address.
+    pub(crate) fn function_at(&self, address: usize) -> Option<FuncIdx> {
+        let translated = self.lock();
+        let (start, (func, code)) = translated.by_address.range(..=address).next_back()?;
+        (address - start < code.words.len() * size_of::<u64>()).then_some(*func)
+    }
+
     /// The functions translated so far: the address and the bytes of their code.
     pub(crate) fn translated(&self) -> Vec<(usize, usize, FuncIdx)> {
         let translated = self.lock();

@@ -1,11 +1,14 @@
 //! How embedders and host functions get at a store: borrowed contexts, and the
 //! caller of a host function.
 
+use super::domain::Domain;
 use super::engine::Engine;
 use super::externs::Extern;
 use super::instance::export_of;
+use super::permissions::{Capabilities, Capability, Permissions};
 use super::store::{InstanceId, Store, StoreData, StoreInner};
 use crate::error::{Error, LimitError};
+use crate::exec::chain::Mark;
 
 /// A store, borrowed.
 #[derive(Clone, Copy)]
@@ -74,9 +77,52 @@ impl<T> StoreContextMut<'_, T> {
         Ok(())
     }
 
+    /// Runs `f`, during which functions called from here are allowed nothing
+    /// that `permissions` do not allow. Within them a [gate](crate::Func::gate)
+    /// is not held to that.
+    ///
+    /// ```
+    /// use vm::{AsContextMut, Capability, Engine, Func, Linker, Permissions, Requirement, Store};
+    ///
+    /// # fn main() -> Result<(), vm::Error> {
+    /// let engine = Engine::default();
+    /// let mut linker = Linker::new(&engine);
+    /// linker.func_wrap_requiring("host", "now", Requirement::new(Capability::Clock), || 1_234_u64)?;
+    /// let mut store = Store::new(&engine, ());
+    /// let now = linker.get(&mut store, "host", "now").and_then(vm::Extern::into_func).unwrap();
+    /// let now = now.typed::<(), u64>(&store)?;
+    /// assert!(now.call(&mut store, ()).is_ok());
+    /// let limit = Permissions::all().drop(Capability::Clock);
+    /// assert!(store.as_context_mut().limited(&limit, |store| now.call(store, ())).is_err());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn limited<R>(&mut self, permissions: &Permissions, f: impl FnOnce(StoreContextMut<'_, T>) -> R) -> R {
+        let inner = &mut self.0.inner;
+        let both = inner.machine.limit().map(|outer| outer.intersection(permissions));
+        let permissions = both.as_ref().unwrap_or(permissions);
+        let limit = inner.limit().intersection(permissions.capabilities());
+        let before = inner.set_limit(limit, Mark::Limited(permissions).word());
+        let undo = Undo { store: self, before };
+        f(StoreContextMut(undo.store.0))
+    }
+
     /// The whole store as code that runs sees it.
     pub(crate) fn whole(&mut self) -> *mut () {
         std::ptr::from_mut(self.0).cast()
+    }
+}
+
+/// Ends [`StoreContextMut::limited`], however it ends.
+struct Undo<'a, 'b, T: 'static> {
+    store: &'a mut StoreContextMut<'b, T>,
+    before: (Capabilities, u64),
+}
+
+impl<T> Drop for Undo<'_, '_, T> {
+    fn drop(&mut self) {
+        let (limit, mark) = self.before;
+        self.store.0.inner.set_limit(limit, mark);
     }
 }
 
@@ -210,6 +256,34 @@ impl<'a, T> Caller<'a, T> {
     /// and so no export, where the host itself called the function.
     pub fn get_export(&mut self, name: &str) -> Option<Extern> {
         export_of(&mut self.store.0.inner, self.instance?, name)
+    }
+
+    /// The domain of the calling instance; `None` where the host itself called
+    /// the function.
+    pub fn domain(&self) -> Option<&Domain> {
+        let inner = self.store_inner();
+        let index = u32::try_from(self.instance?.index()).expect("made from one");
+        Some(inner.domain_of(index))
+    }
+
+    /// What the call may do: what the domains of all instances on the call chain
+    /// are allowed. A [gate](crate::Func::gate) begins a new chain.
+    ///
+    /// A function that does different things for different arguments asks for
+    /// what it needs here; what it always needs is its
+    /// [`Requirement`](crate::Requirement).
+    pub fn permissions(&self) -> Permissions {
+        self.store_inner().permissions()
+    }
+
+    /// The capabilities among [`Caller::permissions`], at less cost.
+    pub fn capabilities(&self) -> Capabilities {
+        self.store_inner().capabilities()
+    }
+
+    /// Whether the call may do something.
+    pub fn allows(&self, capability: Capability) -> bool {
+        self.store_inner().lacking(capability).is_none()
     }
 
     /// The fuel left.

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::context::{AsContext, AsContextMut, StoreContextMut};
+use super::domain::{Domain, Resource};
 use super::func::Func;
 use super::region::{Access, Mapping, Region};
 use super::store::{StoreId, StoreInner};
@@ -50,7 +51,8 @@ impl Memory {
         let whole = store.whole();
         let inner = &mut store.0.inner;
         inner.check_more(whole, 1, 0)?;
-        let memory = new_memory(inner, whole, ty)?;
+        let domain = inner.current_domain().clone();
+        let memory = new_memory(inner, whole, ty, &domain)?;
         Ok(Self {
             store: inner.id,
             memory,
@@ -236,20 +238,27 @@ impl Memory {
     }
 }
 
-/// Makes a memory in a store whose counts have been checked.
-pub(crate) fn new_memory(inner: &mut StoreInner, whole: *mut (), ty: MemoryType) -> Result<MemoryRef, Error> {
+/// Makes a memory for a domain, in a store whose counts have been checked.
+pub(crate) fn new_memory(
+    inner: &mut StoreInner,
+    whole: *mut (),
+    ty: MemoryType,
+    domain: &Domain,
+) -> Result<MemoryRef, Error> {
     let bytes = |pages: u64| usize::try_from(pages.saturating_mul(ty.page_size())).unwrap_or(usize::MAX);
     if let Some(limiter) = inner.limiter(whole)
         && !limiter.memory_growing(0, bytes(ty.minimum()), ty.maximum().map(bytes))?
     {
         return Err(LimitError::MemoryUnavailable { pages: ty.minimum() }.into());
     }
+    let charge = domain.charge(Resource::Memory, bytes(ty.minimum()) as u64)?;
     let guarding = Guarding::of(&ty, inner.engine.config().guard);
-    let memory = MemoryInst::new(ty, guarding).or_else(|error| match guarding {
+    let mut memory = MemoryInst::new(ty, guarding).or_else(|error| match guarding {
         // Address space may be short while memory is not.
         Guarding::Guarded => MemoryInst::new(ty, Guarding::Checked),
         Guarding::Checked => Err(error),
     })?;
+    memory.charge = Some(charge);
     Ok(inner.add_memory(memory))
 }
 
@@ -287,7 +296,8 @@ impl Table {
         let inner = &mut store.0.inner;
         let init = init.to_slot(ty.element(), inner)?;
         inner.check_more(whole, 0, 1)?;
-        let table = new_table(inner, whole, ty, init)?;
+        let domain = inner.current_domain().clone();
+        let table = new_table(inner, whole, ty, init, &domain)?;
         Ok(Self { store: inner.id, table })
     }
 
@@ -359,14 +369,22 @@ impl Table {
 }
 
 /// Makes a table in a store whose counts have been checked.
-pub(crate) fn new_table(inner: &mut StoreInner, whole: *mut (), ty: TableType, init: u64) -> Result<TableRef, Error> {
+pub(crate) fn new_table(
+    inner: &mut StoreInner,
+    whole: *mut (),
+    ty: TableType,
+    init: u64,
+    domain: &Domain,
+) -> Result<TableRef, Error> {
     let to_usize = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
     if let Some(limiter) = inner.limiter(whole)
         && !limiter.table_growing(0, to_usize(ty.minimum()), ty.maximum().map(to_usize))?
     {
         return Err(LimitError::TableUnavailable { elements: ty.minimum() }.into());
     }
-    let table = TableInst::new(ty, init)?;
+    let charge = domain.charge(Resource::TableElements, ty.minimum())?;
+    let mut table = TableInst::new(ty, init)?;
+    table.charge = Some(charge);
     Ok(inner.add_table(table))
 }
 

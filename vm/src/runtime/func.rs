@@ -5,14 +5,15 @@ use std::sync::Arc;
 
 use super::context::{AsContext, AsContextMut, Caller};
 use super::externs::check_store;
+use super::permissions::Capability;
 use super::store::{StoreId, StoreInner};
 use super::typed::{IntoFunc, WasmParams, WasmResults};
 use super::val::Val;
 use crate::error::{Error, TypeError};
 use crate::exec::context::FuncRef;
 use crate::exec::entry;
-use crate::exec::host::HostDef;
-use crate::types::FuncType;
+use crate::exec::host::{self, HostDef, Need};
+use crate::types::{FuncType, ValType};
 
 /// A function of a guest or of the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +77,22 @@ impl Func {
     /// ```
     pub fn wrap<T: 'static, P, R>(mut store: impl AsContextMut<Data = T>, func: impl IntoFunc<T, P, R>) -> Self {
         Self::from_def(&mut store.as_context_mut().0.inner, func.into_def())
+    }
+
+    /// A function that calls this one as if nothing had called the caller: with
+    /// what the function's own domain is allowed, whoever calls it.
+    ///
+    /// That is how one domain lends another a right it has not: as a function
+    /// that does one thing with it. What the function does for its callers is
+    /// its own to decide, so hand it only to those who are meant to have it.
+    ///
+    /// # Panics
+    /// If it belongs to another store.
+    #[must_use]
+    pub fn gate(&self, mut store: impl AsContextMut) -> Self {
+        let inner = &mut store.as_context_mut().0.inner;
+        let ty = self.ty_in(inner);
+        Self::from_def(inner, host::gate(ty, self.func))
     }
 
     pub(crate) fn from_def(store: &mut StoreInner, def: HostDef) -> Self {
@@ -192,6 +209,82 @@ impl Func {
     }
 }
 
+/// What the callers of a host function must be allowed, and what a call gives
+/// that is refused.
+///
+/// ```
+/// use vm::{Capability, Engine, Linker, Requirement, Val};
+///
+/// # fn main() -> Result<(), vm::Error> {
+/// const EPERM: i32 = -1;
+/// let mut linker = Linker::<()>::new(&Engine::default());
+/// let requirement = Requirement::new(Capability::Random).or_return(Val::I32(EPERM));
+/// linker.func_wrap_requiring("host", "dice", requirement, || 4)?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Requirement {
+    capability: Capability,
+    refusal: Option<Val>,
+}
+
+impl Requirement {
+    /// A call that is refused ends with [`PermissionError::Refused`], and with it
+    /// the guest's run.
+    ///
+    /// [`PermissionError::Refused`]: crate::PermissionError::Refused
+    pub fn new(capability: Capability) -> Self {
+        Self {
+            capability,
+            refusal: None,
+        }
+    }
+
+    /// A call that is refused gives this number to the guest, which goes on.
+    #[must_use]
+    pub fn or_return(mut self, result: Val) -> Self {
+        self.refusal = Some(result);
+        self
+    }
+
+    /// Makes it the requirement of a definition.
+    ///
+    /// # Errors
+    /// If the function has no such result.
+    pub(crate) fn declare(self, def: &mut HostDef, function: String) -> Result<(), Error> {
+        let refusal = match &self.refusal {
+            None => None,
+            Some(value) => {
+                let results: smallvec::SmallVec<[ValType; 2]> = def.ty.results().collect();
+                let slot = match value {
+                    Val::I32(n) => Some((ValType::I32, u64::from(n.cast_unsigned()))),
+                    Val::I64(n) => Some((ValType::I64, n.cast_unsigned())),
+                    Val::F32(bits) => Some((ValType::F32, u64::from(*bits))),
+                    Val::F64(bits) => Some((ValType::F64, *bits)),
+                    _ => None,
+                };
+                match slot {
+                    Some((ty, slot)) if results[..] == [ty] => Some(slot),
+                    _ => {
+                        return Err(TypeError::Func {
+                            expected: FuncType::new(def.ty.params(), slot.map(|(ty, _)| ty)),
+                            found: def.ty.clone(),
+                        }
+                        .into());
+                    }
+                }
+            }
+        };
+        def.need = Some(Need {
+            capability: self.capability,
+            refusal,
+            function: function.into(),
+        });
+        Ok(())
+    }
+}
+
 /// The definition of a host function that works with values.
 pub(crate) fn untyped<T: 'static>(
     ty: FuncType,
@@ -218,6 +311,7 @@ pub(crate) fn untyped<T: 'static>(
     HostDef {
         ty,
         call: Box::new(call),
+        need: None,
     }
 }
 

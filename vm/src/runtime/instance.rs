@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::context::{AsContextMut, StoreContextMut};
+use super::context::{AsContext, AsContextMut, StoreContextMut};
+use super::domain::{Domain, Resource};
 use super::externs::{Export, Extern, Global, Memory, Table, check_store, new_memory, new_table};
 use super::func::{Func, TypedFunc};
 use super::image::Image;
@@ -65,7 +66,37 @@ impl Instance {
     /// # Panics
     /// If the module is of another engine than the store.
     pub fn new(mut store: impl AsContextMut, module: &Module, imports: &[Extern]) -> Result<Self, Error> {
-        instantiate(store.as_context_mut(), module, imports)
+        let store = store.as_context_mut();
+        let domain = store.0.inner.current_domain().clone();
+        instantiate(store, module, imports, &domain)
+    }
+
+    /// An instance of `module` in a domain, as [`Instance::new`].
+    ///
+    /// # Errors
+    /// As [`Instance::new`]; [`Error::Type`] too if the domain is of another
+    /// store, [`Error::Permission`] if its quotas do not allow what the module
+    /// defines.
+    ///
+    /// # Panics
+    /// If the module is of another engine than the store.
+    pub fn new_in(
+        mut store: impl AsContextMut,
+        module: &Module,
+        imports: &[Extern],
+        domain: &Domain,
+    ) -> Result<Self, Error> {
+        instantiate(store.as_context_mut(), module, imports, domain)
+    }
+
+    /// The domain it belongs to.
+    ///
+    /// # Panics
+    /// If it belongs to another store.
+    pub fn domain(&self, store: impl AsContext) -> Domain {
+        let inner = &store.as_context().0.inner;
+        let index = self.entity(inner).domain;
+        inner.domain_at(index).clone()
     }
 
     fn entity(self, store: &StoreInner) -> &InstanceEntity {
@@ -244,6 +275,7 @@ fn instantiate<T: 'static>(
     mut store: StoreContextMut<'_, T>,
     module: &Module,
     externs: &[Extern],
+    domain: &Domain,
 ) -> Result<Instance, Error> {
     let whole = store.whole();
     let inner = &mut store.0.inner;
@@ -256,6 +288,8 @@ fn instantiate<T: 'static>(
     let own_memories = data.memories.len() - data.num_imported_memories;
     let own_tables = data.tables.len() - data.num_imported_tables;
     inner.check_counts(whole, own_memories, own_tables)?;
+    let charge = domain.charge(Resource::Instances, 1)?;
+    let domain_index = inner.add_domain(domain)?;
 
     let Imports {
         funcs,
@@ -264,7 +298,7 @@ fn instantiate<T: 'static>(
         globals,
     } = imports;
     let mark = inner.mark();
-    if let Err(error) = allocate(inner, whole, &data, &mut memories, &mut tables) {
+    if let Err(error) = allocate(inner, whole, &data, domain, &mut memories, &mut tables) {
         inner.roll_back(&mark);
         return Err(error);
     }
@@ -299,6 +333,8 @@ fn instantiate<T: 'static>(
         module: Arc::clone(&data),
         memories,
         tables,
+        domain: domain_index,
+        _charge: charge,
     };
     inner.instances.push(entity);
     let id = InstanceId::new(index);
@@ -314,14 +350,15 @@ fn allocate(
     store: &mut StoreInner,
     whole: *mut (),
     module: &ModuleData,
+    domain: &Domain,
     memories: &mut Vec<MemoryRef>,
     tables: &mut Vec<TableRef>,
 ) -> Result<(), Error> {
     for ty in module.memories.iter().skip(module.num_imported_memories) {
-        memories.push(new_memory(store, whole, *ty)?);
+        memories.push(new_memory(store, whole, *ty, domain)?);
     }
     for ty in module.tables.iter().skip(module.num_imported_tables) {
-        tables.push(new_table(store, whole, *ty, 0)?);
+        tables.push(new_table(store, whole, *ty, 0, domain)?);
     }
     Ok(())
 }

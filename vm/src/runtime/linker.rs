@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::context::{AsContext, AsContextMut, Caller};
+use super::domain::Domain;
 use super::engine::Engine;
 use super::externs::Extern;
-use super::func::{Func, untyped};
+use super::func::{Func, Requirement, untyped};
 use super::instance::Instance;
 use super::module::Module;
 use super::store::StoreInner;
@@ -126,6 +127,24 @@ impl<T> Linker<T> {
         func: impl IntoFunc<T, P, R>,
     ) -> Result<&mut Self, Error> {
         self.insert(module, name, Definition::Host(Arc::new(func.into_def())))
+    }
+
+    /// Defines a host function from a closure, whose callers must be allowed
+    /// something: all instances on the call chain.
+    ///
+    /// # Errors
+    /// If the name is defined already, or the function has no such result as a
+    /// refused call is to give.
+    pub fn func_wrap_requiring<P, R>(
+        &mut self,
+        module: &str,
+        name: &str,
+        requirement: Requirement,
+        func: impl IntoFunc<T, P, R>,
+    ) -> Result<&mut Self, Error> {
+        let mut def = func.into_def();
+        requirement.declare(&mut def, format!("`{module}` `{name}`"))?;
+        self.insert(module, name, Definition::Host(Arc::new(def)))
     }
 
     /// Defines a host function that works with values; see [`Func::new`].
@@ -311,6 +330,22 @@ impl<T> Linker<T> {
     /// [`Instance::new`] meets.
     pub fn instantiate(&self, store: impl AsContextMut<Data = T>, module: &Module) -> Result<Instance, Error> {
         instantiate(store, module, self.resolve(module)?)
+    }
+
+    /// An instance of a module, in a domain.
+    ///
+    /// # Errors
+    /// As [`Linker::instantiate`] and [`Instance::new_in`].
+    pub fn instantiate_in(
+        &self,
+        mut store: impl AsContextMut<Data = T>,
+        module: &Module,
+        domain: &Domain,
+    ) -> Result<Instance, Error> {
+        let inner = &mut store.as_context_mut().0.inner;
+        let imports = self.resolve(module)?.into_iter();
+        let imports: Vec<Extern> = imports.map(|definition| make(inner, definition)).collect();
+        Instance::new_in(store, module, &imports, domain)
     }
 
     /// What a module's imports stand for, in order.

@@ -1,6 +1,7 @@
 //! Runtime structure (Spec 3.0 §4.2) and the embedding API. Safe code only.
 
 pub(crate) mod context;
+pub(crate) mod domain;
 pub(crate) mod engine;
 pub(crate) mod externs;
 pub(crate) mod func;
@@ -9,6 +10,7 @@ pub(crate) mod instance;
 pub(crate) mod limits;
 pub(crate) mod linker;
 pub(crate) mod module;
+pub(crate) mod permissions;
 pub(crate) mod profile;
 pub(crate) mod region;
 pub(crate) mod store;

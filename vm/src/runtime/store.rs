@@ -7,10 +7,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 pub(crate) use super::context::Caller;
+use smallvec::SmallVec;
+
 use super::context::{AsContext, AsContextMut};
+use super::domain::{Charge, Domain};
 use super::engine::Engine;
 use super::limits::{DEFAULT_COUNT, ResourceLimiter};
+use super::permissions::{Capabilities, Capability, Permissions};
 use crate::error::{Error, LimitError};
+use crate::exec::chain::Chain;
 use crate::exec::context::{FuncRef, GlobalRef, HostGlobal, InstanceCx, Machine};
 use crate::exec::host::{HostDef, HostFunc, LimiterOf};
 use crate::exec::memory::{MemoryInst, MemoryRef};
@@ -52,6 +57,10 @@ pub(crate) struct InstanceEntity {
     pub(crate) memories: Vec<MemoryRef>,
     /// All tables: imported, then defined.
     pub(crate) tables: Vec<TableRef>,
+    /// Index of its domain in the store.
+    pub(crate) domain: u32,
+    /// Counts it as one of its domain's.
+    pub(crate) _charge: Charge,
     /// Elements of passive segments; empty once dropped, and for others.
     pub(crate) elems: Vec<Box<[u64]>>,
     /// Which data segments are dropped; active ones are from the start.
@@ -106,6 +115,12 @@ pub struct StoreInner {
     pub(crate) instances: Vec<InstanceEntity>,
     /// Values that `externref`s refer to; slot values are indices plus one.
     pub(crate) externs: Vec<Box<dyn Any + Send + Sync>>,
+    /// The domain of what is made without one.
+    domain: Domain,
+    /// Domains of instances.
+    domains: Vec<Domain>,
+    /// What nothing is allowed beyond, while [`StoreContextMut::limited`] runs.
+    limit: Capabilities,
     limiter_of: Option<LimiterOf>,
     #[allow(clippy::vec_box, reason = "running code has their addresses")]
     memories: Vec<Box<MemoryInst>>,
@@ -128,6 +143,9 @@ impl StoreInner {
             machine,
             instances: Vec::new(),
             externs: Vec::new(),
+            domain: Domain::default(),
+            domains: Vec::new(),
+            limit: Capabilities::all(),
             limiter_of: None,
             memories: Vec::new(),
             tables: Vec::new(),
@@ -139,6 +157,118 @@ impl StoreInner {
     /// The limiter of the store whose whole is at `store`.
     pub(crate) fn limiter<'s>(&mut self, store: *mut ()) -> Option<&'s mut dyn ResourceLimiter> {
         self.limiter_of?.get(store)
+    }
+
+    /// The domain for what is made without one: that of the instance which is
+    /// calling a host function, or else the store's first.
+    pub(crate) fn current_domain(&self) -> &Domain {
+        Chain::caller(self).map_or(&self.domain, |instance| self.domain_of(instance))
+    }
+
+    /// Replaces the store's first domain.
+    pub(crate) fn set_domain(&mut self, domain: Domain) -> Result<(), Error> {
+        domain.bind(self.id)?;
+        self.domain = domain;
+        Ok(())
+    }
+
+    /// The domain of an instance.
+    pub(crate) fn domain_of(&self, instance: u32) -> &Domain {
+        self.domain_at(self.instances[instance as usize].domain)
+    }
+
+    /// A domain by its index.
+    pub(crate) fn domain_at(&self, index: u32) -> &Domain {
+        &self.domains[index as usize]
+    }
+
+    /// The index of a domain that an instance is to belong to.
+    pub(crate) fn add_domain(&mut self, domain: &Domain) -> Result<u32, Error> {
+        domain.bind(self.id)?;
+        let known = self.domains.iter().position(|known| known.is_same(domain));
+        let index = known.unwrap_or_else(|| {
+            self.domains.push(domain.clone());
+            self.find_granted();
+            self.domains.len() - 1
+        });
+        Ok(u32::try_from(index).expect("instances are limited"))
+    }
+
+    /// Finds out anew which capabilities all have.
+    pub(crate) fn find_granted(&mut self) {
+        let all = self.domains.iter().map(Domain::capabilities);
+        let granted = all.fold(self.limit, Capabilities::intersection);
+        self.machine.set_granted(granted);
+    }
+
+    /// What nothing is allowed beyond.
+    pub(crate) fn limit(&self) -> Capabilities {
+        self.limit
+    }
+
+    /// Allows nothing beyond `limit`, for functions that the host calls next;
+    /// what was allowed before.
+    pub(crate) fn set_limit(&mut self, limit: Capabilities, mark: u64) -> (Capabilities, u64) {
+        let before = std::mem::replace(&mut self.limit, limit);
+        self.find_granted();
+        (before, self.machine.replace_mark(mark))
+    }
+
+    /// What the running call chain is allowed.
+    pub(crate) fn permissions(&self) -> Permissions {
+        let chain = Chain::of(self);
+        if chain.is_broken {
+            return Permissions::none();
+        }
+        let domains = self.domains_on(&chain).into_iter();
+        let all = domains.map(|domain| self.domains[domain as usize].permissions());
+        let all = all
+            .reduce(|all, one| all.intersection(&one))
+            .unwrap_or_else(Permissions::all);
+        chain.limits.iter().fold(all, |all, limit| all.intersection(limit))
+    }
+
+    /// The capabilities of the running call chain.
+    pub(crate) fn capabilities(&self) -> Capabilities {
+        if self.domains.len() == 1 && self.limit == Capabilities::all() {
+            return self.domains[0].capabilities();
+        }
+        let chain = Chain::of(self);
+        if chain.is_broken {
+            return Capabilities::none();
+        }
+        let domains = self.domains_on(&chain).into_iter();
+        let all = domains.map(|domain| self.domains[domain as usize].capabilities());
+        let limits = chain.limits.iter().map(|limit| limit.capabilities());
+        all.chain(limits).fold(Capabilities::all(), Capabilities::intersection)
+    }
+
+    /// The name of the innermost domain on the call chain without a capability.
+    pub(crate) fn lacking(&self, capability: Capability) -> Option<Box<str>> {
+        let chain = Chain::of(self);
+        if chain.is_broken {
+            return Some("a caller that cannot be told".into());
+        }
+        let domains = self.domains_on(&chain);
+        let mut domains = domains.iter().map(|domain| &self.domains[*domain as usize]);
+        let lacking = domains.find(|domain| !domain.capabilities().contains(capability));
+        let limited = || chain.limits.iter().any(|limit| !limit.allows(capability));
+        match lacking {
+            Some(domain) => Some(domain.name().into()),
+            None => limited().then(|| "the caller's caller".into()),
+        }
+    }
+
+    /// The domains on a chain, innermost first.
+    fn domains_on(&self, chain: &Chain<'_>) -> SmallVec<[u32; 4]> {
+        let mut domains = SmallVec::new();
+        for instance in &chain.instances {
+            let domain = self.instances[*instance as usize].domain;
+            if !domains.contains(&domain) {
+                domains.push(domain);
+            }
+        }
+        domains
     }
 
     /// Takes a memory in.
@@ -365,6 +495,20 @@ impl<T> Store<T> {
     pub fn limiter(&mut self, limiter: impl FnMut(&mut T) -> &mut (dyn ResourceLimiter) + Send + Sync + 'static) {
         self.0.limiter = Some(Box::new(limiter));
         self.0.inner.limiter_of = Some(LimiterOf::new::<T>());
+    }
+
+    /// The domain that instances made without one belong to, unless an instance
+    /// is calling the host then: what that makes belongs to its own domain.
+    pub fn domain(&self) -> &Domain {
+        &self.0.inner.domain
+    }
+
+    /// Sets the domain that instances made from now on belong to.
+    ///
+    /// # Errors
+    /// If instances of another store belong to it.
+    pub fn set_domain(&mut self, domain: Domain) -> Result<(), Error> {
+        self.0.inner.set_domain(domain)
     }
 
     /// A handle by which another thread stops what runs in the store.

@@ -266,6 +266,7 @@ fn define<T: 'static, P: WasmResults, R: WasmRet>(
     HostDef {
         ty,
         call: Box::new(call),
+        need: None,
     }
 }
 

@@ -16,6 +16,7 @@ mod limits;
 mod linker;
 mod listings;
 mod locals;
+mod permissions;
 mod profile;
 mod regions;
 mod regions_model;
