@@ -55,7 +55,7 @@ pub use error::{
     RegionError, ResourceError, TrapError, TypeError,
 };
 pub use runtime::context::{AsContext, AsContextMut, Caller, StoreContext, StoreContextMut};
-pub use runtime::domain::{Charge, Domain};
+pub use runtime::domain::{Charge, Domain, DomainId};
 pub use runtime::engine::{Config, Engine};
 pub use runtime::externs::{Export, Extern, Global, Memory, Table};
 pub use runtime::func::{Func, Requirement, TypedFunc};

@@ -6,16 +6,17 @@ use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 
 use rustix::fs::{Mode, OFlags};
+use vm::Capability;
 
 use crate::ctx::WasiCtx;
 use crate::errno::Errno;
 use crate::host::HostFile;
 use crate::interrupt::Interrupt;
-use crate::table::{DEFAULT_LIMIT, Descriptor, Directory, FdTable, Object};
+use crate::table::{DEFAULT_LIMIT, Descriptor, FdTable, Object, Source};
 use crate::types::{FdFlags, Rights};
 
 /// What a guest may do with a preopened directory and everything below it.
@@ -85,9 +86,9 @@ enum Stream {
     /// This process's own.
     Inherited,
     /// The embedder's, to read from.
-    Input(Box<dyn Read + Send>),
+    Input(Arc<Mutex<dyn Read + Send>>),
     /// The embedder's, to write to.
-    Output(Box<dyn Write + Send>),
+    Output(Arc<Mutex<dyn Write + Send>>),
 }
 
 /// A directory to preopen.
@@ -204,19 +205,19 @@ impl WasiCtxBuilder {
     /// Gives the guest `stream` as its standard input. Polling finds it
     /// always ready, and a read of it is not interruptible.
     pub fn stdin(&mut self, stream: impl Read + Send + 'static) -> &mut Self {
-        self.streams[0] = Stream::Input(Box::new(stream));
+        self.streams[0] = Stream::Input(Arc::new(Mutex::new(stream)));
         self
     }
 
     /// Gives the guest `stream` as its standard output.
     pub fn stdout(&mut self, stream: impl Write + Send + 'static) -> &mut Self {
-        self.streams[1] = Stream::Output(Box::new(stream));
+        self.streams[1] = Stream::Output(Arc::new(Mutex::new(stream)));
         self
     }
 
     /// Gives the guest `stream` as its standard error output.
     pub fn stderr(&mut self, stream: impl Write + Send + 'static) -> &mut Self {
-        self.streams[2] = Stream::Output(Box::new(stream));
+        self.streams[2] = Stream::Output(Arc::new(Mutex::new(stream)));
         self
     }
 
@@ -307,7 +308,7 @@ impl WasiCtxBuilder {
                     false => Err(Errno::NotSock),
                 })
                 .map_err(|source| BuildError::Socket { source })?;
-            insert(Descriptor::for_file(file))?;
+            insert(Descriptor::for_file(file, Source::Stream(Capability::Network)))?;
         }
         Ok(WasiCtx::new(args, variables, fds, interrupt))
     }
@@ -315,19 +316,27 @@ impl WasiCtxBuilder {
 
 /// The descriptor for standard stream `number`.
 fn stream_descriptor(number: usize, stream: Stream) -> Result<Descriptor, BuildError> {
-    let embedders = |object, right| Descriptor {
-        object,
-        base: Rights::STREAM.without(Rights::FD_READ.or(Rights::FD_WRITE)).or(right),
-        inheriting: Rights::NONE,
-        flags: FdFlags::NONE,
-    };
-    let direction = if number == 0 { Rights::FD_READ } else { Rights::FD_WRITE };
+    let mut descriptor = Descriptor::null(capability(number));
     match stream {
-        Stream::Null if number == 0 => Ok(embedders(Object::Input(Box::new(io::empty())), direction)),
-        Stream::Null => Ok(embedders(Object::Output(Box::new(io::sink())), direction)),
-        Stream::Input(reader) => Ok(embedders(Object::Input(reader), direction)),
-        Stream::Output(writer) => Ok(embedders(Object::Output(writer), direction)),
+        Stream::Null => Ok(descriptor),
+        Stream::Input(reader) => {
+            descriptor.object = Object::Input(reader);
+            Ok(descriptor)
+        }
+        Stream::Output(writer) => {
+            descriptor.object = Object::Output(writer);
+            Ok(descriptor)
+        }
         Stream::Inherited => inherited_descriptor(number).map_err(|source| BuildError::InheritStdio { number, source }),
+    }
+}
+
+/// What standard stream `number` needs.
+fn capability(number: usize) -> Capability {
+    match number {
+        0 => Capability::Stdin,
+        1 => Capability::Stdout,
+        _ => Capability::Stderr,
     }
 }
 
@@ -341,7 +350,7 @@ fn inherited_descriptor(number: usize) -> io::Result<Descriptor> {
     let host_flags = rustix::fs::fcntl_getfl(&fd)?;
     let mut file = HostFile::new(File::from(fd)).map_err(io::Error::other)?;
     file.shared = true;
-    let mut descriptor = Descriptor::for_file(file);
+    let mut descriptor = Descriptor::for_file(file, Source::Stream(capability(number)));
     // A stream can be open for both directions (a terminal usually is), but
     // not for less than the host opened it for.
     match host_flags & OFlags::RWMODE {
@@ -371,17 +380,11 @@ fn directory_descriptor(preopen: Preopen) -> Result<Descriptor, BuildError> {
         result => result,
     };
     match fd {
-        Ok(fd) => Ok(Descriptor {
-            object: Object::Directory(Directory {
-                file: File::from(fd),
-                read_only: perms == DirPerms::ReadOnly,
-                preopen: Some(guest),
-                listing: None,
-            }),
-            base: Rights::DIRECTORY,
-            inheriting: Rights::INHERITING,
-            flags: FdFlags::NONE,
-        }),
+        Ok(fd) => Ok(Descriptor::preopened(
+            File::from(fd),
+            guest,
+            perms == DirPerms::ReadOnly,
+        )),
         Err(error) => Err(BuildError::OpenDirectory {
             path: host,
             source: error.into(),

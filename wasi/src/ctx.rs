@@ -1,11 +1,17 @@
 //! A guest's WASI state: [`WasiCtx`].
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use crate::builder::WasiCtxBuilder;
+use vm::{Access, Capabilities, Capability, DomainId, Permissions};
+
+use crate::builder::{BuildError, WasiCtxBuilder};
+use crate::errno::Errno;
 use crate::interrupt::Interrupt;
-use crate::table::FdTable;
+use crate::table::{Descriptor, Directory, FdTable};
 
 /// How many bytes move between guest and host at a time.
 pub(crate) const CHUNK: usize = 64 * 1024;
@@ -40,6 +46,51 @@ pub struct WasiCtx {
     pub(crate) interrupt: Interrupt,
     /// Bytes on their way, [`CHUNK`] long once used.
     scratch: Vec<u8>,
+    /// Whose permissions the descriptors have now, where that is one domain.
+    applied: Option<(DomainId, Capabilities)>,
+}
+
+/// A directory that was open from the start.
+struct Preopened<'a> {
+    directory: &'a Directory,
+    name: &'a [u8],
+    /// Those of the name, none for the root.
+    components: Vec<&'a str>,
+}
+
+impl<'a> Preopened<'a> {
+    /// `None` for other descriptors, and for names that are not text.
+    fn of(descriptor: &'a Descriptor) -> Option<Self> {
+        let directory = descriptor.directory().ok()?;
+        let name = directory.preopen.as_deref()?;
+        let parts = std::str::from_utf8(name).ok()?.split('/');
+        Some(Self {
+            directory,
+            name,
+            components: parts.filter(|part| !part.is_empty() && *part != ".").collect(),
+        })
+    }
+
+    /// The directory below it, to be open from the start too.
+    fn open(&self, below: &[&str], read_only: bool) -> Result<Descriptor, BuildError> {
+        let file = match below {
+            [] => self.directory.file.try_clone(),
+            below => cap_primitives::fs::open_dir(&self.directory.file, &below.iter().collect::<PathBuf>()),
+        };
+        let mut name = self.name.to_vec();
+        for part in below {
+            if name.last() != Some(&b'/') {
+                name.push(b'/');
+            }
+            name.extend_from_slice(part.as_bytes());
+        }
+        let file = file.map_err(|source| BuildError::OpenDirectory {
+            path: PathBuf::from(OsStr::from_bytes(&name)),
+            source,
+        })?;
+        let read_only = read_only || self.directory.read_only;
+        Ok(Descriptor::preopened(file, name.into(), read_only))
+    }
 }
 
 impl WasiCtx {
@@ -51,7 +102,110 @@ impl WasiCtx {
             fds,
             interrupt,
             scratch: Vec::new(),
+            applied: None,
         }
+    }
+
+    /// Lets the calls that follow do what `permissions` allow; `whose` says
+    /// where they come from, if the same can come again.
+    pub(crate) fn apply(&mut self, whose: Option<(DomainId, Capabilities)>, permissions: impl FnOnce() -> Permissions) {
+        if whose.is_none() || whose != self.applied {
+            self.fds.set_permissions(permissions());
+            self.applied = whose;
+        }
+    }
+
+    /// The arguments that the running call may see.
+    pub(crate) fn visible_args(&self) -> Vec<&[u8]> {
+        let permissions = self.fds.permissions();
+        let args = self.args.iter().filter(|_| permissions.allows(Capability::Arguments));
+        args.map(Vec::as_slice).collect()
+    }
+
+    /// The environment that the running call may see.
+    pub(crate) fn visible_env(&self) -> Vec<&[u8]> {
+        let permissions = self.fds.permissions();
+        let is_visible = |variable: &&[u8]| {
+            let name = variable.split(|byte| *byte == b'=').next().unwrap_or_default();
+            permissions.allows(Capability::Environment)
+                && match std::str::from_utf8(name) {
+                    Ok(name) => permissions.variable(name),
+                    // It cannot be named, so it is there only with all.
+                    Err(_) => permissions.variables().is_none(),
+                }
+        };
+        self.env.iter().map(Vec::as_slice).filter(is_visible).collect()
+    }
+
+    /// The state of a child: what of this `permissions` allow, and nothing that
+    /// was opened since the start.
+    ///
+    /// Arguments, environment and standard streams are those of this state, as
+    /// far as the child may use them. Where the permissions name
+    /// [directories](Permissions::directories), the child's are those, by the
+    /// same names, opened below the ones that this state has; else all of
+    /// them. Sockets are not passed on.
+    ///
+    /// ```
+    /// use orcavm_wasi::{DirPerms, WasiCtxBuilder};
+    /// use vm::{Access, Capability, DirectoryScope, Permissions};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let parent = WasiCtxBuilder::new().preopened_dir(".", "/", DirPerms::ReadWrite).build()?;
+    /// let sources = DirectoryScope::new("/src", Access::Read).unwrap();
+    /// let permissions = Permissions::all().keep([Capability::ReadFiles]).keep_directories([sources]);
+    /// let child = parent.child(&permissions)?;
+    /// # drop(child);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError::OpenDirectory`] if a directory is not there, or this state
+    /// has none around it.
+    pub fn child(&self, permissions: &Permissions) -> Result<WasiCtx, BuildError> {
+        let mut fds = FdTable::new(self.fds.limit());
+        let limit = fds.limit();
+        let mut insert = |descriptor| {
+            fds.insert(descriptor)
+                .map(drop)
+                .map_err(|_| BuildError::TooManyDescriptors { limit })
+        };
+        for number in 0..3 {
+            let stream = self.fds.standard_stream(number);
+            let failed = |source: Errno| BuildError::InheritStdio {
+                number,
+                source: std::io::Error::other(source),
+            };
+            insert(stream.map_err(failed)?)?;
+        }
+        let looks = permissions.allows(Capability::ReadFiles) || permissions.allows(Capability::WriteFiles);
+        let preopens = || self.fds.iter().filter(|_| looks).filter_map(Preopened::of);
+        match permissions.directories() {
+            None => preopens().try_for_each(|preopened| insert(preopened.open(&[], false)?))?,
+            Some(scopes) => {
+                for scope in scopes.iter().filter(|_| looks) {
+                    let path = scope.path();
+                    let inside: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+                    let around = preopens().filter(|preopened| inside.starts_with(&preopened.components));
+                    let nearest = around.max_by_key(|preopened| preopened.components.len());
+                    let nearest = nearest.ok_or_else(|| BuildError::OpenDirectory {
+                        path: path.clone().into(),
+                        source: std::io::ErrorKind::NotFound.into(),
+                    })?;
+                    let below = inside.get(nearest.components.len()..).unwrap_or_default();
+                    insert(nearest.open(below, scope.access() == Access::Read)?)?;
+                }
+            }
+        }
+        fds.set_permissions(permissions.clone());
+        Ok(WasiCtx::new(
+            self.args.clone(),
+            self.env.clone(),
+            fds,
+            self.interrupt.clone(),
+        ))
     }
 
     /// A builder, the same as [`WasiCtxBuilder::new`].

@@ -4,6 +4,7 @@
 
 use std::num::NonZeroU64;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::PoisonError;
 
 use rustix::fs::{Advice, FallocateFlags, OFlags, Timespec, Timestamps};
 
@@ -134,8 +135,8 @@ impl Call<'_> {
         let record = FdStat {
             filetype: descriptor.filetype(),
             flags: descriptor.flags,
-            base: descriptor.base,
-            inheriting: descriptor.inheriting,
+            base: descriptor.rights(),
+            inheriting: descriptor.inheriting(),
         };
         Ok(self.memory.write(stat.0, &record.to_bytes())?)
     }
@@ -271,7 +272,7 @@ impl Call<'_> {
             }
             Object::File(file) => rustix::io::retry_on_intr(|| operation(file.as_fd()))?,
             Object::Input(_) => {}
-            Object::Output(writer) => writer.flush()?,
+            Object::Output(writer) => writer.lock().unwrap_or_else(PoisonError::into_inner).flush()?,
         }
         Ok(())
     }

@@ -197,6 +197,27 @@ impl Rights {
         .or(Rights::FD_ALLOCATE)
         .or(Rights::FD_FILESTAT_SET_SIZE);
 
+    /// The rights that need [`Capability::ReadFiles`](vm::Capability::ReadFiles).
+    pub const LOOKING: Rights = Rights::READING
+        .or(Rights::PATH_READLINK)
+        .or(Rights::PATH_FILESTAT_GET)
+        .or(Rights::FD_FILESTAT_GET);
+
+    /// The rights that need [`Capability::WriteFiles`](vm::Capability::WriteFiles).
+    pub const CHANGING: Rights = Rights::WRITING
+        .or(Rights::FD_FILESTAT_SET_TIMES)
+        .or(Rights::PATH_CREATE_DIRECTORY)
+        .or(Rights::PATH_CREATE_FILE)
+        .or(Rights::PATH_LINK_SOURCE)
+        .or(Rights::PATH_LINK_TARGET)
+        .or(Rights::PATH_RENAME_SOURCE)
+        .or(Rights::PATH_RENAME_TARGET)
+        .or(Rights::PATH_FILESTAT_SET_SIZE)
+        .or(Rights::PATH_FILESTAT_SET_TIMES)
+        .or(Rights::PATH_SYMLINK)
+        .or(Rights::PATH_REMOVE_DIRECTORY)
+        .or(Rights::PATH_UNLINK_FILE);
+
     /// The rights for which the host file is opened for reading.
     pub const READING: Rights = Rights::FD_READ.or(Rights::FD_READDIR);
 }

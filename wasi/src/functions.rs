@@ -1,7 +1,8 @@
 //! The list of WASI's functions: their names and parameters.
 //!
 //! One list, from which `link.rs` defines host functions and the tests draw
-//! calls. `proc_exit`, the one function without a result, and `sock_accept`,
+//! calls. A function `needs` a capability where all of its calls do; what
+//! others need depends on their descriptors (`table.rs`). `proc_exit`, the one function without a result, and `sock_accept`,
 //! which only preview 1 has, are not in it.
 
 /// The WebAssembly type of a parameter.
@@ -26,8 +27,8 @@ macro_rules! shared_functions {
             args_sizes_get(argc: GuestAddr, size: GuestAddr);
             environ_get(environ: GuestAddr, buf: GuestAddr);
             environ_sizes_get(count: GuestAddr, size: GuestAddr);
-            clock_res_get(id: u32, resolution: GuestAddr);
-            clock_time_get(id: u32, precision: u64, time: GuestAddr);
+            clock_res_get(id: u32, resolution: GuestAddr) needs Clock;
+            clock_time_get(id: u32, precision: u64, time: GuestAddr) needs Clock;
             fd_advise(fd: Fd, offset: u64, len: u64, advice: u32);
             fd_allocate(fd: Fd, offset: u64, len: u64);
             fd_close(fd: Fd);
@@ -67,13 +68,13 @@ macro_rules! shared_functions {
             path_unlink_file(fd: Fd, path: GuestAddr, path_len: u32);
             poll_oneoff(subscriptions: GuestAddr, events: GuestAddr, count: u32,
                 happened: GuestAddr);
-            proc_raise(signal: u32);
+            proc_raise(signal: u32) needs Exit;
             sched_yield();
-            random_get(buf: GuestAddr, buf_len: u32);
+            random_get(buf: GuestAddr, buf_len: u32) needs Random;
             sock_recv(fd: Fd, data: GuestAddr, data_len: u32, flags: u32, received: GuestAddr,
-                result_flags: GuestAddr);
-            sock_send(fd: Fd, data: GuestAddr, data_len: u32, flags: u32, sent: GuestAddr);
-            sock_shutdown(fd: Fd, how: u32);
+                result_flags: GuestAddr) needs Network;
+            sock_send(fd: Fd, data: GuestAddr, data_len: u32, flags: u32, sent: GuestAddr) needs Network;
+            sock_shutdown(fd: Fd, how: u32) needs Network;
         }
     };
 }

@@ -63,6 +63,18 @@ impl HostFile {
         })
     }
 
+    /// Another descriptor of the host for the same open file.
+    ///
+    /// # Errors
+    ///
+    /// What the host says.
+    pub(crate) fn try_clone(&self) -> Result<HostFile, Errno> {
+        Ok(HostFile {
+            file: self.file.try_clone()?,
+            ..*self
+        })
+    }
+
     /// What it is.
     pub(crate) fn filetype(&self) -> FileType {
         self.filetype

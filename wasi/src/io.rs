@@ -5,6 +5,8 @@
 //! guest's vectors are: several short vectors become one host call, a long
 //! one several. A call moves at most 2 GiB, as on Linux.
 
+use std::sync::PoisonError;
+
 use rustix::fs::SeekFrom;
 
 use crate::abi::Call;
@@ -228,7 +230,7 @@ impl Call<'_> {
     pub fn fd_tell(&mut self, fd: Fd, offset: GuestAddr) -> Result<(), Failure> {
         let descriptor = self.ctx.fds.get(fd)?;
         // The right to seek implies the right to tell.
-        let rights = if descriptor.base.contains(Rights::FD_SEEK) {
+        let rights = if descriptor.rights().contains(Rights::FD_SEEK) {
             Rights::NONE
         } else {
             Rights::FD_TELL
@@ -280,6 +282,7 @@ impl Call<'_> {
                 Ok(read)
             }
             (Object::Input(reader), _) => loop {
+                let mut reader = reader.lock().unwrap_or_else(PoisonError::into_inner);
                 match reader.read(buf) {
                     Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {
                         self.ctx.interrupt.check()?;
@@ -303,6 +306,7 @@ impl Call<'_> {
                 Ok(written)
             }
             (Object::Output(writer), _) => loop {
+                let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
                 match writer.write(buf) {
                     Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {
                         self.ctx.interrupt.check()?;
@@ -322,7 +326,7 @@ fn check_transfer(descriptor: &Descriptor, right: Rights) -> Result<(), Errno> {
         Object::Directory(_) => Err(Errno::Isdir),
         // POSIX's word for a descriptor opened for the other direction.
         _ if !descriptor.base.contains(right) => Err(Errno::Badf),
-        _ => Ok(()),
+        _ => descriptor.require(right),
     }
 }
 

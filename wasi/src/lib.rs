@@ -74,5 +74,5 @@ pub use abi::{Abi, Call};
 pub use builder::{BuildError, DirPerms, WasiCtxBuilder};
 pub use ctx::WasiCtx;
 pub use errno::{Errno, Failure, I32Exit};
-pub use link::{MissingMemory, add_to_linker};
+pub use link::{MissingMemory, add_to_linker, add_to_linker_by_domain};
 pub use memory::{GuestAddr, GuestMemory};

@@ -3,7 +3,7 @@
 
 use std::cell::Cell;
 
-use vm::{Caller, Error, Linker, Memory, Trap};
+use vm::{Caller, Capability, Domain, DomainId, Error, Linker, Memory, Requirement, Trap, Val};
 
 use crate::abi::{Abi, Call};
 use crate::ctx::WasiCtx;
@@ -59,7 +59,7 @@ impl<T: 'static> GuestMemory for CallerMemory<'_, '_, T> {
 /// Runs one WASI function for the guest that called it.
 fn enter<T: 'static>(
     caller: &mut Caller<'_, T>,
-    get: impl Fn(&mut T) -> &mut WasiCtx,
+    get: impl Fn(&mut T, Option<DomainId>) -> &mut WasiCtx,
     abi: &'static Abi,
     function: impl FnOnce(&mut Call<'_>) -> Result<(), Failure>,
 ) -> Result<i32, Error> {
@@ -67,7 +67,9 @@ fn enter<T: 'static>(
     // The state and the memory both belong to the store, so the state is
     // taken out for the call. No WASI function calls the guest, so nothing
     // sees it missing.
-    let mut ctx = std::mem::take(get(caller.data_mut()));
+    let domain = caller.domain().map(Domain::id);
+    let mut ctx = std::mem::take(get(caller.data_mut(), domain));
+    ctx.apply(caller.lone_domain(), || caller.permissions());
     let mut memory = CallerMemory {
         caller,
         memory,
@@ -79,7 +81,7 @@ fn enter<T: 'static>(
         abi,
     });
     let missed = memory.missed.get();
-    *get(caller.data_mut()) = ctx;
+    *get(caller.data_mut(), domain) = ctx;
     if missed {
         return Err(Error::host(MissingMemory));
     }
@@ -93,20 +95,35 @@ fn enter<T: 'static>(
 
 /// Defines WASI functions in a linker, each from its name and parameters.
 macro_rules! define {
-    ($linker:ident, $get:ident, $abi:expr; $($name:ident($($arg:ident: $type:ident),*);)*) => {
-        $($linker.func_wrap(
-            $abi.module,
-            stringify!($name),
+    ($linker:ident, $get:ident, $abi:expr; $($name:ident($($arg:ident: $type:ident),*) $(needs $need:ident)?;)*) => {
+        $(define!(@one [$linker, $abi.module, stringify!($name)] [$($need)?]
             move |mut caller: Caller<'_, T>, $($arg: wasm_type!($type)),*| -> Result<i32, Error> {
                 enter(&mut caller, $get, $abi, |call| call.$name($($type::from($arg)),*))
-            },
-        )?;)*
+            }
+        );)*
     };
+    (@one [$linker:ident, $module:expr, $name:expr] [] $func:expr) => {
+        $linker.func_wrap($module, $name, $func)?
+    };
+    (@one [$linker:ident, $module:expr, $name:expr] [$need:ident] $func:expr) => {
+        $linker.func_wrap_requiring($module, $name, refusing(Capability::$need), $func)?
+    };
+}
+
+/// The requirement of a function that answers `NOTCAPABLE` where it is refused.
+fn refusing(capability: Capability) -> Requirement {
+    let refusal = i32::from(Errno::NotCapable.number());
+    Requirement::new(capability).or_return(Val::I32(refusal))
 }
 
 /// Defines both import modules of WASI in `linker`: all 46 functions of
 /// `wasi_snapshot_preview1` and all 45 of `wasi_unstable`. `get` finds the
 /// guest's state in the store's data.
+///
+/// Each function does what all instances on the call chain are allowed
+/// ([`Caller::permissions`]), and gives `NOTCAPABLE` for the rest; arguments and
+/// variables that may not be seen are not there. Where `proc_exit` is refused,
+/// the call ends with [`vm::PermissionError`].
 ///
 /// A guest that calls `proc_exit` ends its call with an error that carries
 /// [`I32Exit`](crate::I32Exit); one whose interrupt flag is set while it
@@ -119,10 +136,24 @@ pub fn add_to_linker<T: 'static>(
     linker: &mut Linker<T>,
     get: impl Fn(&mut T) -> &mut WasiCtx + Send + Sync + Copy + 'static,
 ) -> Result<(), Error> {
+    add_to_linker_by_domain(linker, move |data, _| get(data))
+}
+
+/// Defines both import modules of WASI, as [`add_to_linker`] does, for a store
+/// whose instances have states of their own: `get` finds the state for the
+/// calling instance's domain. See [`WasiCtx::child`].
+///
+/// # Errors
+///
+/// An import of one of the names is defined already.
+pub fn add_to_linker_by_domain<T: 'static>(
+    linker: &mut Linker<T>,
+    get: impl Fn(&mut T, Option<DomainId>) -> &mut WasiCtx + Send + Sync + Copy + 'static,
+) -> Result<(), Error> {
     add_module(linker, get, &preview0::ABI)?;
     add_module(linker, get, &preview1::ABI)?;
     define! { linker, get, &preview1::ABI;
-        sock_accept(fd: Fd, flags: u32, opened: GuestAddr);
+        sock_accept(fd: Fd, flags: u32, opened: GuestAddr) needs Network;
     }
     Ok(())
 }
@@ -130,14 +161,16 @@ pub fn add_to_linker<T: 'static>(
 /// Defines the functions both previews have, in one preview's module.
 fn add_module<T: 'static>(
     linker: &mut Linker<T>,
-    get: impl Fn(&mut T) -> &mut WasiCtx + Send + Sync + Copy + 'static,
+    get: impl Fn(&mut T, Option<DomainId>) -> &mut WasiCtx + Send + Sync + Copy + 'static,
     abi: &'static Abi,
 ) -> Result<(), Error> {
     shared_functions!(define, linker, get, abi);
-    // The one function without a result: it does not return.
-    linker.func_wrap(
+    // The one function without a result: it does not return, so where it is
+    // refused that ends the guest too.
+    linker.func_wrap_requiring(
         abi.module,
         "proc_exit",
+        Requirement::new(Capability::Exit),
         move |mut caller: Caller<'_, T>, code: u32| -> Result<(), Error> {
             enter(&mut caller, get, abi, |call| call.proc_exit(code)).map(drop)
         },

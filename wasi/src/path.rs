@@ -24,7 +24,7 @@ use crate::errno::{Errno, Failure};
 use crate::file::NewTime;
 use crate::host::{HostFile, nanoseconds};
 use crate::memory::{GuestAddr, GuestMemory};
-use crate::table::{Descriptor, Directory, Object};
+use crate::table::{Descriptor, Directory, Object, Source};
 use crate::types::{Fd, FdFlags, FileStat, FileType, LookupFlags, OpenFlags, Rights};
 
 /// The longest path, in bytes (`PATH_MAX` with its ending zero).
@@ -255,9 +255,15 @@ impl Call<'_> {
         }
 
         let directory = self.directory(fd, needed)?;
-        if !self.ctx.fds.get(fd)?.inheriting.contains(passed_on) {
+        let parent = self.ctx.fds.get(fd)?;
+        // Programs ask for rights that they do not need. What permissions take
+        // away is missed when it is used, but for reading and writing.
+        let permitted = parent.inheriting();
+        let contents = base.and(Rights::READING.or(Rights::WRITING));
+        if !parent.inheriting.contains(passed_on) || !permitted.contains(contents) {
             return Err(Errno::NotCapable.into());
         }
+        let (base, inheriting) = (base.and(permitted), inheriting.and(permitted));
         let path = read_path(self.memory, path, path_len)?;
         if flags.contains(OpenFlags::CREAT.or(OpenFlags::DIRECTORY)) {
             return Err(Errno::Inval.into());
@@ -271,7 +277,8 @@ impl Call<'_> {
             write: base.intersects(Rights::WRITING),
         };
         let file = opening.open(directory, &path)?;
-        let descriptor = descriptor(file, directory.read_only, base, inheriting, fdflags)?;
+        let source = parent.source.clone();
+        let descriptor = descriptor(file, source, directory.read_only, base, inheriting, fdflags)?;
         let number = self.ctx.fds.insert(descriptor)?;
         if let Err(errno) = self.memory.write_u32(opened, number.0) {
             drop(self.ctx.fds.remove(number));
@@ -391,27 +398,26 @@ impl Call<'_> {
 /// The descriptor for a file that was just opened.
 fn descriptor(
     file: File,
+    source: Source,
     read_only: bool,
     base: Rights,
     inheriting: Rights,
     flags: FdFlags,
 ) -> Result<Descriptor, Errno> {
     if file.metadata()?.is_dir() {
-        return Ok(Descriptor {
-            object: Object::Directory(Directory {
-                file,
-                read_only,
-                preopen: None,
-                listing: None,
-            }),
-            base: base.and(Rights::DIRECTORY),
-            inheriting,
-            flags,
+        let directory = Object::Directory(Directory {
+            file,
+            read_only,
+            preopen: None,
+            listing: None,
         });
+        let mut descriptor = Descriptor::new(directory, source, base.and(Rights::DIRECTORY), inheriting);
+        descriptor.flags = flags;
+        return Ok(descriptor);
     }
     let mut file = HostFile::new(file)?;
     file.read_only = read_only;
-    let mut descriptor = Descriptor::for_file(file);
+    let mut descriptor = Descriptor::for_file(file, source);
     descriptor.base = descriptor.base.and(base);
     descriptor.flags = flags;
     Ok(descriptor)

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno as Host;
+use vm::Capability;
 
 use crate::abi::Call;
 use crate::clock::now;
@@ -74,6 +75,7 @@ impl<'a> Waiting<'a> {
     /// Adds a subscription.
     fn add(&mut self, fds: &'a FdTable, subscription: Subscription) {
         let result = match subscription.event {
+            Awaited::Clock { .. } if !fds.permissions().allows(Capability::Clock) => Err(Errno::NotCapable),
             Awaited::Clock { id, timeout, absolute } => {
                 Moment::new(id, timeout, absolute).map(|moment| self.moments.push((subscription.userdata, moment)))
             }

@@ -32,13 +32,13 @@ mod signal {
 
 impl Call<'_> {
     /// `args_get`: the arguments, each with a zero byte at its end, and an
-    /// array of pointers to them.
+    /// array of pointers to them. Who may not see arguments sees none.
     ///
     /// # Errors
     ///
     /// As for every [`Call`].
     pub fn args_get(&mut self, argv: GuestAddr, argv_buf: GuestAddr) -> Result<(), Failure> {
-        Ok(put_strings(self.memory, &self.ctx.args, argv, argv_buf)?)
+        Ok(put_strings(self.memory, &self.ctx.visible_args(), argv, argv_buf)?)
     }
 
     /// `args_sizes_get`: how many arguments there are, and how many bytes
@@ -48,16 +48,17 @@ impl Call<'_> {
     ///
     /// As for every [`Call`].
     pub fn args_sizes_get(&mut self, argc: GuestAddr, size: GuestAddr) -> Result<(), Failure> {
-        Ok(put_sizes(self.memory, &self.ctx.args, argc, size)?)
+        Ok(put_sizes(self.memory, &self.ctx.visible_args(), argc, size)?)
     }
 
-    /// `environ_get`: the environment, laid out as the arguments are.
+    /// `environ_get`: the variables that may be seen, laid out as the arguments
+    /// are.
     ///
     /// # Errors
     ///
     /// As for every [`Call`].
     pub fn environ_get(&mut self, environ: GuestAddr, buf: GuestAddr) -> Result<(), Failure> {
-        Ok(put_strings(self.memory, &self.ctx.env, environ, buf)?)
+        Ok(put_strings(self.memory, &self.ctx.visible_env(), environ, buf)?)
     }
 
     /// `environ_sizes_get`: how many variables there are, and how many bytes
@@ -67,7 +68,7 @@ impl Call<'_> {
     ///
     /// As for every [`Call`].
     pub fn environ_sizes_get(&mut self, count: GuestAddr, size: GuestAddr) -> Result<(), Failure> {
-        Ok(put_sizes(self.memory, &self.ctx.env, count, size)?)
+        Ok(put_sizes(self.memory, &self.ctx.visible_env(), count, size)?)
     }
 
     /// `random_get`: bytes from the host's random number generator.
@@ -161,7 +162,7 @@ fn fill_random(mut bytes: &mut [u8]) -> Result<(), Errno> {
 /// end, and their addresses at `pointers`.
 fn put_strings(
     memory: &mut dyn GuestMemory,
-    strings: &[Vec<u8>],
+    strings: &[&[u8]],
     mut pointers: GuestAddr,
     mut buf: GuestAddr,
 ) -> Result<(), Errno> {
@@ -178,12 +179,7 @@ fn put_strings(
 
 /// Writes how many strings there are and how many bytes they take, their
 /// zero bytes included.
-fn put_sizes(
-    memory: &mut dyn GuestMemory,
-    strings: &[Vec<u8>],
-    count: GuestAddr,
-    size: GuestAddr,
-) -> Result<(), Errno> {
+fn put_sizes(memory: &mut dyn GuestMemory, strings: &[&[u8]], count: GuestAddr, size: GuestAddr) -> Result<(), Errno> {
     let bytes: usize = strings.iter().map(|string| string.len() + 1).sum();
     memory.write_u32(count, u32::try_from(strings.len()).map_err(|_| Errno::Overflow)?)?;
     memory.write_u32(size, u32::try_from(bytes).map_err(|_| Errno::Overflow)?)

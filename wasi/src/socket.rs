@@ -53,7 +53,8 @@ impl Call<'_> {
         let accepted = socket.transfer(PollFlags::IN, nonblock, &self.ctx.interrupt, |fd| {
             rustix::net::accept_with(fd, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK)
         })?;
-        let mut descriptor = Descriptor::for_file(HostFile::new(File::from(accepted))?);
+        let source = listener.source.clone();
+        let mut descriptor = Descriptor::for_file(HostFile::new(File::from(accepted))?, source);
         descriptor.flags = flags;
         let number = self.ctx.fds.insert(descriptor)?;
         if let Err(errno) = self.memory.write_u32(opened, number.0) {

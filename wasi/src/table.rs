@@ -7,6 +7,9 @@
 
 use std::fs::File;
 use std::io::{Read, Write};
+use std::sync::{Arc, Mutex};
+
+use vm::{Access, Capability, Permissions};
 
 use crate::dir::Listing;
 use crate::errno::Errno;
@@ -22,6 +25,10 @@ pub(crate) const DEFAULT_LIMIT: usize = 1024;
 pub(crate) struct Descriptor {
     /// What it names.
     pub(crate) object: Object,
+    /// Where it comes from, which decides what permissions it needs.
+    pub(crate) source: Source,
+    /// What the running call's permissions leave of its rights.
+    permitted: Rights,
     /// What may be done with it.
     pub(crate) base: Rights,
     /// What may be done with descriptors opened through it.
@@ -30,16 +37,55 @@ pub(crate) struct Descriptor {
     pub(crate) flags: FdFlags,
 }
 
+/// Where a descriptor comes from.
+#[derive(Clone, Debug)]
+pub(crate) enum Source {
+    /// A standard stream, or a socket: it needs this capability.
+    Stream(Capability),
+    /// A directory that was open from the start, with this name, or what was
+    /// opened below it.
+    Directory(Arc<[u8]>),
+}
+
+impl Source {
+    /// The rights that permissions leave to descriptors from here.
+    fn permitted(&self, permissions: &Permissions) -> Rights {
+        let path = match self {
+            Source::Stream(capability) if permissions.allows(*capability) => return Rights::ALL,
+            Source::Stream(_) => return Rights::NONE,
+            Source::Directory(path) => path,
+        };
+        let access = match permissions.directories() {
+            None => Some(Access::ReadWrite),
+            // A name that is no text is in no directory that can be named.
+            Some(_) => std::str::from_utf8(path)
+                .ok()
+                .and_then(|path| permissions.directory(path)),
+        };
+        let mut permitted = if access.is_some() { Rights::ALL } else { Rights::NONE };
+        if !permissions.allows(Capability::ReadFiles) {
+            permitted = permitted.without(Rights::LOOKING);
+        }
+        if access != Some(Access::ReadWrite) || !permissions.allows(Capability::WriteFiles) {
+            permitted = permitted.without(Rights::CHANGING);
+        }
+        if !permitted.intersects(Rights::LOOKING.or(Rights::CHANGING)) {
+            permitted = Rights::NONE;
+        }
+        permitted
+    }
+}
+
 /// What a descriptor names.
 pub(crate) enum Object {
     /// A directory.
     Directory(Directory),
     /// Any other host file.
     File(HostFile),
-    /// A stream of the embedder's to read from.
-    Input(Box<dyn Read + Send>),
-    /// A stream of the embedder's to write to.
-    Output(Box<dyn Write + Send>),
+    /// A stream of the embedder's to read from, which children share.
+    Input(Arc<Mutex<dyn Read + Send>>),
+    /// A stream of the embedder's to write to, which children share.
+    Output(Arc<Mutex<dyn Write + Send>>),
 }
 
 impl std::fmt::Debug for Object {
@@ -78,8 +124,37 @@ impl Directory {
 }
 
 impl Descriptor {
+    /// A descriptor without flags.
+    pub(crate) fn new(object: Object, source: Source, base: Rights, inheriting: Rights) -> Descriptor {
+        Descriptor {
+            object,
+            source,
+            permitted: Rights::ALL,
+            base,
+            inheriting,
+            flags: FdFlags::NONE,
+        }
+    }
+
+    /// A directory that is open from the start, as `guest`.
+    pub(crate) fn preopened(file: File, guest: Box<[u8]>, read_only: bool) -> Descriptor {
+        let source = Source::Directory(Arc::from(&*guest));
+        let directory = Directory {
+            file,
+            read_only,
+            preopen: Some(guest),
+            listing: None,
+        };
+        Descriptor::new(
+            Object::Directory(directory),
+            source,
+            Rights::DIRECTORY,
+            Rights::INHERITING,
+        )
+    }
+
     /// A descriptor with all rights that make sense for `file`.
-    pub(crate) fn for_file(file: HostFile) -> Descriptor {
+    pub(crate) fn for_file(file: HostFile, source: Source) -> Descriptor {
         let base = match file.filetype() {
             filetype if filetype.is_socket() => Rights::STREAM.or(Rights::SOCKET),
             // A guest's `isatty` takes a character device without the rights
@@ -87,12 +162,49 @@ impl Descriptor {
             _ if file.has_position() => Rights::FILE,
             _ => Rights::STREAM,
         };
-        Descriptor {
-            object: Object::File(file),
-            base,
-            inheriting: Rights::NONE,
-            flags: FdFlags::NONE,
-        }
+        Descriptor::new(Object::File(file), source, base, Rights::NONE)
+    }
+
+    /// A standard stream that is empty, or goes nowhere.
+    pub(crate) fn null(capability: Capability) -> Descriptor {
+        let (object, right) = match capability {
+            Capability::Stdin => (Object::Input(Arc::new(Mutex::new(std::io::empty()))), Rights::FD_READ),
+            _ => (Object::Output(Arc::new(Mutex::new(std::io::sink()))), Rights::FD_WRITE),
+        };
+        let rights = Rights::STREAM.without(Rights::FD_READ.or(Rights::FD_WRITE)).or(right);
+        Descriptor::new(object, Source::Stream(capability), rights, Rights::NONE)
+    }
+
+    /// What may be done with it in the running call.
+    pub(crate) fn rights(&self) -> Rights {
+        self.base.and(self.permitted)
+    }
+
+    /// What may be done in the running call with descriptors opened through it.
+    pub(crate) fn inheriting(&self) -> Rights {
+        self.inheriting.and(self.permitted)
+    }
+
+    /// Another descriptor of the same thing, with all rights it had at first.
+    ///
+    /// # Errors
+    ///
+    /// What the host says.
+    pub(crate) fn try_clone(&self) -> Result<Descriptor, Errno> {
+        let object = match &self.object {
+            Object::Directory(directory) => Object::Directory(Directory {
+                file: directory.file.try_clone()?,
+                read_only: directory.read_only,
+                preopen: directory.preopen.clone(),
+                listing: None,
+            }),
+            Object::File(file) => Object::File(file.try_clone()?),
+            Object::Input(reader) => Object::Input(Arc::clone(reader)),
+            Object::Output(writer) => Object::Output(Arc::clone(writer)),
+        };
+        let mut clone = Descriptor::new(object, self.source.clone(), self.base, self.inheriting);
+        clone.flags = self.flags;
+        Ok(clone)
     }
 
     /// What it names.
@@ -110,7 +222,7 @@ impl Descriptor {
     ///
     /// [`Errno::NotCapable`] if one is missing.
     pub(crate) fn require(&self, rights: Rights) -> Result<(), Errno> {
-        if self.base.contains(rights) {
+        if self.rights().contains(rights) {
             Ok(())
         } else {
             Err(Errno::NotCapable)
@@ -202,6 +314,8 @@ pub(crate) struct FdTable {
     lowest_free: usize,
     /// How many slots there may be.
     limit: usize,
+    /// The permissions of the running call.
+    permissions: Permissions,
 }
 
 impl Default for FdTable {
@@ -217,7 +331,46 @@ impl FdTable {
             slots: Vec::new(),
             lowest_free: 0,
             limit,
+            permissions: Permissions::all(),
         }
+    }
+
+    /// How many descriptors there may be.
+    pub(crate) fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// The permissions of the running call.
+    pub(crate) fn permissions(&self) -> &Permissions {
+        &self.permissions
+    }
+
+    /// Sets the permissions of the calls that run from now on.
+    pub(crate) fn set_permissions(&mut self, permissions: Permissions) {
+        for descriptor in self.slots.iter_mut().flatten() {
+            descriptor.permitted = descriptor.source.permitted(&permissions);
+        }
+        self.permissions = permissions;
+    }
+
+    /// The descriptor with the number of a standard stream, for a child; one
+    /// that is empty, or goes nowhere, if it is no such stream any more.
+    ///
+    /// # Errors
+    ///
+    /// What the host says.
+    pub(crate) fn standard_stream(&self, number: usize) -> Result<Descriptor, Errno> {
+        let capability = [Capability::Stdin, Capability::Stdout, Capability::Stderr][number.min(2)];
+        let is_own = |descriptor: &&Descriptor| matches!(descriptor.source, Source::Stream(own) if own == capability);
+        match self.slots.get(number).and_then(Option::as_ref).filter(is_own) {
+            Some(stream) => stream.try_clone(),
+            None => Ok(Descriptor::null(capability)),
+        }
+    }
+
+    /// All descriptors.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Descriptor> {
+        self.slots.iter().flatten()
     }
 
     /// The descriptor with number `fd`.
@@ -269,8 +422,9 @@ impl FdTable {
     /// # Errors
     ///
     /// [`Errno::Nfile`] if the table is full.
-    pub(crate) fn insert(&mut self, descriptor: Descriptor) -> Result<Fd, Errno> {
+    pub(crate) fn insert(&mut self, mut descriptor: Descriptor) -> Result<Fd, Errno> {
         self.check_room()?;
+        descriptor.permitted = descriptor.source.permitted(&self.permissions);
         let index = self.free_index();
         let fd = Fd(u32::try_from(index).map_err(|_| Errno::Nfile)?);
         match self.slots.get_mut(index) {
@@ -323,12 +477,9 @@ mod tests {
     use super::*;
 
     fn stream() -> Descriptor {
-        Descriptor {
-            object: Object::Input(Box::new(std::io::empty())),
-            base: Rights::FD_READ,
-            inheriting: Rights::NONE,
-            flags: FdFlags::NONE,
-        }
+        let input = Arc::new(Mutex::new(std::io::empty()));
+        let source = Source::Stream(Capability::Stdin);
+        Descriptor::new(Object::Input(input), source, Rights::FD_READ, Rights::NONE)
     }
 
     #[test]

@@ -1,14 +1,13 @@
 //! How embedders and host functions get at a store: borrowed contexts, and the
 //! caller of a host function.
 
-use super::domain::Domain;
+use super::domain::{Domain, DomainId};
 use super::engine::Engine;
 use super::externs::Extern;
 use super::instance::export_of;
 use super::permissions::{Capabilities, Capability, Permissions};
-use super::store::{InstanceId, Store, StoreData, StoreInner};
+use super::store::{InstanceId, OuterLimit, Store, StoreData, StoreInner};
 use crate::error::{Error, LimitError};
-use crate::exec::chain::Mark;
 
 /// A store, borrowed.
 #[derive(Clone, Copy)]
@@ -101,10 +100,9 @@ impl<T> StoreContextMut<'_, T> {
         let inner = &mut self.0.inner;
         let both = inner.machine.limit().map(|outer| outer.intersection(permissions));
         let permissions = both.as_ref().unwrap_or(permissions);
-        let limit = inner.limit().intersection(permissions.capabilities());
-        let before = inner.set_limit(limit, Mark::Limited(permissions).word());
-        let undo = Undo { store: self, before };
-        f(StoreContextMut(undo.store.0))
+        let outer = inner.begin_limit(permissions);
+        let limited = Limited { store: self, outer };
+        f(StoreContextMut(limited.store.0))
     }
 
     /// The whole store as code that runs sees it.
@@ -114,15 +112,14 @@ impl<T> StoreContextMut<'_, T> {
 }
 
 /// Ends [`StoreContextMut::limited`], however it ends.
-struct Undo<'a, 'b, T: 'static> {
+struct Limited<'a, 'b, T: 'static> {
     store: &'a mut StoreContextMut<'b, T>,
-    before: (Capabilities, u64),
+    outer: OuterLimit,
 }
 
-impl<T> Drop for Undo<'_, '_, T> {
+impl<T> Drop for Limited<'_, '_, T> {
     fn drop(&mut self) {
-        let (limit, mark) = self.before;
-        self.store.0.inner.set_limit(limit, mark);
+        self.store.0.inner.end_limit(&self.outer);
     }
 }
 
@@ -279,6 +276,14 @@ impl<'a, T> Caller<'a, T> {
     /// The capabilities among [`Caller::permissions`], at less cost.
     pub fn capabilities(&self) -> Capabilities {
         self.store_inner().capabilities()
+    }
+
+    /// The one domain of all that is on the call chain, and its capabilities now:
+    /// [`Caller::permissions`] are its own then. `None` if there are several, or
+    /// none, or a [limit](StoreContextMut::limited).
+    pub fn lone_domain(&self) -> Option<(DomainId, Capabilities)> {
+        let domain = self.store_inner().lone_domain()?;
+        Some((domain.id(), domain.capabilities()))
     }
 
     /// Whether the call may do something.

@@ -2,6 +2,7 @@
 //! use of their quotas.
 
 use std::fmt;
+use std::num::NonZero;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -53,7 +54,19 @@ use crate::error::{Error, PermissionError, QuotaError, TypeError};
 #[derive(Clone)]
 pub struct Domain(Arc<Data>);
 
+/// Which domain something belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct DomainId(NonZero<u64>);
+
+impl DomainId {
+    fn next() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        Self(NonZero::new(NEXT.fetch_add(1, Ordering::Relaxed)).expect("fewer domains than 2^64 are made"))
+    }
+}
+
 struct Data {
+    id: DomainId,
     name: Box<str>,
     permissions: Permissions,
     parent: Option<Domain>,
@@ -98,6 +111,7 @@ impl Domain {
 
     fn of(name: &str, permissions: Permissions, parent: Option<Self>) -> Self {
         Self(Arc::new(Data {
+            id: DomainId::next(),
             name: name.into(),
             permissions,
             parent,
@@ -117,6 +131,11 @@ impl Domain {
     /// Its name.
     pub fn name(&self) -> &str {
         &self.0.name
+    }
+
+    /// What tells it from all others.
+    pub fn id(&self) -> DomainId {
+        self.0.id
     }
 
     /// The domain it is a child of.
@@ -160,7 +179,7 @@ impl Domain {
 
     /// Whether both are the same domain.
     pub fn is_same(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
+        self.0.id == other.0.id
     }
 
     /// Takes the domain for the instances of a store.

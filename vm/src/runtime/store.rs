@@ -15,7 +15,7 @@ use super::engine::Engine;
 use super::limits::{DEFAULT_COUNT, ResourceLimiter};
 use super::permissions::{Capabilities, Capability, Permissions};
 use crate::error::{Error, LimitError};
-use crate::exec::chain::Chain;
+use crate::exec::chain::{self, Chain};
 use crate::exec::context::{FuncRef, GlobalRef, HostGlobal, InstanceCx, Machine};
 use crate::exec::host::{HostDef, HostFunc, LimiterOf};
 use crate::exec::memory::{MemoryInst, MemoryRef};
@@ -121,6 +121,8 @@ pub struct StoreInner {
     domains: Vec<Domain>,
     /// What nothing is allowed beyond, while [`StoreContextMut::limited`] runs.
     limit: Capabilities,
+    /// Whether it does.
+    is_limited: bool,
     limiter_of: Option<LimiterOf>,
     #[allow(clippy::vec_box, reason = "running code has their addresses")]
     memories: Vec<Box<MemoryInst>>,
@@ -146,6 +148,7 @@ impl StoreInner {
             domain: Domain::default(),
             domains: Vec::new(),
             limit: Capabilities::all(),
+            is_limited: false,
             limiter_of: None,
             memories: Vec::new(),
             tables: Vec::new(),
@@ -201,17 +204,24 @@ impl StoreInner {
         self.machine.set_granted(granted);
     }
 
-    /// What nothing is allowed beyond.
-    pub(crate) fn limit(&self) -> Capabilities {
-        self.limit
+    /// Allows functions that the host calls next nothing beyond `limit`.
+    pub(crate) fn begin_limit(&mut self, limit: &Permissions) -> OuterLimit {
+        let outer = OuterLimit {
+            limit: self.limit,
+            is_limited: std::mem::replace(&mut self.is_limited, true),
+            mark: self.machine.replace_mark(chain::Mark::Limited(limit).word()),
+        };
+        self.limit = self.limit.intersection(limit.capabilities());
+        self.find_granted();
+        outer
     }
 
-    /// Allows nothing beyond `limit`, for functions that the host calls next;
-    /// what was allowed before.
-    pub(crate) fn set_limit(&mut self, limit: Capabilities, mark: u64) -> (Capabilities, u64) {
-        let before = std::mem::replace(&mut self.limit, limit);
+    /// Undoes [`StoreInner::begin_limit`].
+    pub(crate) fn end_limit(&mut self, outer: &OuterLimit) {
+        self.limit = outer.limit;
+        self.is_limited = outer.is_limited;
+        self.machine.replace_mark(outer.mark);
         self.find_granted();
-        (before, self.machine.replace_mark(mark))
     }
 
     /// What the running call chain is allowed.
@@ -228,11 +238,25 @@ impl StoreInner {
         chain.limits.iter().fold(all, |all, limit| all.intersection(limit))
     }
 
+    /// The one domain of the running call chain.
+    pub(crate) fn lone_domain(&self) -> Option<&Domain> {
+        if let [domain] = &self.domains[..]
+            && !self.is_limited
+        {
+            return Chain::caller(self).map(|_| domain);
+        }
+        let chain = Chain::of(self);
+        if chain.is_broken || !chain.limits.is_empty() {
+            return None;
+        }
+        match self.domains_on(&chain)[..] {
+            [domain] => Some(self.domain_at(domain)),
+            _ => None,
+        }
+    }
+
     /// The capabilities of the running call chain.
     pub(crate) fn capabilities(&self) -> Capabilities {
-        if self.domains.len() == 1 && self.limit == Capabilities::all() {
-            return self.domains[0].capabilities();
-        }
         let chain = Chain::of(self);
         if chain.is_broken {
             return Capabilities::none();
@@ -362,6 +386,13 @@ impl StoreInner {
         }
         Ok(())
     }
+}
+
+/// What was the limit before [`StoreInner::begin_limit`].
+pub(crate) struct OuterLimit {
+    limit: Capabilities,
+    is_limited: bool,
+    mark: u64,
 }
 
 /// See [`StoreInner::mark`].

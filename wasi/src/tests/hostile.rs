@@ -68,7 +68,7 @@ type Function = fn(&mut Call<'_>, &mut Random) -> Result<(), Failure>;
 
 /// Makes a table of functions that draw their own arguments.
 macro_rules! table {
-    ($table:ident; $($name:ident($($arg:ident: $type:ident),*);)*) => {
+    ($table:ident; $($name:ident($($arg:ident: $type:ident),*) $(needs $need:ident)?;)*) => {
         $($table.push((stringify!($name), |call, _random| {
             call.$name($($type::from(<wasm_type!($type)>::draw(_random))),*)
         }));)*

@@ -18,6 +18,7 @@ mod files;
 mod hostile;
 mod layouts;
 mod link;
+mod permissions;
 mod polling;
 mod streams;
 
