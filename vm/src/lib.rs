@@ -64,6 +64,7 @@ pub use runtime::limits::{ResourceLimiter, StoreLimits, StoreLimitsBuilder};
 pub use runtime::linker::Linker;
 pub use runtime::module::{ExportType, ImportType, Module};
 pub use runtime::permissions::{Capabilities, Capability, DirectoryScope, Permissions, Quotas, UnknownCapability};
+pub use runtime::permissions_text::PermissionsTextError;
 pub use runtime::profile::{Profile, ProfiledFrame, ProfiledFunction, ProfiledOp, ProfiledStack, Profiler};
 pub use runtime::region::{Access, Mapping, Region, RegionView};
 pub use runtime::store::{InterruptHandle, Store};

@@ -11,6 +11,7 @@ pub(crate) mod limits;
 pub(crate) mod linker;
 pub(crate) mod module;
 pub(crate) mod permissions;
+pub(crate) mod permissions_text;
 pub(crate) mod profile;
 pub(crate) mod region;
 pub(crate) mod store;
