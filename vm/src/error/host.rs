@@ -52,6 +52,9 @@ pub enum LimitError {
     /// Fuel was set or read where the engine does not count it.
     #[error("the engine does not count fuel; set `Config::consume_fuel`")]
     NoFuel,
+    /// Calls were limited where the engine does not count them.
+    #[error("the engine does not count calls; set `Config::max_call_depth`")]
+    NoDepth,
 }
 
 /// Values or items of the wrong type passed by the embedder.

@@ -196,6 +196,29 @@ impl Machine {
         unsafe { (*self.rt.as_ptr()).fuel }
     }
 
+    /// Guest calls that can still be made inside the running one.
+    pub(crate) fn depth_left(&self) -> u32 {
+        // SAFETY: as in `fuel`.
+        let (depth, most) = unsafe { ((*self.rt.as_ptr()).depth, (*self.rt.as_ptr()).max_depth) };
+        most.saturating_sub(depth)
+    }
+
+    /// Lets no more than so many calls be made inside the running one; the limit
+    /// before, for [`Machine::set_depth_limit`].
+    pub(crate) fn limit_depth_to(&mut self, left: u32) -> u32 {
+        // SAFETY: as in `fuel`.
+        let rt = unsafe { &mut *self.rt.as_ptr() };
+        let before = rt.max_depth;
+        rt.max_depth = before.min(rt.depth.saturating_add(left));
+        before
+    }
+
+    /// Sets how many calls may be active.
+    pub(crate) fn set_depth_limit(&mut self, calls: u32) {
+        // SAFETY: as in `fuel`.
+        unsafe { (*self.rt.as_ptr()).max_depth = calls };
+    }
+
     /// Sets which capabilities every domain of the store has.
     pub(crate) fn set_granted(&mut self, granted: Capabilities) {
         // SAFETY: as in `fuel`.
@@ -352,6 +375,13 @@ impl FuncRef {
     /// The slot must come from running code or a table of the same store.
     pub(crate) fn from_slot(slot: u64) -> Option<Self> {
         NonNull::new(slot as *mut FuncRec).map(Self)
+    }
+
+    /// The index of the instance that the function belongs to; none for a host
+    /// function.
+    pub(crate) fn instance(self) -> Option<u32> {
+        // SAFETY: invariant 1; `cx` points to a context or a host function's head.
+        (!self.is_host()).then(|| unsafe { (*self.rec().cx).instance })
     }
 
     /// Whether the function is a host function.

@@ -14,6 +14,7 @@ pub(crate) mod dispatch;
 pub(crate) mod entry;
 pub(crate) mod exit;
 pub(crate) mod host;
+pub(crate) mod lend;
 pub(crate) mod mappings;
 pub(crate) mod memory;
 pub(crate) mod operand;

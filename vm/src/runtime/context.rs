@@ -8,6 +8,7 @@ use super::instance::export_of;
 use super::permissions::{Capabilities, Capability, Permissions};
 use super::store::{InstanceId, OuterLimit, Store, StoreData, StoreInner};
 use crate::error::{Error, LimitError};
+use crate::exec::lend;
 
 /// A store, borrowed.
 #[derive(Clone, Copy)]
@@ -103,6 +104,38 @@ impl<T> StoreContextMut<'_, T> {
         let outer = inner.begin_limit(permissions);
         let limited = Limited { store: self, outer };
         f(StoreContextMut(limited.store.0))
+    }
+
+    /// Runs `f` with another store, whose host functions can use this one
+    /// meanwhile: [`Caller::lender`].
+    ///
+    /// So a host function can call a guest of another store which calls back.
+    /// Whoever [interrupts](crate::InterruptHandle) this store meanwhile
+    /// interrupts the other too. Where calls are counted, those in the other count
+    /// against what this one has left.
+    ///
+    /// ```
+    /// use vm::{AsContextMut, Caller, Engine, Func, Store};
+    ///
+    /// # fn main() -> Result<(), vm::Error> {
+    /// let engine = Engine::default();
+    /// let mut parent = Store::new(&engine, 1);
+    /// let mut child = Store::new(&engine, ());
+    /// let back = Func::wrap(&mut child, |mut caller: Caller<'_, ()>| {
+    ///     let mut parent = caller.lender::<i32>().expect("it is lent");
+    ///     *parent.data_mut() += 1;
+    /// });
+    /// let back = back.typed::<(), ()>(&child)?;
+    /// parent.as_context_mut().lend(&mut child, |mut child| back.call(&mut child, ()))?;
+    /// assert_eq!(*parent.data(), 2);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn lend<U: 'static, R>(&mut self, other: &mut Store<U>, f: impl FnOnce(StoreContextMut<'_, U>) -> R) -> R
+    where
+        T: Send,
+    {
+        lend::lend(self.0, other.whole_mut(), |other| f(StoreContextMut(other)))
     }
 
     /// The whole store as code that runs sees it.
@@ -289,6 +322,12 @@ impl<'a, T> Caller<'a, T> {
     /// Whether the call may do something.
     pub fn allows(&self, capability: Capability) -> bool {
         self.store_inner().lacking(capability).is_none()
+    }
+
+    /// The store that is [lent](StoreContextMut::lend) to this one, if one is, and
+    /// its data is an `L`.
+    pub fn lender<L: 'static>(&mut self) -> Option<StoreContextMut<'_, L>> {
+        lend::lender(self.store.0).map(StoreContextMut)
     }
 
     /// The fuel left.

@@ -4,6 +4,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use super::context::{AsContext, AsContextMut, Caller};
+use super::domain::Domain;
 use super::externs::check_store;
 use super::permissions::Capability;
 use super::store::{StoreId, StoreInner};
@@ -77,6 +78,17 @@ impl Func {
     /// ```
     pub fn wrap<T: 'static, P, R>(mut store: impl AsContextMut<Data = T>, func: impl IntoFunc<T, P, R>) -> Self {
         Self::from_def(&mut store.as_context_mut().0.inner, func.into_def())
+    }
+
+    /// The domain that what it does belongs to; `None` for a host function, which
+    /// belongs to none.
+    ///
+    /// # Panics
+    /// If it belongs to another store.
+    pub fn domain(&self, store: impl AsContext) -> Option<Domain> {
+        let inner = &store.as_context().0.inner;
+        check_store(self.store, inner, "function");
+        Some(inner.domain_of(self.func.instance()?).clone())
     }
 
     /// A function that calls this one as if nothing had called the caller: with

@@ -18,6 +18,7 @@ use crate::error::{Error, LimitError};
 use crate::exec::chain::{self, Chain};
 use crate::exec::context::{FuncRef, GlobalRef, HostGlobal, InstanceCx, Machine};
 use crate::exec::host::{HostDef, HostFunc, LimiterOf};
+use crate::exec::lend::Lender;
 use crate::exec::memory::{MemoryInst, MemoryRef};
 use crate::exec::table::{TableInst, TableRef};
 use crate::module::{DataKind, ModuleData};
@@ -115,6 +116,8 @@ pub struct StoreInner {
     pub(crate) instances: Vec<InstanceEntity>,
     /// Values that `externref`s refer to; slot values are indices plus one.
     pub(crate) externs: Vec<Box<dyn Any + Send + Sync>>,
+    /// The store that is lent to this one.
+    pub(crate) lender: Lender,
     /// The domain of what is made without one.
     domain: Domain,
     /// Domains of instances.
@@ -145,6 +148,7 @@ impl StoreInner {
             machine,
             instances: Vec::new(),
             externs: Vec::new(),
+            lender: Lender::default(),
             domain: Domain::default(),
             domains: Vec::new(),
             limit: Capabilities::all(),
@@ -520,6 +524,20 @@ impl<T> Store<T> {
     /// If the engine does not count fuel.
     pub fn get_fuel(&self) -> Result<u64, Error> {
         self.as_context().get_fuel()
+    }
+
+    /// Lets no more than so many calls of guest functions be active at once, as
+    /// [`Config::max_call_depth`](crate::Config::max_call_depth) does for all
+    /// stores of an engine; it cannot allow more than that.
+    ///
+    /// # Errors
+    /// If the engine does not count calls.
+    pub fn limit_call_depth(&mut self, calls: u32) -> Result<(), Error> {
+        let Some(most) = self.engine().config().max_depth else {
+            return Err(LimitError::NoDepth.into());
+        };
+        self.0.inner.machine.set_depth_limit(calls.min(most));
+        Ok(())
     }
 
     /// Sets the limiter, found in the embedder's data by `limiter`.

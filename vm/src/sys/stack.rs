@@ -96,6 +96,7 @@ impl ValueStack {
         let control = Arc::new(StackControl {
             pending: AtomicBool::new(false),
             usable: Mutex::new(Some(Usable { base: at, len: usable })),
+            forward: Mutex::default(),
         });
         let mut this = Self {
             base,
@@ -158,6 +159,8 @@ pub(crate) struct StackControl {
     pending: AtomicBool,
     /// `None` once the stack is gone.
     usable: Mutex<Option<Usable>>,
+    /// The stack that runs for this one: it is interrupted too.
+    forward: Mutex<Option<Arc<StackControl>>>,
 }
 
 impl StackControl {
@@ -168,6 +171,28 @@ impl StackControl {
     ///
     /// It takes a lock and may call the kernel: not for signal handlers.
     pub(crate) fn interrupt(&self) {
+        self.interrupt_own();
+        // After `pending`, which `forward` looks at under this lock.
+        let forward = self.forward.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(other) = &*forward {
+            other.interrupt();
+        }
+    }
+
+    /// Passes interruptions on to the guest on another stack too, from now on;
+    /// whom they were passed on to before. One that is pending is passed on at
+    /// once.
+    pub(crate) fn forward(&self, to: Option<Arc<Self>>) -> Option<Arc<Self>> {
+        let mut forward = self.forward.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.pending.load(Ordering::Relaxed)
+            && let Some(other) = &to
+        {
+            other.interrupt();
+        }
+        std::mem::replace(&mut *forward, to)
+    }
+
+    fn interrupt_own(&self) {
         let usable = self.lock();
         let Some(usable) = *usable else { return };
         self.pending.store(true, Ordering::Relaxed);

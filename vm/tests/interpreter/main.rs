@@ -12,6 +12,7 @@ mod host_calls;
 mod host_stack;
 mod instantiation;
 mod interrupts;
+mod lending;
 mod limits;
 mod linker;
 mod listings;
