@@ -381,7 +381,7 @@ fn directory_descriptor(preopen: Preopen) -> Result<Descriptor, BuildError> {
     };
     match fd {
         Ok(fd) => Ok(Descriptor::preopened(
-            File::from(fd),
+            Arc::new(File::from(fd)),
             guest,
             perms == DirPerms::ReadOnly,
         )),

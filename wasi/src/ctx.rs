@@ -1,17 +1,20 @@
 //! A guest's WASI state: [`WasiCtx`].
 
 use std::ffi::OsStr;
+use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use cap_primitives::fs::{OpenOptions, OpenOptionsExt};
 use vm::{Access, Capabilities, Capability, DomainId, Permissions};
 
 use crate::builder::{BuildError, WasiCtxBuilder};
 use crate::errno::Errno;
 use crate::interrupt::Interrupt;
 use crate::table::{Descriptor, Directory, FdTable};
+use crate::types::Rights;
 
 /// How many bytes move between guest and host at a time.
 pub(crate) const CHUNK: usize = 64 * 1024;
@@ -50,6 +53,11 @@ pub struct WasiCtx {
     applied: Option<(DomainId, Capabilities)>,
 }
 
+/// The components of a guest path.
+fn components(path: &str) -> impl Iterator<Item = &str> {
+    path.split('/').filter(|part| !part.is_empty() && *part != ".")
+}
+
 /// A directory that was open from the start.
 struct Preopened<'a> {
     directory: &'a Directory,
@@ -63,19 +71,20 @@ impl<'a> Preopened<'a> {
     fn of(descriptor: &'a Descriptor) -> Option<Self> {
         let directory = descriptor.directory().ok()?;
         let name = directory.preopen.as_deref()?;
-        let parts = std::str::from_utf8(name).ok()?.split('/');
         Some(Self {
             directory,
             name,
-            components: parts.filter(|part| !part.is_empty() && *part != ".").collect(),
+            components: components(std::str::from_utf8(name).ok()?).collect(),
         })
     }
 
     /// The directory below it, to be open from the start too.
     fn open(&self, below: &[&str], read_only: bool) -> Result<Descriptor, BuildError> {
         let file = match below {
-            [] => self.directory.file.try_clone(),
-            below => cap_primitives::fs::open_dir(&self.directory.file, &below.iter().collect::<PathBuf>()),
+            [] => Ok(Arc::clone(&self.directory.file)),
+            below => {
+                cap_primitives::fs::open_dir(&self.directory.file, &below.iter().collect::<PathBuf>()).map(Arc::new)
+            }
         };
         let mut name = self.name.to_vec();
         for part in below {
@@ -137,6 +146,56 @@ impl WasiCtx {
         self.env.iter().map(Vec::as_slice).filter(is_visible).collect()
     }
 
+    /// Lets what follows do what `permissions` allow; for host functions outside
+    /// this crate, which say whose they are by [`vm::Caller::lone_domain`].
+    pub fn permit(&mut self, whose: Option<(DomainId, Capabilities)>, permissions: &Permissions) {
+        self.apply(whose, || permissions.clone());
+    }
+
+    /// The contents of a file that the guest may read, by its guest path; for
+    /// host functions that take paths. See [`WasiCtx::permit`].
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::Noent`] if no directory that is open from the start is around the
+    /// path, [`Errno::NotCapable`] if it may not be read, [`Errno::Fbig`] if it has
+    /// more than `limit` bytes, or what the host says.
+    pub fn read_file(&self, path: &str, limit: u64) -> Result<Vec<u8>, Errno> {
+        let parts: Vec<&str> = components(path).collect();
+        let preopens = self
+            .fds
+            .iter()
+            .filter_map(|descriptor| Some((descriptor, Preopened::of(descriptor)?)));
+        let around = preopens.filter(|(_, preopened)| parts.starts_with(&preopened.components));
+        let (descriptor, preopened) = around
+            .max_by_key(|(_, preopened)| preopened.components.len())
+            .ok_or(Errno::Noent)?;
+        if !descriptor.inheriting().contains(Rights::FD_READ) {
+            return Err(Errno::NotCapable);
+        }
+        let below = parts.get(preopened.components.len()..).unwrap_or_default();
+        let below: PathBuf = std::iter::once(&".").chain(below).collect();
+        let mut options = OpenOptions::new();
+        // Opening must not wait for whoever may write to a pipe.
+        options
+            .read(true)
+            .custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
+        let file = cap_primitives::fs::open(&preopened.directory.file, &below, &options)?;
+        let metadata = file.metadata()?;
+        if metadata.is_dir() {
+            return Err(Errno::Isdir);
+        }
+        if !metadata.is_file() {
+            return Err(Errno::Notsup);
+        }
+        let mut contents = Vec::new();
+        file.take(limit.saturating_add(1)).read_to_end(&mut contents)?;
+        match contents.len() as u64 > limit {
+            true => Err(Errno::Fbig),
+            false => Ok(contents),
+        }
+    }
+
     /// The state of a child: what of this `permissions` allow, and nothing that
     /// was opened since the start.
     ///
@@ -173,12 +232,7 @@ impl WasiCtx {
                 .map_err(|_| BuildError::TooManyDescriptors { limit })
         };
         for number in 0..3 {
-            let stream = self.fds.standard_stream(number);
-            let failed = |source: Errno| BuildError::InheritStdio {
-                number,
-                source: std::io::Error::other(source),
-            };
-            insert(stream.map_err(failed)?)?;
+            insert(self.fds.standard_stream(number))?;
         }
         let looks = permissions.allows(Capability::ReadFiles) || permissions.allows(Capability::WriteFiles);
         let preopens = || self.fds.iter().filter(|_| looks).filter_map(Preopened::of);
@@ -187,7 +241,7 @@ impl WasiCtx {
             Some(scopes) => {
                 for scope in scopes.iter().filter(|_| looks) {
                     let path = scope.path();
-                    let inside: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+                    let inside: Vec<&str> = components(&path).collect();
                     let around = preopens().filter(|preopened| inside.starts_with(&preopened.components));
                     let nearest = around.max_by_key(|preopened| preopened.components.len());
                     let nearest = nearest.ok_or_else(|| BuildError::OpenDirectory {

@@ -10,6 +10,7 @@
 use std::fs::{File, Metadata};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::MetadataExt;
+use std::sync::Arc;
 
 use rustix::event::PollFlags;
 use rustix::io::Errno as Host;
@@ -25,7 +26,8 @@ const PIPE_BUF: usize = 4096;
 /// An open host file, device, pipe or socket.
 #[derive(Debug)]
 pub(crate) struct HostFile {
-    file: File,
+    /// Children have the same.
+    file: Arc<File>,
     filetype: FileType,
     /// Has a position that reading and writing move.
     positioned: bool,
@@ -55,7 +57,7 @@ impl HostFile {
             _ => false,
         };
         Ok(HostFile {
-            file,
+            file: Arc::new(file),
             filetype,
             positioned,
             read_only: false,
@@ -63,16 +65,12 @@ impl HostFile {
         })
     }
 
-    /// Another descriptor of the host for the same open file.
-    ///
-    /// # Errors
-    ///
-    /// What the host says.
-    pub(crate) fn try_clone(&self) -> Result<HostFile, Errno> {
-        Ok(HostFile {
-            file: self.file.try_clone()?,
+    /// The same open file.
+    pub(crate) fn share(&self) -> HostFile {
+        HostFile {
+            file: Arc::clone(&self.file),
             ..*self
-        })
+        }
     }
 
     /// What it is.

@@ -11,6 +11,7 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use cap_fs_ext::OpenOptionsFollowExt;
@@ -406,7 +407,7 @@ fn descriptor(
 ) -> Result<Descriptor, Errno> {
     if file.metadata()?.is_dir() {
         let directory = Object::Directory(Directory {
-            file,
+            file: Arc::new(file),
             read_only,
             preopen: None,
             listing: None,

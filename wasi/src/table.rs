@@ -103,7 +103,7 @@ impl std::fmt::Debug for Object {
 #[derive(Debug)]
 pub(crate) struct Directory {
     /// The host's descriptor of it; paths are resolved below it.
-    pub(crate) file: File,
+    pub(crate) file: Arc<File>,
     /// Nothing in it may be changed through this descriptor.
     pub(crate) read_only: bool,
     /// The guest's name for it, if it was open from the start.
@@ -137,7 +137,7 @@ impl Descriptor {
     }
 
     /// A directory that is open from the start, as `guest`.
-    pub(crate) fn preopened(file: File, guest: Box<[u8]>, read_only: bool) -> Descriptor {
+    pub(crate) fn preopened(file: Arc<File>, guest: Box<[u8]>, read_only: bool) -> Descriptor {
         let source = Source::Directory(Arc::from(&*guest));
         let directory = Directory {
             file,
@@ -185,26 +185,21 @@ impl Descriptor {
         self.inheriting.and(self.permitted)
     }
 
-    /// Another descriptor of the same thing, with all rights it had at first.
+    /// Another descriptor of the same stream or file, for a child.
     ///
     /// # Errors
     ///
-    /// What the host says.
-    pub(crate) fn try_clone(&self) -> Result<Descriptor, Errno> {
+    /// [`Errno::Isdir`] for a directory.
+    pub(crate) fn share(&self) -> Result<Descriptor, Errno> {
         let object = match &self.object {
-            Object::Directory(directory) => Object::Directory(Directory {
-                file: directory.file.try_clone()?,
-                read_only: directory.read_only,
-                preopen: directory.preopen.clone(),
-                listing: None,
-            }),
-            Object::File(file) => Object::File(file.try_clone()?),
+            Object::Directory(_) => return Err(Errno::Isdir),
+            Object::File(file) => Object::File(file.share()),
             Object::Input(reader) => Object::Input(Arc::clone(reader)),
             Object::Output(writer) => Object::Output(Arc::clone(writer)),
         };
-        let mut clone = Descriptor::new(object, self.source.clone(), self.base, self.inheriting);
-        clone.flags = self.flags;
-        Ok(clone)
+        let mut shared = Descriptor::new(object, self.source.clone(), self.base, self.inheriting);
+        shared.flags = self.flags;
+        Ok(shared)
     }
 
     /// What it names.
@@ -355,16 +350,12 @@ impl FdTable {
 
     /// The descriptor with the number of a standard stream, for a child; one
     /// that is empty, or goes nowhere, if it is no such stream any more.
-    ///
-    /// # Errors
-    ///
-    /// What the host says.
-    pub(crate) fn standard_stream(&self, number: usize) -> Result<Descriptor, Errno> {
+    pub(crate) fn standard_stream(&self, number: usize) -> Descriptor {
         let capability = [Capability::Stdin, Capability::Stdout, Capability::Stderr][number.min(2)];
         let is_own = |descriptor: &&Descriptor| matches!(descriptor.source, Source::Stream(own) if own == capability);
         match self.slots.get(number).and_then(Option::as_ref).filter(is_own) {
-            Some(stream) => stream.try_clone(),
-            None => Ok(Descriptor::null(capability)),
+            Some(stream) => stream.share().unwrap_or_else(|_| Descriptor::null(capability)),
+            None => Descriptor::null(capability),
         }
     }
 

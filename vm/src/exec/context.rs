@@ -21,6 +21,7 @@ use crate::exec::memory::MemoryRef;
 use crate::exec::table::TableRef;
 use crate::ir::code::CodeSet;
 use crate::module::{FuncIdx, GlobalIdx, ModuleData, TypeId};
+use crate::runtime::domain;
 use crate::runtime::permissions::{Capabilities, Permissions};
 use crate::sys;
 
@@ -87,6 +88,9 @@ pub(crate) struct Rt {
     /// Bits of the capabilities that every domain of the store has, whatever the
     /// call chain.
     pub(crate) granted: u32,
+    /// How often domains had given something up then
+    /// ([`drops`](crate::runtime::domain::drops)).
+    pub(crate) granted_at: u32,
     /// The mark of the next run that the host begins ([`super::chain::Mark`]).
     pub(crate) mark: u64,
     /// How other threads ask for an interruption.
@@ -105,6 +109,16 @@ pub(crate) struct Rt {
 }
 
 impl Rt {
+    /// Bits of the capabilities that every domain had, and when.
+    ///
+    /// # Safety
+    /// `this` is the block of a live store of this thread.
+    #[inline]
+    pub(crate) unsafe fn granted(this: *const Self) -> (u32, u32) {
+        // SAFETY: the caller's promise.
+        unsafe { ((*this).granted, (*this).granted_at) }
+    }
+
     /// A runtime block for a store whose value stack is `stack`.
     fn new(stack: &sys::ValueStack, control: &sys::StackControl, max_depth: u32) -> Self {
         let slots = stack.usable_bytes() / size_of::<u64>();
@@ -118,6 +132,7 @@ impl Rt {
             store: ptr::null_mut(),
             inner: ptr::null_mut(),
             granted: Capabilities::all().to_bits(),
+            granted_at: domain::drops(),
             mark: super::chain::Mark::Open.word(),
             control,
             interrupt: control.pending_flag(),
@@ -219,10 +234,14 @@ impl Machine {
         unsafe { (*self.rt.as_ptr()).max_depth = calls };
     }
 
-    /// Sets which capabilities every domain of the store has.
-    pub(crate) fn set_granted(&mut self, granted: Capabilities) {
-        // SAFETY: as in `fuel`.
-        unsafe { (*self.rt.as_ptr()).granted = granted.to_bits() };
+    /// Notes which capabilities every domain of the store has, when domains had
+    /// given something up so many times.
+    pub(crate) fn set_granted(&self, granted: Capabilities, drops: u32) {
+        // SAFETY: as in `fuel`; only the store's thread reads or writes this.
+        unsafe {
+            (*self.rt.as_ptr()).granted = granted.to_bits();
+            (*self.rt.as_ptr()).granted_at = drops;
+        }
     }
 
     /// The limit of the runs that the host begins, if they have one.

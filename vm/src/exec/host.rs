@@ -9,6 +9,7 @@ use super::context::{Cx, FuncRec, FuncRef, Pending, Rt};
 use super::{entry, exit, stubs};
 use crate::error::{Error, PermissionError};
 use crate::module::TypeId;
+use crate::runtime::domain;
 use crate::runtime::limits::ResourceLimiter;
 use crate::runtime::permissions::{Capabilities, Capability};
 use crate::runtime::store::{Caller, InstanceId, StoreData, StoreInner};
@@ -35,17 +36,21 @@ pub(crate) struct Need {
 }
 
 impl HostDef {
-    /// Whether the call chain of the running store may call the function. If it
-    /// may not, the result may be there instead.
+    /// Whether the call chain of the running store may call the function, whose
+    /// domains' [`Rt::granted`] are `known`. If it may not, the result may be there
+    /// instead.
     ///
     /// # Errors
     /// If it may not, and the call has to fail.
     #[inline]
-    fn admit(&self, inner: &StoreInner, granted: u32, slots: &mut [u64]) -> Result<bool, Error> {
-        match &self.need {
-            Some(need) if granted & Capabilities::from(need.capability).to_bits() == 0 => need.ask(inner, slots),
-            _ => Ok(true),
+    fn admit(&self, inner: &StoreInner, known: (u32, u32), slots: &mut [u64]) -> Result<bool, Error> {
+        let Some(need) = &self.need else { return Ok(true) };
+        let bit = Capabilities::from(need.capability).to_bits();
+        let (granted, at) = known;
+        if granted & bit != 0 && at == domain::drops() {
+            return Ok(true);
         }
+        need.ask(inner, slots)
     }
 }
 
@@ -54,6 +59,7 @@ impl Need {
     #[cold]
     #[inline(never)]
     fn ask(&self, inner: &StoreInner, slots: &mut [u64]) -> Result<bool, Error> {
+        inner.find_granted();
         let Some(domain) = inner.lacking(self.capability) else {
             return Ok(true);
         };
@@ -172,7 +178,7 @@ pub(crate) unsafe fn call_direct(
     // the function.
     let host = unsafe { &*func.rec().cx.cast::<HostFunc>() };
     // SAFETY: the caller's promise.
-    if !unsafe { host.def.admit(&*inner, (*host.head.rt).granted, slots) }? {
+    if !unsafe { host.def.admit(&*inner, Rt::granted(host.head.rt), slots) }? {
         return Ok(());
     }
     (host.def.call)(HostCall {
@@ -221,7 +227,7 @@ pub(crate) unsafe fn call_from_guest(cx: *mut Cx, fp: *mut u64, slots: usize) ->
     let frame = unsafe { std::slice::from_raw_parts_mut(fp, slots) };
     let outcome = catch_unwind(AssertUnwindSafe(|| {
         // SAFETY: the entry's borrow of the store is not in use meanwhile.
-        if !unsafe { host.def.admit(&*inner, (*rt).granted, frame) }? {
+        if !unsafe { host.def.admit(&*inner, Rt::granted(rt), frame) }? {
             return Ok(());
         }
         (host.def.call)(HostCall {

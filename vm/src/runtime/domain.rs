@@ -54,6 +54,16 @@ use crate::error::{Error, PermissionError, QuotaError, TypeError};
 #[derive(Clone)]
 pub struct Domain(Arc<Data>);
 
+/// How often a domain has given something up: what a store knows its domains to
+/// have holds as long as this stays the same.
+static DROPS: AtomicU32 = AtomicU32::new(0);
+
+/// [`DROPS`] now.
+#[inline]
+pub(crate) fn drops() -> u32 {
+    DROPS.load(Ordering::Relaxed)
+}
+
 /// Which domain something belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct DomainId(NonZero<u64>);
@@ -173,6 +183,7 @@ impl Domain {
         self.0
             .dropped
             .fetch_or(capabilities.into().to_bits(), Ordering::Relaxed);
+        DROPS.fetch_add(1, Ordering::Relaxed);
         inner.find_granted();
         Ok(())
     }

@@ -117,6 +117,13 @@ impl Region {
         })
     }
 
+    /// Keeps a value until nothing has the region's pages any more, neither a
+    /// handle nor a mapping: what they count for ([`Charge`](crate::Charge)), say.
+    /// False, and the value is dropped, if there is one already.
+    pub fn hold(&self, value: impl std::any::Any + Send + Sync) -> bool {
+        self.pages.hold(Box::new(value))
+    }
+
     fn of(pages: SharedPages) -> Result<Self, RegionError> {
         check_size(pages.len() as u64)?;
         Ok(Self {

@@ -10,7 +10,7 @@ pub(crate) use super::context::Caller;
 use smallvec::SmallVec;
 
 use super::context::{AsContext, AsContextMut};
-use super::domain::{Charge, Domain};
+use super::domain::{self, Charge, Domain};
 use super::engine::Engine;
 use super::limits::{DEFAULT_COUNT, ResourceLimiter};
 use super::permissions::{Capabilities, Capability, Permissions};
@@ -202,10 +202,11 @@ impl StoreInner {
     }
 
     /// Finds out anew which capabilities all have.
-    pub(crate) fn find_granted(&mut self) {
+    pub(crate) fn find_granted(&self) {
+        let drops = domain::drops();
         let all = self.domains.iter().map(Domain::capabilities);
         let granted = all.fold(self.limit, Capabilities::intersection);
-        self.machine.set_granted(granted);
+        self.machine.set_granted(granted, drops);
     }
 
     /// Allows functions that the host calls next nothing beyond `limit`.

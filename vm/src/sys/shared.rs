@@ -27,9 +27,11 @@ fn outside() -> io::Error {
 
 #[cfg(unix)]
 mod imp {
+    use std::any::Any;
     use std::io;
     use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
     use std::ptr::NonNull;
+    use std::sync::OnceLock;
 
     use rustix::fs::{FileType, OFlags};
 
@@ -45,9 +47,18 @@ mod imp {
         identity: (u64, u64),
         access: Access,
         can_shrink: bool,
+        held: Held,
     }
 
+    /// Something that is dropped with the pages.
+    type Held = OnceLock<Box<dyn Any + Send + Sync>>;
+
     impl SharedPages {
+        /// Keeps a value as long as the pages; false, and not, if there is one.
+        pub(crate) fn hold(&self, value: Box<dyn Any + Send + Sync>) -> bool {
+            self.held.set(value).is_ok()
+        }
+
         /// `len` bytes of zeros, a multiple of the host page, whose size nobody
         /// can change.
         ///
@@ -125,6 +136,7 @@ mod imp {
                 identity: (stat.st_dev as u64, stat.st_ino as u64),
                 access,
                 can_shrink: !seals.shrink,
+                held: Held::new(),
                 file,
             })
         }
@@ -308,6 +320,11 @@ mod imp {
     pub(crate) enum SharedPages {}
 
     impl SharedPages {
+        /// There are none.
+        pub(crate) fn hold(&self, _value: Box<dyn std::any::Any + Send + Sync>) -> bool {
+            match *self {}
+        }
+
         /// Refuses.
         pub(crate) fn create(_len: usize) -> io::Result<Self> {
             Err(io::ErrorKind::Unsupported.into())

@@ -1,0 +1,298 @@
+//! What a guest has: [`SandboxCtx`].
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use orcavm_wasi::{Errno, WasiCtx};
+use vm::{Access, Charge, Domain, Engine, Error, Linker, Module, Region};
+
+use crate::child::Child;
+use crate::handles::Handles;
+use crate::link;
+
+/// Regions that a program and its children may have; each takes a file
+/// descriptor of the host.
+const MOST_REGIONS: u64 = 256;
+/// Bytes of their regions together.
+const MOST_REGION_BYTES: u64 = 4 << 30;
+/// Modules that they may have loaded.
+const MOST_MODULES: u64 = 256;
+/// Bytes of their modules together.
+const MOST_MODULE_BYTES: u64 = 256 << 20;
+/// Children that there may be at once.
+const MOST_CHILDREN: u64 = 10_000;
+/// Handles of each kind that one guest may have.
+const MOST_HANDLES: usize = 10_000;
+/// Children of children, and so on.
+const DEEPEST: u32 = 16;
+
+/// What a guest has beside its memory: its WASI state, regions, modules and
+/// children. It is, or is part of, the data of the guest's store.
+///
+/// A store whose instances belong to several domains has one for each.
+#[derive(Debug)]
+pub struct SandboxCtx {
+    /// Its WASI state.
+    pub wasi: WasiCtx,
+    pub(crate) domain: Domain,
+    pub(crate) regions: Handles<SharedRegion>,
+    /// What others share with it, by name.
+    pub(crate) shared: BTreeMap<Box<str>, SharedRegion>,
+    pub(crate) modules: Handles<Loaded>,
+    pub(crate) children: Handles<Child>,
+    /// Functions that its children can import.
+    pub(crate) linker: Arc<Linker<SandboxCtx>>,
+    pub(crate) pool: Arc<Pool>,
+    /// Parents above it.
+    pub(crate) depth: u32,
+    /// What went wrong last.
+    pub(crate) error: String,
+    /// The error of a function that its parent offers, on the way to the parent.
+    pub(crate) parents_error: Option<Error>,
+    /// Children it has made; their names count them.
+    pub(crate) made: u64,
+}
+
+/// A module that a guest has loaded.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    pub(crate) module: Module,
+    _share: [Share; 2],
+}
+
+impl SandboxCtx {
+    /// What a program has at first: this WASI state. Its children can import WASI,
+    /// `orca_region` and `orca_module`.
+    ///
+    /// # Errors
+    /// None that are known of: what is defined for children has names that differ.
+    pub fn new(engine: &Engine, domain: Domain, wasi: WasiCtx) -> Result<Self, Error> {
+        let mut linker = Linker::new(engine);
+        link::add_to_linker(&mut linker, |ctx: &mut Self, _| ctx)?;
+        Ok(Self::with_linker(domain, wasi, linker))
+    }
+
+    /// What a program has at first, whose children can import what `linker`
+    /// defines, and what is offered to them.
+    pub fn with_linker(domain: Domain, wasi: WasiCtx, linker: Linker<Self>) -> Self {
+        Self::of(domain, wasi, Arc::new(linker), Arc::default(), 0)
+    }
+
+    fn of(domain: Domain, wasi: WasiCtx, linker: Arc<Linker<Self>>, pool: Arc<Pool>, depth: u32) -> Self {
+        Self {
+            wasi,
+            domain,
+            regions: Handles::new(MOST_HANDLES),
+            shared: BTreeMap::new(),
+            modules: Handles::new(MOST_HANDLES),
+            children: Handles::new(MOST_HANDLES),
+            linker,
+            pool,
+            depth,
+            error: String::new(),
+            parents_error: None,
+            made: 0,
+        }
+    }
+
+    /// For another domain of the same store, whose part of the common limits is
+    /// this one's.
+    #[must_use]
+    pub fn sibling(&self, domain: Domain, wasi: WasiCtx) -> Self {
+        Self::of(
+            domain,
+            wasi,
+            Arc::clone(&self.linker),
+            Arc::clone(&self.pool),
+            self.depth,
+        )
+    }
+
+    /// For a child.
+    ///
+    /// # Errors
+    /// [`Errno::Mlink`] if it would have too many parents above it.
+    pub(crate) fn child(&self, domain: Domain, wasi: WasiCtx) -> Result<Self, Errno> {
+        if self.depth >= DEEPEST {
+            return Err(Errno::Mlink);
+        }
+        let (linker, pool) = (Arc::clone(&self.linker), Arc::clone(&self.pool));
+        Ok(Self::of(domain, wasi, linker, pool, self.depth + 1))
+    }
+
+    /// The domain that it belongs to.
+    pub fn domain(&self) -> &Domain {
+        &self.domain
+    }
+
+    /// Shares a region with the guest, which [opens](crate) it by name. What it had
+    /// by that name before is replaced.
+    pub fn share(&mut self, name: &str, region: SharedRegion) {
+        self.shared.insert(name.into(), region);
+    }
+
+    /// Room for one more module of so many bytes.
+    ///
+    /// # Errors
+    /// [`Errno::Nfile`] if there is none.
+    pub(crate) fn reserve_module(&self, bytes: usize) -> Result<ModuleShare, Errno> {
+        Ok(ModuleShare([
+            self.pool.take(Limit::Modules, 1)?,
+            self.pool.take(Limit::ModuleBytes, bytes as u64)?,
+        ]))
+    }
+}
+
+/// Room for a module.
+pub(crate) struct ModuleShare([Share; 2]);
+
+impl ModuleShare {
+    /// The module in it.
+    pub(crate) fn of(self, module: Module) -> Loaded {
+        Loaded { module, _share: self.0 }
+    }
+}
+
+/// A region that guests share.
+///
+/// Where it is mapped first is where it is mapped in others too, if they do not
+/// say where and have nothing there: pointers into it are the same for all then.
+#[derive(Clone, Debug)]
+pub struct SharedRegion {
+    pub(crate) region: Region,
+    place: Arc<Mutex<Option<u64>>>,
+}
+
+/// What a region that a guest made counts for, as long as its pages are there.
+#[derive(Debug)]
+struct Counted {
+    _charge: Charge,
+    _share: [Share; 2],
+}
+
+impl SharedRegion {
+    /// A region of the host's.
+    pub fn new(region: Region) -> Self {
+        Self {
+            region,
+            place: Arc::default(),
+        }
+    }
+
+    /// A region that a guest makes.
+    pub(crate) fn made_by(ctx: &SandboxCtx, bytes: u64) -> Result<Self, Error> {
+        let full = |_| Error::host(Full);
+        let counted = Counted {
+            _share: [
+                ctx.pool.take(Limit::Regions, 1).map_err(full)?,
+                ctx.pool.take(Limit::RegionBytes, bytes).map_err(full)?,
+            ],
+            _charge: ctx.domain.charge_memory(bytes)?,
+        };
+        let region = Region::new(bytes)?;
+        region.hold(counted);
+        Ok(Self::new(region))
+    }
+
+    /// The region, for less than it allows.
+    #[must_use]
+    pub fn narrowed(&self, access: Access) -> Self {
+        let mut narrowed = self.clone();
+        if access == Access::Read {
+            narrowed.region = self.region.read_only();
+        }
+        narrowed
+    }
+
+    /// The region.
+    pub fn region(&self) -> &Region {
+        &self.region
+    }
+
+    pub(crate) fn place(&self) -> Option<u64> {
+        *self.place.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn set_place(&self, address: u64) {
+        let mut place = self.place.lock().unwrap_or_else(PoisonError::into_inner);
+        place.get_or_insert(address);
+    }
+}
+
+/// The program and its children have as much as they may have together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Full;
+
+impl std::fmt::Display for Full {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the program and its children have as many of these as they may have together")
+    }
+}
+
+impl std::error::Error for Full {}
+
+/// What a program and its children may have together, whoever of them has it.
+#[derive(Debug, Default)]
+pub(crate) struct Pool {
+    used: [AtomicU64; 5],
+}
+
+/// What a [`Pool`] limits.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Limit {
+    Regions,
+    RegionBytes,
+    Modules,
+    ModuleBytes,
+    Children,
+}
+
+impl Limit {
+    fn most(self) -> u64 {
+        match self {
+            Self::Regions => MOST_REGIONS,
+            Self::RegionBytes => MOST_REGION_BYTES,
+            Self::Modules => MOST_MODULES,
+            Self::ModuleBytes => MOST_MODULE_BYTES,
+            Self::Children => MOST_CHILDREN,
+        }
+    }
+}
+
+impl Pool {
+    /// A part of it, given back when it is dropped.
+    ///
+    /// # Errors
+    /// [`Errno::Nfile`] if there is not so much left.
+    pub(crate) fn take(self: &Arc<Self>, limit: Limit, amount: u64) -> Result<Share, Errno> {
+        let most = limit.most();
+        let add = |used: u64| used.checked_add(amount).filter(|sum| *sum <= most);
+        let used = self.used(limit);
+        let taken = used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
+        taken.map_err(|_| Errno::Nfile)?;
+        Ok(Share {
+            pool: Arc::clone(self),
+            limit,
+            amount,
+        })
+    }
+
+    fn used(&self, limit: Limit) -> &AtomicU64 {
+        &self.used[limit as usize]
+    }
+}
+
+/// A part of a [`Pool`].
+#[derive(Debug)]
+pub(crate) struct Share {
+    pool: Arc<Pool>,
+    limit: Limit,
+    amount: u64,
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.pool.used(self.limit).fetch_sub(self.amount, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,166 @@
+//! The calling guest: its memory, and what went wrong.
+
+use std::fmt::Display;
+
+use orcavm_wasi::Errno;
+use vm::{Caller, DomainId, Error, Extern, Memory, PermissionError, RegionError};
+
+use crate::SandboxCtx;
+use crate::ctx::Full;
+
+/// What a child's function gives where the child trapped.
+pub(crate) const TRAPPED: i32 = -1000;
+/// What it gives where the child exited.
+pub(crate) const EXITED: i32 = -1001;
+
+/// The longest name, in bytes.
+const LONGEST_NAME: u32 = 4096;
+
+/// Why a function gives a negative number.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    pub(crate) code: i32,
+    pub(crate) message: String,
+}
+
+impl Refusal {
+    /// An error number, and what it is about.
+    pub(crate) fn new(errno: Errno, message: impl Display) -> Self {
+        Self {
+            code: -i32::from(errno.number()),
+            message: message.to_string(),
+        }
+    }
+}
+
+impl From<Errno> for Refusal {
+    fn from(errno: Errno) -> Self {
+        Self::new(errno, errno.meaning())
+    }
+}
+
+impl From<RegionError> for Refusal {
+    fn from(error: RegionError) -> Self {
+        let errno = match &error {
+            RegionError::Occupied { .. } => Errno::Exist,
+            RegionError::ReadOnly => Errno::Acces,
+            RegionError::TooMany { .. } | RegionError::System { .. } => Errno::Nomem,
+            RegionError::MayShrink | RegionError::Unsupported { .. } => Errno::Notsup,
+            _ => Errno::Inval,
+        };
+        Self::new(errno, error)
+    }
+}
+
+impl From<Error> for Refusal {
+    /// What a guest is told of an error that is not its own.
+    fn from(error: Error) -> Self {
+        let errno = match &error {
+            Error::Region(_) => match error {
+                Error::Region(error) => return error.into(),
+                _ => Errno::Io,
+            },
+            Error::Permission(PermissionError::Quota(_)) => Errno::Nomem,
+            Error::Permission(_) => Errno::NotCapable,
+            Error::Limit(_) | Error::Resource(_) => Errno::Nomem,
+            Error::Load(_) => Errno::Noexec,
+            Error::Link(_) => Errno::Nolink,
+            Error::Memory(_) => Errno::Fault,
+            Error::Type(_) => Errno::Inval,
+            Error::Trap(_) => {
+                return Self {
+                    code: TRAPPED,
+                    message: error.to_string(),
+                };
+            }
+            _ if error.downcast_ref::<Full>().is_some() => Errno::Nfile,
+            _ => match error.downcast_ref::<Error>() {
+                Some(Error::Permission(_)) => Errno::NotCapable,
+                _ => Errno::Io,
+            },
+        };
+        Self::new(errno, error)
+    }
+}
+
+/// The guest that called a host function.
+pub(crate) struct Guest<'a, 'b, T: 'static, G> {
+    pub(crate) caller: &'a mut Caller<'b, T>,
+    get: G,
+    domain: Option<DomainId>,
+    memory: Option<Memory>,
+}
+
+impl<'a, 'b, T: 'static, G: Fn(&mut T, Option<DomainId>) -> &mut SandboxCtx> Guest<'a, 'b, T, G> {
+    pub(crate) fn new(caller: &'a mut Caller<'b, T>, get: G) -> Self {
+        let memory = caller.get_export("memory").and_then(Extern::into_memory);
+        let domain = caller.domain().map(vm::Domain::id);
+        Self {
+            caller,
+            get,
+            domain,
+            memory,
+        }
+    }
+
+    /// What it has.
+    pub(crate) fn ctx(&mut self) -> &mut SandboxCtx {
+        (self.get)(self.caller.data_mut(), self.domain)
+    }
+
+    /// Its memory.
+    pub(crate) fn memory(&self) -> Result<Memory, Refusal> {
+        let missing = "the module does not export its memory as \"memory\"";
+        self.memory.ok_or_else(|| Refusal::new(Errno::Fault, missing))
+    }
+
+    /// Bytes of its memory.
+    pub(crate) fn read(&self, at: u32, len: u32) -> Result<Vec<u8>, Refusal> {
+        let memory = self.memory()?;
+        // Room is made for what is there only.
+        let mut bytes = Vec::new();
+        let mut done = 0;
+        while done < len {
+            let part = (len - done).min(64 << 10) as usize;
+            let start = bytes.len();
+            bytes.resize(start + part, 0);
+            memory
+                .read(&*self.caller, at as usize + done as usize, &mut bytes[start..])
+                .map_err(|_| Refusal::from(Errno::Fault))?;
+            done += part as u32;
+        }
+        Ok(bytes)
+    }
+
+    /// A name in its memory.
+    pub(crate) fn name(&self, at: u32, len: u32) -> Result<String, Refusal> {
+        if len > LONGEST_NAME {
+            return Err(Errno::NameTooLong.into());
+        }
+        String::from_utf8(self.read(at, len)?).map_err(|_| Errno::Ilseq.into())
+    }
+
+    /// Writes to its memory.
+    pub(crate) fn write(&mut self, at: u32, bytes: &[u8]) -> Result<(), Refusal> {
+        let memory = self.memory()?;
+        let written = memory.write(&mut *self.caller, at as usize, bytes);
+        written.map_err(|_| Errno::Fault.into())
+    }
+
+    /// Writes as much of a text as there is room for; its length.
+    pub(crate) fn write_text(&mut self, at: u32, room: u32, text: &str) -> Result<i32, Refusal> {
+        let bytes = text.as_bytes();
+        let shown = bytes.get(..room as usize).unwrap_or(bytes);
+        self.write(at, shown)?;
+        i32::try_from(bytes.len()).map_err(|_| Errno::Overflow.into())
+    }
+
+    /// The number for the guest; it can ask for the message.
+    pub(crate) fn answer<N: From<i32>>(&mut self, result: Result<N, Refusal>) -> N {
+        result.unwrap_or_else(|refusal| {
+            let ctx = self.ctx();
+            ctx.error = refusal.message;
+            N::from(refusal.code)
+        })
+    }
+}

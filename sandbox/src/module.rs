@@ -1,0 +1,475 @@
+//! `orca_module`: loading modules, and running them as children.
+
+use orcavm_wasi::Errno;
+use vm::{AsContextMut, Domain, DomainId, Engine, Error, Extern, Func, FuncType, Permissions, Val, ValType};
+
+use crate::SandboxCtx;
+use crate::child::{Child, Ended, Found, Running};
+use crate::ctx::Limit;
+use crate::guest::{EXITED, Guest, Refusal, TRAPPED};
+use crate::region::access;
+
+/// The largest module, in bytes.
+const LARGEST: u64 = 128 << 20;
+/// The longest text that says permissions, in bytes.
+const LONGEST_PERMISSIONS: u32 = 64 << 10;
+/// Functions that a parent can find in one child.
+const MOST_FUNCS: usize = 10_000;
+/// The table whose functions a guest offers to its children, as toolchains name it.
+const TABLE: &str = "__indirect_function_table";
+
+/// What a guest is told that would use a child it has not started.
+fn not_started() -> Refusal {
+    Refusal::new(Errno::Inval, "the child is not started")
+}
+
+/// A type's letter, if it is a scalar's.
+fn letter(ty: ValType) -> Option<char> {
+    match ty {
+        ValType::I32 => Some('i'),
+        ValType::I64 => Some('I'),
+        ValType::F32 => Some('f'),
+        ValType::F64 => Some('F'),
+        _ => None,
+    }
+}
+
+/// The value with the bits of a number in a guest's memory.
+fn value(ty: ValType, bits: u64) -> Option<Val> {
+    match ty {
+        ValType::I32 => Some(Val::I32((bits as u32).cast_signed())),
+        ValType::I64 => Some(Val::I64(bits.cast_signed())),
+        ValType::F32 => Some(Val::F32(bits as u32)),
+        ValType::F64 => Some(Val::F64(bits)),
+        _ => None,
+    }
+}
+
+/// The bits of a scalar.
+fn bits(value: &Val) -> u64 {
+    match value {
+        Val::I32(n) => u64::from(n.cast_unsigned()),
+        Val::I64(n) => n.cast_unsigned(),
+        Val::F32(bits) => u64::from(*bits),
+        Val::F64(bits) => *bits,
+        _ => 0,
+    }
+}
+
+/// Checks that all that a function takes and gives are scalars.
+fn check_scalars(ty: &FuncType) -> Result<(), Refusal> {
+    match ty.params().chain(ty.results()).all(|ty| letter(ty).is_some()) {
+        true => Ok(()),
+        false => Err(Refusal::new(
+            Errno::Notsup,
+            format_args!("a {ty} takes or gives something that is no number"),
+        )),
+    }
+}
+
+impl<T: Send + 'static, G: Fn(&mut T, Option<DomainId>) -> &mut SandboxCtx> Guest<'_, '_, T, G> {
+    /// `load`: a handle of the module that these bytes are.
+    pub(crate) fn module_load(&mut self, at: u32, len: u32) -> Result<i32, Refusal> {
+        let bytes = self.read(at, len)?;
+        self.load(bytes)
+    }
+
+    /// `load_path`: a handle of the module in a file that the guest may read.
+    pub(crate) fn module_load_path(&mut self, path: u32, len: u32) -> Result<i32, Refusal> {
+        let path = self.name(path, len)?;
+        let permissions = self.caller.permissions();
+        let domain = self.caller.lone_domain();
+        let ctx = self.ctx();
+        ctx.wasi.permit(domain, &permissions);
+        let read = ctx.wasi.read_file(&path, LARGEST);
+        let bytes = read.map_err(|errno| Refusal::new(errno, format_args!("{path}: {}", errno.meaning())))?;
+        self.load(bytes)
+    }
+
+    fn load(&mut self, bytes: Vec<u8>) -> Result<i32, Refusal> {
+        let engine: Engine = self.caller.engine().clone();
+        let ctx = self.ctx();
+        if !ctx.modules.has_room() {
+            return Err(Errno::Nfile.into());
+        }
+        let share = ctx.reserve_module(bytes.len())?;
+        // Not the text format: it is for people, and costs more than it says.
+        let module = vm::Module::from_binary(&engine, &bytes)?;
+        let ctx = self.ctx();
+        Ok(ctx.modules.insert(share.of(module))?)
+    }
+
+    /// `unload`: gives up a handle. Children that run the module stay.
+    pub(crate) fn module_unload(&mut self, module: i32) -> Result<i32, Refusal> {
+        self.ctx().modules.remove(module)?;
+        Ok(0)
+    }
+
+    /// `create`: a handle of a child that is not started yet, with what
+    /// the permissions that the text says leave of the caller's.
+    pub(crate) fn child_create(&mut self, module: i32, text: u32, len: u32) -> Result<i32, Refusal> {
+        if len > LONGEST_PERMISSIONS {
+            return Err(Errno::NameTooLong.into());
+        }
+        let text = String::from_utf8(self.read(text, len)?).map_err(|_| Refusal::from(Errno::Ilseq))?;
+        let wanted: Permissions = text.parse().map_err(|error| Refusal::new(Errno::Inval, error))?;
+        // What the chain may not, the child may not.
+        let permissions = self.caller.permissions().intersection(&wanted);
+        let parent: Domain = match self.caller.domain() {
+            Some(domain) => domain.clone(),
+            None => self.ctx().domain.clone(),
+        };
+        let ctx = self.ctx();
+        if !ctx.children.has_room() {
+            return Err(Errno::Nfile.into());
+        }
+        let module = ctx.modules.get(module)?.module.clone();
+        let share = ctx.pool.take(Limit::Children, 1)?;
+        ctx.made += 1;
+        let domain = parent.child(&format!("{}/{}", parent.name(), ctx.made), permissions);
+        let wasi = ctx.wasi.child(&domain.permissions());
+        let wasi = wasi.map_err(|error| Refusal::new(Errno::Noent, error))?;
+        let own = ctx.child(domain, wasi)?;
+        let child = Child::new(own, module, share)?;
+        Ok(self.ctx().children.insert(child)?)
+    }
+
+    /// `share`: lets a child open a region by a name.
+    pub(crate) fn child_share(
+        &mut self,
+        child: i32,
+        region: i32,
+        name: u32,
+        len: u32,
+        mode: i32,
+    ) -> Result<i32, Refusal> {
+        let access = access(mode)?;
+        let name = self.name(name, len)?;
+        let ctx = self.ctx();
+        let region = ctx.regions.get(region)?;
+        if access > region.region.access() {
+            return Err(Refusal::new(Errno::Acces, "the region may only be read"));
+        }
+        let region = region.narrowed(access);
+        ctx.children.get(child)?.store.data_mut().share(&name, region);
+        Ok(0)
+    }
+
+    /// `offer`: lets a child that is not started import the function at `index` of
+    /// the caller's table; as a gate, it runs with the caller's rights.
+    #[expect(clippy::too_many_arguments, reason = "the interface's parameters")]
+    pub(crate) fn child_offer(
+        &mut self,
+        child: i32,
+        module: u32,
+        module_len: u32,
+        name: u32,
+        name_len: u32,
+        index: u32,
+        is_gate: i32,
+    ) -> Result<i32, Refusal> {
+        let (module, name) = (self.name(module, module_len)?, self.name(name, name_len)?);
+        let table = self.caller.get_export(TABLE).and_then(Extern::into_table);
+        let table =
+            table.ok_or_else(|| Refusal::new(Errno::Inval, format_args!("the module exports no table {TABLE:?}")))?;
+        let element = table.get(&*self.caller, u64::from(index));
+        let Some(vm::Ref::Func(Some(func))) = element else {
+            return Err(Refusal::new(
+                Errno::Inval,
+                format_args!("element {index} of the table is no function"),
+            ));
+        };
+        let owner = func.domain(&*self.caller);
+        let is_own = owner
+            .zip(self.caller.domain())
+            .is_some_and(|(owner, own)| owner.is_same(own));
+        if !is_own {
+            return Err(Refusal::new(
+                Errno::Perm,
+                "only functions of its own domain can be offered by a guest",
+            ));
+        }
+        // Rights are lent by who has them: not by one who was called by others
+        // with fewer.
+        if is_gate != 0 && self.caller.lone_domain().is_none() {
+            return Err(Refusal::new(
+                Errno::Perm,
+                "a gate can only be made by its owner, not on behalf of others",
+            ));
+        }
+        let ty = func.ty(&*self.caller);
+        check_scalars(&ty)?;
+        let func: Func = match is_gate {
+            0 => func,
+            _ => func.gate(&mut *self.caller),
+        };
+        let child = self.ctx().children.get(child)?;
+        if child.running.is_some() {
+            return Err(Refusal::new(Errno::Inval, "the child is started already"));
+        }
+        child.offer::<T>(&module, &name, func, ty, is_gate != 0)?;
+        Ok(0)
+    }
+
+    /// Runs something in a child, which is away meanwhile.
+    ///
+    /// # Errors
+    /// What ends the caller.
+    fn in_child<R>(
+        &mut self,
+        handle: i32,
+        run: impl FnOnce(&mut Child, &mut vm::StoreContextMut<'_, T>, Option<&Permissions>) -> Result<Ended<R>, Refusal>,
+    ) -> Result<Result<R, Refusal>, Error> {
+        let mut child = match self.ctx().children.take(handle) {
+            Ok(child) => child,
+            Err(errno) => return Ok(Err(errno.into())),
+        };
+        // Alone, the caller's domain is one that the child's comes from.
+        let permissions = self.caller.lone_domain().is_none().then(|| self.caller.permissions());
+        let ended = run(&mut child, &mut self.caller.as_context_mut(), permissions.as_ref());
+        self.ctx().children.put_back(handle, child);
+        Ok(match ended {
+            Err(refusal) => Err(refusal),
+            Ok(Ended::Returned(value)) => Ok(value),
+            Ok(Ended::Exited(code)) => Err(Refusal {
+                code: EXITED,
+                message: format!("the child exited with code {code}"),
+            }),
+            Ok(Ended::Failed(error)) => {
+                let mut message = error.to_string();
+                for frame in error
+                    .backtrace()
+                    .into_iter()
+                    .flat_map(|backtrace| backtrace.frames())
+                    .take(20)
+                {
+                    message += &format!("\n    {frame}");
+                }
+                let code = match error.backtrace() {
+                    Some(_) => TRAPPED,
+                    None => Refusal::from(error).code,
+                };
+                Err(Refusal { code, message })
+            }
+            Ok(Ended::ParentFailed(error)) => return Err(error),
+        })
+    }
+
+    /// `start`: makes the child's instance.
+    pub(crate) fn child_start(&mut self, child: i32) -> Result<Result<i32, Refusal>, Error> {
+        self.in_child(child, |child, parent, permissions| match child.running {
+            Some(_) => Err(Refusal::new(Errno::Inval, "the child is started already")),
+            None => Ok(match child.start(parent, permissions) {
+                Ended::Returned(()) => Ended::Returned(0),
+                Ended::Exited(code) => Ended::Exited(code),
+                Ended::Failed(error) => Ended::Failed(error),
+                Ended::ParentFailed(error) => Ended::ParentFailed(error),
+            }),
+        })
+    }
+
+    /// The instance of a child that was started.
+    fn running(&mut self, child: i32) -> Result<(&mut Child, Running), Refusal> {
+        let child = self.ctx().children.get(child)?;
+        let running = child.running.ok_or_else(not_started)?;
+        Ok((child, running))
+    }
+
+    /// `find`: a handle of a function that a child exports.
+    pub(crate) fn child_find(&mut self, child: i32, name: u32, len: u32) -> Result<i32, Refusal> {
+        let name = self.name(name, len)?;
+        let (child, running) = self.running(child)?;
+        let number = |at: usize| i32::try_from(at).map_err(|_| Refusal::from(Errno::Nfile));
+        if let Some(at) = child.funcs.iter().position(|found| *found.name == *name) {
+            return number(at);
+        }
+        let missing = || Refusal::new(Errno::Noent, format_args!("the child exports no function {name:?}"));
+        let func = running.instance.get_func(&mut child.store, &name).ok_or_else(missing)?;
+        if child.funcs.len() >= MOST_FUNCS {
+            return Err(Errno::Nfile.into());
+        }
+        child.funcs.push(Found {
+            name: name.into(),
+            func,
+        });
+        number(child.funcs.len() - 1)
+    }
+
+    /// A function that was found in a child.
+    fn found(&mut self, child: i32, func: i32) -> Result<(Func, FuncType), Refusal> {
+        let (child, _) = self.running(child)?;
+        let found = usize::try_from(func)
+            .ok()
+            .and_then(|func| child.funcs.get(func))
+            .ok_or(Errno::Badf)?;
+        Ok((found.func, found.func.ty(&child.store)))
+    }
+
+    /// `signature`: what a function takes and gives, as letters.
+    pub(crate) fn child_signature(&mut self, child: i32, func: i32, at: u32, room: u32) -> Result<i32, Refusal> {
+        let (_, ty) = self.found(child, func)?;
+        let letters = |types: &mut dyn Iterator<Item = ValType>| -> String {
+            types.map(|ty| letter(ty).unwrap_or('?')).collect()
+        };
+        let text = format!("{}:{}", letters(&mut ty.params()), letters(&mut ty.results()));
+        self.write_text(at, room, &text)
+    }
+
+    /// `call`: calls a function of a child's; parameters and results take 8 bytes
+    /// each.
+    pub(crate) fn child_call(
+        &mut self,
+        child: i32,
+        func: i32,
+        args: u32,
+        results: u32,
+    ) -> Result<Result<i32, Refusal>, Error> {
+        let (func, ty, values) = match self.arguments(child, func, args, results) {
+            Ok(call) => call,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let mut given: Vec<Val> = ty.results().filter_map(|ty| value(ty, 0)).collect();
+        let ended = self.in_child(child, |child, parent, permissions| {
+            Ok(child.run(parent, permissions, |store, _| func.call(store, &values, &mut given)))
+        })?;
+        Ok(ended.and_then(|()| {
+            let bytes: Vec<u8> = given.iter().flat_map(|value| bits(value).to_le_bytes()).collect();
+            self.write(results, &bytes)?;
+            Ok(0)
+        }))
+    }
+
+    /// What a call needs, and room for what it gives.
+    fn arguments(
+        &mut self,
+        child: i32,
+        func: i32,
+        args: u32,
+        results: u32,
+    ) -> Result<(Func, FuncType, Vec<Val>), Refusal> {
+        let (func, ty) = self.found(child, func)?;
+        check_scalars(&ty)?;
+        let count = |n: usize| u32::try_from(n * 8).map_err(|_| Refusal::from(Errno::Inval));
+        let bytes = self.read(args, count(ty.params().len())?)?;
+        let numbers = bytes
+            .chunks_exact(8)
+            .map(|bytes| bytes.try_into().map_or(0, u64::from_le_bytes));
+        let values = ty
+            .params()
+            .zip(numbers)
+            .filter_map(|(ty, bits)| value(ty, bits))
+            .collect();
+        // Before the call, whose results would be lost.
+        self.read(results, count(ty.results().len())?)?;
+        Ok((func, ty, values))
+    }
+
+    /// `exit_code`: how a child exited.
+    pub(crate) fn child_exit_code(&mut self, child: i32) -> Result<i32, Refusal> {
+        let exit = self.ctx().children.get(child)?.exit;
+        exit.map(|code| code & 0xff)
+            .ok_or_else(|| Refusal::new(Errno::Inval, "the child has not exited"))
+    }
+
+    /// The memory of a child that was started.
+    fn memory_of(&mut self, child: i32) -> Result<(&mut Child, vm::Memory), Refusal> {
+        let (child, running) = self.running(child)?;
+        let missing = "the child does not export its memory as \"memory\"";
+        let memory = running.memory.ok_or_else(|| Refusal::new(Errno::Fault, missing))?;
+        Ok((child, memory))
+    }
+
+    /// `read`: copies bytes out of a child's memory.
+    pub(crate) fn child_read(&mut self, child: i32, from: u32, to: u32, len: u32) -> Result<i32, Refusal> {
+        self.memory()?;
+        self.copy(from, to, len, |guest, from, to, part| {
+            let (child, memory) = guest.memory_of(child)?;
+            memory
+                .read(&child.store, from as usize, part)
+                .map_err(|_| Refusal::from(Errno::Fault))?;
+            guest.write(to, part)
+        })
+    }
+
+    /// `write`: copies bytes into a child's memory.
+    pub(crate) fn child_write(&mut self, child: i32, to: u32, from: u32, len: u32) -> Result<i32, Refusal> {
+        let own = self.memory()?;
+        self.copy(from, to, len, |guest, from, to, part| {
+            own.read(&*guest.caller, from as usize, part)
+                .map_err(|_| Refusal::from(Errno::Fault))?;
+            let (child, memory) = guest.memory_of(child)?;
+            memory
+                .write(&mut child.store, to as usize, part)
+                .map_err(|_| Errno::Fault.into())
+        })
+    }
+
+    /// Moves bytes a part at a time.
+    fn copy(
+        &mut self,
+        from: u32,
+        to: u32,
+        len: u32,
+        mut step: impl FnMut(&mut Self, u32, u32, &mut [u8]) -> Result<(), Refusal>,
+    ) -> Result<i32, Refusal> {
+        if from.checked_add(len).is_none() || to.checked_add(len).is_none() {
+            return Err(Errno::Fault.into());
+        }
+        let mut buffer = vec![0; len.min(64 << 10) as usize];
+        let mut done = 0;
+        while done < len {
+            let count = (len - done).min(64 << 10);
+            let part = buffer.get_mut(..count as usize).unwrap_or_default();
+            step(self, from + done, to + done, part)?;
+            done += count;
+        }
+        Ok(0)
+    }
+
+    /// `permissions`: what a child may do, as text.
+    pub(crate) fn child_permissions(&mut self, child: i32, at: u32, room: u32) -> Result<i32, Refusal> {
+        let text = self
+            .ctx()
+            .children
+            .get(child)?
+            .store
+            .data()
+            .domain
+            .permissions()
+            .to_string();
+        self.write_text(at, room, &text)
+    }
+
+    /// `own_permissions`: what the caller may do, as text.
+    pub(crate) fn own_permissions(&mut self, at: u32, room: u32) -> Result<i32, Refusal> {
+        let text = self.caller.permissions().to_string();
+        self.write_text(at, room, &text)
+    }
+
+    /// `give_up`: gives up capabilities of the caller's domain for good.
+    pub(crate) fn give_up(&mut self, text: u32, len: u32) -> Result<i32, Refusal> {
+        let text = self.name(text, len)?;
+        let words = text
+            .split(|c: char| c == ',' || c.is_whitespace())
+            .filter(|word| !word.is_empty());
+        let capabilities = words
+            .map(str::parse)
+            .collect::<Result<vm::Capabilities, vm::UnknownCapability>>();
+        let capabilities = capabilities.map_err(|error| Refusal::new(Errno::Inval, error))?;
+        let domain = self.caller.domain().ok_or(Errno::Inval)?.clone();
+        domain.drop_capabilities(&mut *self.caller, capabilities)?;
+        Ok(0)
+    }
+
+    /// `drop`: ends a child; its memory, mappings and handles are given back.
+    pub(crate) fn child_drop(&mut self, child: i32) -> Result<i32, Refusal> {
+        self.ctx().children.remove(child)?;
+        Ok(0)
+    }
+
+    /// `error`: what went wrong last.
+    pub(crate) fn last_error(&mut self, at: u32, room: u32) -> Result<i32, Refusal> {
+        let text = self.ctx().error.clone();
+        self.write_text(at, room, &text)
+    }
+}
