@@ -1,11 +1,9 @@
 //! What guests can do with regions and children, through a guest that passes on
 //! every function.
 
-use orcavm_sandbox::{SandboxCtx, SharedRegion, add_to_linker};
+use orcavm_sandbox::{SandboxCtx, add_to_linker};
 use orcavm_wasi::{DirPerms, WasiCtxBuilder};
-use vm::{
-    Access, Config, Domain, Engine, Instance, Linker, Memory, Module, Permissions, Region, Store, Trap, WasmParams,
-};
+use vm::{Config, Domain, Engine, Instance, Linker, Memory, Module, Store, Trap, WasmParams};
 
 const HOST: &str = include_str!("guests/host.wat");
 
@@ -189,6 +187,10 @@ fn regions_are_made_mapped_and_given_back() {
         "and counts"
     );
     assert_eq!(world.do_("unmap", (first, 8192_i64)), 0);
+    assert_eq!(world.map(region, 0, 4096, second, 1), EBADF.into());
+    let other = world.do_("create_region", 4096_i64);
+    assert_eq!(world.map(other, 0, 4096, second, 1), EEXIST.into());
+    assert_eq!(world.do_("close", other), 0);
     assert_eq!(world.do_("unmap", (second, 4096_i64)), 0);
     assert_eq!(world.do_("unmap", (second, 4096_i64)), EINVAL);
     assert_eq!(world.store.data().domain().memory_used(), 4 << 16);
