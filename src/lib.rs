@@ -1,8 +1,9 @@
 //! orcavm: a WebAssembly virtual machine for programs made of many modules.
 //!
 //! This crate gathers the parts a Rust program embeds: [`vm`], the machine
-//! itself, and [`wasi`], the system interface most programs for it want. The
-//! `orcavm` command is built from the same parts.
+//! itself, [`wasi`], the system interface most programs for it want, and
+//! [`sandbox`], by which guests share pages and run other modules. The `orcavm`
+//! command is built from the same parts.
 //!
 //! ```
 //! use orcavm::vm::{Engine, Error, Linker, Module, Store};
@@ -61,5 +62,6 @@
 
 #![forbid(unsafe_code)]
 
+pub use orcavm_sandbox as sandbox;
 pub use orcavm_wasi as wasi;
 pub use vm;

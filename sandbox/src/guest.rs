@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use orcavm_wasi::Errno;
-use vm::{Caller, DomainId, Error, Extern, Memory, PermissionError, RegionError};
+use vm::{Caller, DomainId, Error, Extern, LimitError, Memory, PermissionError, RegionError};
 
 use crate::SandboxCtx;
 use crate::ctx::Full;
@@ -62,6 +62,7 @@ impl From<Error> for Refusal {
             },
             Error::Permission(PermissionError::Quota(_)) => Errno::Nomem,
             Error::Permission(_) => Errno::NotCapable,
+            Error::Limit(LimitError::NoFuel | LimitError::NoDepth) => Errno::Notsup,
             Error::Limit(_) | Error::Resource(_) => Errno::Nomem,
             Error::Load(_) => Errno::Noexec,
             Error::Link(_) => Errno::Nolink,

@@ -14,18 +14,25 @@ use wasmparser::{
     SubType, TableType, TypeRef,
 };
 
+use super::setup::{self, Setup};
 use super::source::Source;
+use super::tree;
 use super::types::{self, Typed};
 
 /// Options of `orcavm inspect`.
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Module, binary or text; `-` for standard input
+    /// Module, binary or text; `-` for standard input. With --permissions also a manifest
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     file: OsString,
     /// Show the interpreter's code of a function instead, given by its index or name
     #[arg(long, value_name = "FUNC")]
     code: Option<String>,
+    /// Show what the program and its modules may do instead, and which pages they share
+    #[arg(long, conflicts_with = "code")]
+    permissions: bool,
+    #[command(flatten, next_help_heading = "Options of run, with --permissions")]
+    setup: setup::Options,
 }
 
 /// Prints a module's parts.
@@ -34,6 +41,13 @@ pub(crate) struct Options {
 ///
 /// If it cannot be read or decoded, or standard output not be written.
 pub(crate) fn run(options: &Options) -> Result<u8> {
+    if options.permissions {
+        let setup = Setup::new(&options.setup, &options.file, &[])?;
+        let mut out = io::stdout().lock();
+        tree::print(&mut out, &setup)?;
+        out.flush()?;
+        return Ok(0);
+    }
     let source = Source::read(&options.file)?;
     let contents = Contents::read(source.bytes())
         .map_err(|error| anyhow!("{}: {} (at byte {:#x})", source.name(), error.message(), error.offset()))?;

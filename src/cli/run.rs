@@ -2,21 +2,24 @@
 
 use std::ffi::{OsStr, OsString};
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use std::{env, io, process, thread};
+use std::{io, process, thread};
 
 use anyhow::{Context, Result, anyhow, bail};
 use clap::ValueHint;
+use orcavm::sandbox::{self, SandboxCtx, SharedRegion};
 use orcavm::vm::{
-    self, Config, Engine, Instance, InterruptHandle, Linker, Module, Store, StoreLimits, StoreLimitsBuilder, Trap,
+    self, Config, Domain, DomainId, Engine, Instance, InterruptHandle, Linker, Module, Permissions, Store, StoreLimits,
+    StoreLimitsBuilder, Trap,
 };
-use orcavm::wasi::{self, DirPerms, I32Exit, WasiCtx, WasiCtxBuilder};
+use orcavm::wasi::I32Exit;
 
 use super::imports::{self, Links};
 use super::profile::{self, Recording};
+use super::setup::{self, MAIN, Setup};
 use super::source::Source;
 use super::{FAILURE, invoke, report, units};
 
@@ -32,18 +35,11 @@ const GRACE: Duration = Duration::from_millis(200);
 /// Options of `orcavm run`.
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Give the program a directory, by another name or its own; with ::ro to read only
-    #[arg(long = "dir", value_name = "HOST[::GUEST][::ro]", value_hint = ValueHint::DirPath, value_parser = directory)]
-    dirs: Vec<Directory>,
-    /// Set an environment variable, or with NAME alone pass on orcavm's own
-    #[arg(long = "env", value_name = "NAME[=VALUE]", value_parser = variable)]
-    vars: Vec<Variable>,
+    #[command(flatten)]
+    setup: setup::Options,
     /// Call this exported function with ARGS, and print its results one per line
     #[arg(long, value_name = "NAME")]
     invoke: Option<String>,
-    /// Instantiate FILE first; its exports satisfy imports from module NAME
-    #[arg(long = "link", value_name = "NAME=FILE", value_hint = ValueHint::FilePath, value_parser = link)]
-    links: Vec<Link>,
     /// Stop after so many units of fuel, about one per instruction
     #[arg(long, value_name = "N")]
     fuel: Option<u64>,
@@ -63,7 +59,8 @@ pub(crate) struct Options {
     /// stacks as text
     #[arg(long, value_name = "FILE", require_equals = true, value_hint = ValueHint::FilePath)]
     profile: Option<Option<PathBuf>>,
-    /// The program, binary or text, - for standard input; then its arguments
+    /// The program, binary or text, or a manifest that ends in .toml; - for standard input; then its
+    /// arguments
     #[arg(
         value_names = ["MODULE", "ARGS"],
         num_args = 1..,
@@ -74,72 +71,25 @@ pub(crate) struct Options {
     program: Vec<OsString>,
 }
 
-/// A directory the program may use.
-#[derive(Clone)]
-struct Directory {
-    host: PathBuf,
-    guest: String,
-    perms: DirPerms,
-}
-
-fn directory(text: &str) -> Result<Directory> {
-    let (text, perms) = match text.strip_suffix("::ro") {
-        Some(text) => (text, DirPerms::ReadOnly),
-        None => (text, DirPerms::ReadWrite),
-    };
-    let (host, guest) = text.split_once("::").unwrap_or((text, text));
-    if host.is_empty() || guest.is_empty() || guest.contains("::") {
-        bail!("it is not HOST, HOST::GUEST or HOST::GUEST::ro");
-    }
-    Ok(Directory {
-        host: host.into(),
-        guest: guest.to_owned(),
-        perms,
-    })
-}
-
-/// An environment variable; without a value it is passed on.
-#[derive(Clone)]
-struct Variable {
-    name: String,
-    value: Option<String>,
-}
-
-fn variable(text: &str) -> Result<Variable> {
-    let (name, value) = match text.split_once('=') {
-        Some((name, value)) => (name, Some(value.to_owned())),
-        None => (text, None),
-    };
-    if name.is_empty() {
-        bail!("the variable's name is missing");
-    }
-    Ok(Variable {
-        name: name.to_owned(),
-        value,
-    })
-}
-
-/// A module whose exports satisfy imports.
-#[derive(Clone)]
-struct Link {
-    name: String,
-    file: OsString,
-}
-
-fn link(text: &str) -> Result<Link> {
-    match text.split_once('=') {
-        Some((name, file)) if !file.is_empty() => Ok(Link {
-            name: name.to_owned(),
-            file: file.into(),
-        }),
-        _ => bail!("it is not NAME=FILE"),
-    }
-}
-
 /// What the store of a program holds.
 struct State {
-    wasi: WasiCtx,
+    /// What the program and its modules have: first those of the first domain.
+    guests: Vec<(DomainId, SandboxCtx)>,
     limits: StoreLimits,
+}
+
+impl State {
+    /// What the instances of a domain have; the host's own calls use the program's.
+    fn guest(&mut self, domain: Option<DomainId>) -> &mut SandboxCtx {
+        let own = self.guests.iter().position(|(id, _)| Some(*id) == domain);
+        &mut self.guests[own.unwrap_or(0)].1
+    }
+}
+
+/// The program's domain, and what it gives to the modules.
+struct Main {
+    domain: Domain,
+    regions: Vec<(String, SharedRegion)>,
 }
 
 /// Runs a program to its end.
@@ -175,40 +125,57 @@ pub(crate) fn run(options: Options) -> Result<u8> {
 /// goes to `profile`, however it ends.
 fn execute(options: &Options, time: Option<&TimeLimit>, profile: &mut Option<profile::Report>) -> Result<()> {
     let (file, args) = options.program.split_first().context("the module is missing")?;
-    let engine = Engine::new(&config(options)).context("cannot set up the virtual machine")?;
-    let source = Source::read(file)?;
+    let setup = Setup::new(&options.setup, file, args)?;
+    let engine = Engine::new(&config(options, &setup)).context("cannot set up the virtual machine")?;
+    let source = Source::read(&setup.program)?;
     let module = source.module(&engine)?;
 
     let mut linker = Linker::new(&engine);
-    wasi::add_to_linker(&mut linker, |state: &mut State| &mut state.wasi)?;
+    sandbox::add_to_linker(&mut linker, State::guest)?;
     // --link may stand in for parts of WASI.
     linker.allow_shadowing(true);
     let mut limits = StoreLimitsBuilder::new();
     if let Some(size) = options.max_memory {
         limits = limits.memory_size(size);
     }
-    let program_args = if options.invoke.is_some() { &[] } else { args };
-    let wasi = context(options, file, program_args, time)?;
+    let program_args = if options.invoke.is_some() { &[] } else { &*setup.args };
+    let wasi = setup.wasi(program_args, time.map(|time| &time.over))?;
+    let domain = Domain::new(MAIN, setup.permissions.clone());
+    // The directories it was told of, of those it was given.
+    let wasi = match setup.permissions.directories() {
+        Some(_) => wasi.child(&setup.permissions).context("--permit main")?,
+        None => wasi,
+    };
+    let mut guest = SandboxCtx::new(&engine, domain.clone(), wasi)?;
+    let regions = setup.make_regions()?;
+    let regions: Vec<(String, SharedRegion)> = regions
+        .into_iter()
+        .map(|(name, region)| (name.to_owned(), region))
+        .collect();
+    share(&setup, MAIN, &regions, &mut guest)?;
     let mut store = Store::new(
         &engine,
         State {
-            wasi,
+            guests: vec![(domain.id(), guest)],
             limits: limits.build(),
         },
     );
+    store.set_domain(domain.clone())?;
     store.limiter(|state| &mut state.limits);
-    if let Some(fuel) = options.fuel {
+    let main = Main { domain, regions };
+    let quota = setup.permissions.quotas().fuel;
+    if let Some(fuel) = options.fuel.into_iter().chain(quota).min() {
         store.set_fuel(fuel)?;
     }
     if let Some(time) = time {
-        time.start(store.interrupt_handle(), file);
+        time.start(store.interrupt_handle(), &setup.program);
     }
 
     let Some(graph) = &options.profile else {
-        return start(options, args, &source, &module, &mut linker, &mut store);
+        return start(options, &setup, &main, &source, &module, &mut linker, &mut store);
     };
     let recording = Recording::start(&store, graph.as_deref())?;
-    let result = start(options, args, &source, &module, &mut linker, &mut store);
+    let result = start(options, &setup, &main, &source, &module, &mut linker, &mut store);
     if let Some(time) = time {
         time.ended.store(true, Ordering::Relaxed);
     }
@@ -216,36 +183,68 @@ fn execute(options: &Options, time: Option<&TimeLimit>, profile: &mut Option<pro
     result
 }
 
+/// Lets a module open the regions that are shared with it.
+fn share(setup: &Setup, module: &str, regions: &[(String, SharedRegion)], guest: &mut SandboxCtx) -> Result<()> {
+    for (name, access) in setup.shared_with(module) {
+        let known = regions.iter().find(|(known, _)| known == name);
+        let (_, region) = known.with_context(|| format!("there is no region {name:?}"))?;
+        if access > region.region().access() {
+            bail!("the region {name:?} may only be read, by {module} too");
+        }
+        guest.share(name, region.narrowed(access));
+    }
+    Ok(())
+}
+
+/// The domain of a module: the program's, or one of its own with less.
+fn domain_of(setup: &Setup, module: &setup::Module, main: &Main, store: &mut Store<State>) -> Result<Domain> {
+    let is_shared_with = setup.shared_with(&module.name).next().is_some();
+    if module.permissions.is_none() && !is_shared_with {
+        return Ok(main.domain.clone());
+    }
+    let permissions = module.permissions.clone().unwrap_or_else(Permissions::all);
+    let domain = main.domain.child(&module.name, permissions);
+    let own = &store.data().guests[0].1;
+    let wasi = own.wasi.child(&domain.permissions());
+    let wasi = wasi.with_context(|| format!("the module {}", module.name))?;
+    let mut guest = own.sibling(domain.clone(), wasi);
+    share(setup, &module.name, &main.regions, &mut guest)?;
+    store.data_mut().guests.push((domain.id(), guest));
+    Ok(domain)
+}
+
 /// Instantiates the program and those it is linked with, and runs it.
 fn start(
     options: &Options,
-    args: &[OsString],
+    setup: &Setup,
+    main: &Main,
     source: &Source,
     module: &Module,
     linker: &mut Linker<State>,
     store: &mut Store<State>,
 ) -> Result<()> {
     let mut links = Links {
-        names: options.links.iter().map(|link| link.name.as_str()).collect(),
+        names: setup.modules.iter().map(|module| module.name.as_str()).collect(),
         done: 0,
     };
-    for Link { name, file } in &options.links {
-        let source = Source::read(file)?;
+    for linked in &setup.modules {
+        let source = Source::read(&linked.file)?;
         let module = source.module(module.engine())?;
-        let instance = instantiate(&links, &source, &module, linker, store)?;
+        let domain = domain_of(setup, linked, main, store)?;
+        let instance = instantiate(&links, &source, &module, &domain, linker, store)?;
         initialize(&source, store, instance)?;
         linker
-            .instance(&mut *store, name, instance)
-            .with_context(|| format!("--link {name}"))?;
+            .instance(&mut *store, &linked.name, instance)
+            .with_context(|| format!("--link {}", linked.name))?;
         links.done += 1;
     }
 
-    let instance = instantiate(&links, source, module, linker, store)?;
+    let instance = instantiate(&links, source, module, &main.domain, linker, store)?;
     let name = source.name();
     if let Some(function) = &options.invoke {
         let func = invoke::function(name, store, module, instance, function)?;
         initialize(source, store, instance)?;
-        return invoke::call(store, function, func, args).with_context(|| name.to_owned());
+        return invoke::call(store, function, func, &setup.args).with_context(|| name.to_owned());
     }
     match instance.get_func(&mut *store, "_start") {
         Some(start) => start.call(store, &[], &mut []).with_context(|| name.to_owned()),
@@ -258,9 +257,11 @@ fn start(
     }
 }
 
-fn config(options: &Options) -> Config {
+fn config(options: &Options, setup: &Setup) -> Config {
     let mut config = Config::new();
-    config.consume_fuel(options.fuel.is_some());
+    let quotas = setup.permissions.quotas();
+    config.consume_fuel(options.fuel.is_some() || quotas.fuel.is_some());
+    config.max_call_depth(quotas.depth);
     config.memory_guard(!options.no_guard);
     if let Some(size) = options.max_stack {
         config.max_wasm_stack(size);
@@ -268,43 +269,17 @@ fn config(options: &Options) -> Config {
     config
 }
 
-/// What the program sees of the system.
-fn context(options: &Options, file: &OsStr, args: &[OsString], time: Option<&TimeLimit>) -> Result<WasiCtx> {
-    let mut builder = WasiCtxBuilder::new();
-    builder.inherit_stdio();
-    builder.arg(Path::new(file).file_name().unwrap_or(file)).args(args);
-    for Variable { name, value } in &options.vars {
-        match value {
-            Some(value) => {
-                builder.env(name, value);
-            }
-            // One that is not set here is not set there.
-            None => {
-                if let Some(value) = env::var_os(name) {
-                    builder.env(name, value);
-                }
-            }
-        }
-    }
-    for Directory { host, guest, perms } in &options.dirs {
-        builder.preopened_dir(host, guest, *perms);
-    }
-    if let Some(time) = time {
-        builder.interrupt_flag(Arc::clone(&time.over));
-    }
-    Ok(builder.build()?)
-}
-
 fn instantiate(
     links: &Links<'_>,
     source: &Source,
     module: &Module,
+    domain: &Domain,
     linker: &Linker<State>,
     store: &mut Store<State>,
 ) -> Result<Instance> {
     imports::check(source, module, linker, store, links)?;
     linker
-        .instantiate(store, module)
+        .instantiate_in(store, module, domain)
         .with_context(|| source.name().to_owned())
 }
 
