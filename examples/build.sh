@@ -29,5 +29,28 @@ done
 $ZIG c++ -target wasm32-wasi -std=c++20 -O2 -Wall -Wextra -fno-exceptions -fno-rtti src/life.cpp -o life.wasm
 strip life.wasm
 
+# Reactors: libraries with a function that sets them up.
+library() {
+  $ZIG cc -target wasm32-wasi -mexec-model=reactor -O2 -Wall -Wextra -I ../guest/include -Wl,-z,stack-size=65536 \
+    "$1" -o "$2"
+  strip "$2"
+}
+# Programs that use orca.h.
+program() {
+  $ZIG cc -target wasm32-wasi -O2 -Wall -Wextra -Wno-unused-parameter -I ../guest/include -Wl,--export-table "$1" -o "$2"
+  strip "$2"
+}
+
+$ZIG cc -target wasm32-freestanding -nostdlib -O2 -Wall -Wextra -I ../guest/include \
+  -Wl,--no-entry video/src/producer.c -o video/producer.wasm
+$ZIG build-exe -target wasm32-freestanding -O ReleaseFast -fno-entry -rdynamic --name filter \
+  -femit-bin=video/filter.wasm video/src/filter.zig
+strip video/producer.wasm
+strip video/filter.wasm
+program video/src/consumer.c video/consumer.wasm
+program plugin/src/host.c plugin/host.wasm
+library plugin/src/plugin.c plugin/files/plugin.wasm
+program processes/src/mail.c processes/mail.wasm
+
 $RUSTC --edition 2021 --target "$RUST_TARGET" -C opt-level=2 -C lto -C panic=abort src/factor.rs -o factor.wasm
 strip factor.wasm

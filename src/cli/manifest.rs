@@ -65,7 +65,8 @@ impl Manifest {
         let text = fs::read_to_string(path).with_context(|| format!("cannot read {name}"))?;
         // toml shows the place in lines of their own.
         let text = toml::from_str(&text).map_err(|error| {
-            let at = error.span().map_or(1, |span| text[..span.start].lines().count().max(1));
+            let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+            let at = before.matches('\n').count() + 1;
             anyhow::anyhow!("{name}:{at}: {}", error.message())
         })?;
         Ok(Manifest {

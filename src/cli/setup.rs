@@ -295,8 +295,11 @@ impl Setup {
         setup.modules.extend(links);
         let rights = rights.and(options.rights).capabilities();
         setup.permissions = setup.permissions.keep(rights.iter());
-        for Permit { module, permissions } in options.permits.iter().chain(&options.drops) {
-            setup.permit(module, permissions)?;
+        for (option, permits) in [("permit", &options.permits), ("drop", &options.drops)] {
+            for Permit { module, permissions } in permits {
+                let permitted = setup.permit(module, permissions);
+                permitted.with_context(|| format!("--{option} {module}"))?;
+            }
         }
         for module in &options.inherits {
             let module = setup.module(module).with_context(|| format!("--inherit {module}"))?;

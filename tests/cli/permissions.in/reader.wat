@@ -1,0 +1,11 @@
+(module
+    (import "writer" "write" (func $write (param i32) (result i32)))
+    (import "orca_region" "open" (func $open (param i32 i32) (result i32)))
+    (import "orca_region" "map" (func $map (param i32 i64 i64 i64 i32) (result i64)))
+    (memory (export "memory") 1)
+    (data (i32.const 8) "page")
+    (func (export "run") (result i32)
+        (drop (call $map (call $open (i32.const 8) (i32.const 4))
+            (i64.const 0) (i64.const 4096) (i64.const 0x20000) (i32.const 0)))
+        (drop (call $write (i32.const 1234)))
+        (i32.load (i32.const 0x20000))))

@@ -1,0 +1,13 @@
+(module
+    (import "orca_region" "open" (func $open (param i32 i32) (result i32)))
+    (import "orca_region" "map" (func $map (param i32 i64 i64 i64 i32) (result i64)))
+    (memory (export "memory") 1)
+    (data (i32.const 8) "page")
+    (func (export "map") (param i32) (result i32)
+        (i32.wrap_i64 (call $map (call $open (i32.const 8) (i32.const 4))
+            (i64.const 0) (i64.const 4096) (i64.const 0x10000) (local.get 0))))
+    (func (export "write") (param i32) (result i32)
+        (drop (call $map (call $open (i32.const 8) (i32.const 4))
+            (i64.const 0) (i64.const 4096) (i64.const 0x10000) (i32.const 1)))
+        (i32.store (i32.const 0x10000) (local.get 0))
+        (i32.load (i32.const 0x10000))))
