@@ -509,7 +509,7 @@ impl MemoryInst {
         let len = pages.len();
         match &self.storage {
             Storage::Guarded(r) | Storage::Reserved(r) if at.checked_add(len).is_some_and(|end| end <= self.own) => {
-                r.map_private(at, len, pages).is_ok()
+                r.map_private(at, len, pages, 0).is_ok()
             }
             _ => false,
         }
