@@ -10,7 +10,7 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 
 use super::mappings::{Mapping, Mappings};
-use crate::error::{LimitError, MemoryAccessError, RegionError};
+use crate::error::{LimitError, MemoryAccessError, PermissionError, RegionError};
 use crate::runtime::domain::Charge;
 use crate::sys::shared::{self, SharedPages};
 use crate::sys::{self, Access};
@@ -182,17 +182,27 @@ impl MemoryInst {
         if new > most {
             return None;
         }
-        let before = self.size as u64;
-        let charged = self.charge.as_mut().map(|charge| charge.resize(bytes as u64));
-        if let Some(Err(_over_quota)) = charged {
-            return None;
-        }
+        self.charge_for(bytes).ok()?;
         if !self.extend(bytes) {
-            let returned = self.charge.as_mut().map(|charge| charge.resize(before));
-            debug_assert!(!matches!(returned, Some(Err(_))), "fewer bytes are always allowed");
+            self.settle();
             return None;
         }
         Some(old)
+    }
+
+    /// Charges its domain for this many bytes.
+    ///
+    /// # Errors
+    /// If a quota does not allow them; nothing has changed then.
+    pub(crate) fn charge_for(&mut self, bytes: usize) -> Result<(), PermissionError> {
+        let charge = self.charge.as_mut();
+        charge.map_or(Ok(()), |charge| charge.resize(bytes as u64))
+    }
+
+    /// Charges its domain for the bytes that it has, after a charge for more.
+    pub(crate) fn settle(&mut self) {
+        let settled = self.charge_for(self.size);
+        debug_assert!(settled.is_ok(), "fewer bytes are always allowed");
     }
 
     /// Size in pages of the memory's page size.

@@ -2,7 +2,7 @@
 
 use std::ptr::NonNull;
 
-use crate::error::LimitError;
+use crate::error::{LimitError, PermissionError};
 use crate::runtime::domain::Charge;
 use crate::types::TableType;
 
@@ -66,16 +66,27 @@ impl TableInst {
         if new > self.ty.maximum().unwrap_or(u64::MAX) {
             return None;
         }
-        let charged = self.charge.as_mut().map(|charge| charge.resize(new));
-        if let Some(Err(_over_quota)) = charged {
-            return None;
-        }
+        self.charge_for(new).ok()?;
         if !self.extend(new, init) {
-            let returned = self.charge.as_mut().map(|charge| charge.resize(old));
-            debug_assert!(!matches!(returned, Some(Err(_))), "fewer elements are always allowed");
+            self.settle();
             return None;
         }
         Some(old)
+    }
+
+    /// Charges its domain for this many elements.
+    ///
+    /// # Errors
+    /// If a quota does not allow them; nothing has changed then.
+    pub(crate) fn charge_for(&mut self, elements: u64) -> Result<(), PermissionError> {
+        let charge = self.charge.as_mut();
+        charge.map_or(Ok(()), |charge| charge.resize(elements))
+    }
+
+    /// Charges its domain for the elements that it has, after a charge for more.
+    pub(crate) fn settle(&mut self) {
+        let settled = self.charge_for(self.len);
+        debug_assert!(settled.is_ok(), "fewer elements are always allowed");
     }
 
     /// The elements' slots.

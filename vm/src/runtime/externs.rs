@@ -246,12 +246,11 @@ pub(crate) fn new_memory(
     domain: &Domain,
 ) -> Result<MemoryRef, Error> {
     let bytes = |pages: u64| usize::try_from(pages.saturating_mul(ty.page_size())).unwrap_or(usize::MAX);
-    if let Some(limiter) = inner.limiter(whole)
-        && !limiter.memory_growing(0, bytes(ty.minimum()), ty.maximum().map(bytes))?
-    {
+    let size = bytes(ty.minimum());
+    if !inner.allows_memory(whole, &ty, 0, size)? {
         return Err(LimitError::MemoryUnavailable { pages: ty.minimum() }.into());
     }
-    let charge = domain.charge(Resource::Memory, bytes(ty.minimum()) as u64)?;
+    let charge = domain.charge(Resource::Memory, size as u64)?;
     let guarding = Guarding::of(&ty, inner.engine.config().guard);
     let mut memory = MemoryInst::new(ty, guarding).or_else(|error| match guarding {
         // Address space may be short while memory is not.
@@ -376,10 +375,7 @@ pub(crate) fn new_table(
     init: u64,
     domain: &Domain,
 ) -> Result<TableRef, Error> {
-    let to_usize = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
-    if let Some(limiter) = inner.limiter(whole)
-        && !limiter.table_growing(0, to_usize(ty.minimum()), ty.maximum().map(to_usize))?
-    {
+    if !inner.allows_table(whole, &ty, 0, ty.minimum())? {
         return Err(LimitError::TableUnavailable { elements: ty.minimum() }.into());
     }
     let charge = domain.charge(Resource::TableElements, ty.minimum())?;

@@ -22,6 +22,7 @@ use crate::exec::memory::{MemoryInst, MemoryRef};
 use crate::exec::table::{TableInst, TableRef};
 use crate::module::{DataKind, ModuleData};
 use crate::sys::{self, StackControl};
+use crate::types::{MemoryType, TableType};
 
 /// Which store a handle belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -328,6 +329,37 @@ impl StoreInner {
         let cell = global.cell();
         self.host_globals.push(global);
         cell
+    }
+
+    /// Whether the limiter allows a memory of type `ty` to grow from `current` to
+    /// `desired` bytes.
+    pub(crate) fn allows_memory(
+        &mut self,
+        store: *mut (),
+        ty: &MemoryType,
+        current: usize,
+        desired: usize,
+    ) -> Result<bool, Error> {
+        let bytes = |pages: u64| usize::try_from(pages.saturating_mul(ty.page_size())).unwrap_or(usize::MAX);
+        let allows =
+            |limiter: &mut dyn ResourceLimiter| limiter.memory_growing(current, desired, ty.maximum().map(bytes));
+        self.limiter(store).map_or(Ok(true), allows)
+    }
+
+    /// Whether the limiter allows a table of type `ty` to grow from `current` to
+    /// `desired` elements.
+    pub(crate) fn allows_table(
+        &mut self,
+        store: *mut (),
+        ty: &TableType,
+        current: u64,
+        desired: u64,
+    ) -> Result<bool, Error> {
+        let to_usize = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
+        let allows = |limiter: &mut dyn ResourceLimiter| {
+            limiter.table_growing(to_usize(current), to_usize(desired), ty.maximum().map(to_usize))
+        };
+        self.limiter(store).map_or(Ok(true), allows)
     }
 
     /// Whether one more instance with this many memories and tables of its own
