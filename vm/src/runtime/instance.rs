@@ -1,7 +1,5 @@
 //! Instances, and how they are made (Spec 3.0 §4.7.2).
 
-use std::sync::Arc;
-
 use super::context::{AsContext, AsContextMut, StoreContextMut};
 use super::domain::{Domain, Resource};
 use super::externs::{Export, Extern, Global, Memory, Table, check_store, new_memory, new_table};
@@ -17,7 +15,7 @@ use crate::exec::table::TableRef;
 use crate::exec::{entry, slow};
 use crate::ir::code::CodeOptions;
 use crate::module::{
-    ConstExpr, ConstOp, DataKind, ElemItems, ElemKind, ExportKind, FuncIdx, GlobalIdx, Import, ImportKind, ModuleData,
+    ConstExpr, ConstOp, DataKind, ElemItems, ElemKind, ExportKind, FuncIdx, Import, ImportKind, ModuleData,
 };
 use crate::trap::Trap;
 use crate::types::{MemoryType, TableType};
@@ -101,10 +99,7 @@ impl Instance {
 
     fn entity(self, store: &StoreInner) -> &InstanceEntity {
         check_store(self.store, store, "instance");
-        store
-            .instances
-            .get(self.id.index())
-            .expect("instances are never removed")
+        &store.instances[self.id.index()]
     }
 
     /// What it exports under a name.
@@ -132,7 +127,7 @@ impl Instance {
         match self.get_func(&mut store, name) {
             Some(func) => func.typed(&store),
             None => {
-                let module = &self.entity(&store.as_context().0.inner).module;
+                let module = self.entity(&store.as_context().0.inner).module.data();
                 let available = module.exports.iter().map(|export| export.name.clone()).collect();
                 Err(LinkError::MissingExport {
                     kind: "function",
@@ -163,7 +158,7 @@ impl Instance {
     pub fn exports(&self, mut store: impl AsContextMut) -> std::vec::IntoIter<Export> {
         let inner = &store.as_context_mut().0.inner;
         let entity = self.entity(inner);
-        let exports = entity.module.exports.iter();
+        let exports = entity.module.data().exports.iter();
         let exports: Vec<Export> = exports
             .map(|export| Export::new(&export.name, resolve(inner, entity, export.kind)))
             .collect();
@@ -174,7 +169,7 @@ impl Instance {
 /// What an instance exports under a name.
 pub(crate) fn export_of(store: &mut StoreInner, id: InstanceId, name: &str) -> Option<Extern> {
     let entity = store.instances.get(id.index())?;
-    let export = entity.module.export(name)?;
+    let export = entity.module.data().export(name)?;
     Some(resolve(store, entity, export.kind))
 }
 
@@ -187,7 +182,7 @@ fn resolve(store: &StoreInner, entity: &InstanceEntity, kind: ExportKind) -> Ext
         ExportKind::Global(global) => Global::handle(
             store.id,
             entity.cx.global(global),
-            entity.module.globals[global.index()],
+            entity.module.data().globals[global.index()],
         )
         .into(),
     }
@@ -277,14 +272,33 @@ fn instantiate<T: 'static>(
     externs: &[Extern],
     domain: &Domain,
 ) -> Result<Instance, Error> {
-    let whole = store.whole();
-    let inner = &mut store.0.inner;
     assert!(
-        super::engine::Engine::same(module.engine(), &inner.engine),
+        super::engine::Engine::same(module.engine(), store.engine()),
         "the module and the store are of different engines"
     );
-    let data = Arc::clone(module.data());
-    let imports = Imports::check(inner, &data, externs)?;
+    let imports = Imports::check(&store.0.inner, module.data(), externs)?;
+    let id = allocate(&mut store, module, imports, domain)?;
+    initialize(store.0, id, module.data(), module.image())?;
+    Ok(Instance {
+        store: store.0.inner.id,
+        id,
+    })
+}
+
+/// Makes an instance that is still to be given its globals and segments. Its
+/// memories and tables are of their first sizes.
+///
+/// # Errors
+/// If limits, quotas or the system do not allow it; nothing has happened then.
+fn allocate<T: 'static>(
+    store: &mut StoreContextMut<'_, T>,
+    module: &Module,
+    imports: Imports,
+    domain: &Domain,
+) -> Result<InstanceId, Error> {
+    let whole = store.whole();
+    let inner = &mut store.0.inner;
+    let data = module.data();
     let own_memories = data.memories.len() - data.num_imported_memories;
     let own_tables = data.tables.len() - data.num_imported_tables;
     inner.check_counts(whole, own_memories, own_tables)?;
@@ -298,7 +312,7 @@ fn instantiate<T: 'static>(
         globals,
     } = imports;
     let mark = inner.mark();
-    if let Err(error) = allocate(inner, whole, &data, domain, &mut memories, &mut tables) {
+    if let Err(error) = allocate_own(inner, whole, data, domain, &mut memories, &mut tables) {
         inner.roll_back(&mark);
         return Err(error);
     }
@@ -328,25 +342,20 @@ fn instantiate<T: 'static>(
     let cx = crate::exec::context::InstanceCx::new(code, inner.machine.rt(), index, &wiring);
     let entity = InstanceEntity {
         cx,
-        dropped_data: InstanceEntity::fresh_data(&data),
+        dropped_data: InstanceEntity::fresh_data(data),
         elems: Vec::new(),
-        module: Arc::clone(&data),
+        module: module.clone(),
         memories,
         tables,
         domain: domain_index,
         _charge: charge,
     };
     inner.instances.push(entity);
-    let id = InstanceId::new(index);
-    initialize(store.0, id, &data, module.image())?;
-    Ok(Instance {
-        store: store.0.inner.id,
-        id,
-    })
+    Ok(InstanceId::new(index))
 }
 
 /// Makes the memories and tables that a module defines.
-fn allocate(
+fn allocate_own(
     store: &mut StoreInner,
     whole: *mut (),
     module: &ModuleData,
@@ -373,8 +382,7 @@ fn initialize<T: 'static>(
 ) -> Result<(), Error> {
     let inner = &mut store.inner;
     let at = id.index();
-    for (i, init) in module.global_inits.iter().enumerate() {
-        let global = GlobalIdx::new(u32::try_from(module.num_imported_globals + i).expect("validation bounds globals"));
+    for (global, init) in module.own_globals().zip(&module.global_inits) {
         let value = evaluate(&inner.instances[at], init);
         inner.instances[at].cx.global(global).set(value);
     }

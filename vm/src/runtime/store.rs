@@ -13,6 +13,7 @@ use super::context::{AsContext, AsContextMut};
 use super::domain::{Charge, Domain};
 use super::engine::Engine;
 use super::limits::{DEFAULT_COUNT, ResourceLimiter};
+use super::module::Module;
 use super::permissions::{Capabilities, Capability, Permissions};
 use crate::error::{Error, LimitError};
 use crate::exec::chain::Chain;
@@ -53,7 +54,7 @@ impl InstanceId {
 #[derive(Debug)]
 pub(crate) struct InstanceEntity {
     pub(crate) cx: InstanceCx,
-    pub(crate) module: Arc<ModuleData>,
+    pub(crate) module: Module,
     /// All memories: imported, then defined.
     pub(crate) memories: Vec<MemoryRef>,
     /// All tables: imported, then defined.
@@ -72,8 +73,9 @@ impl InstanceEntity {
     /// The bytes of a data segment; none once it is dropped.
     pub(crate) fn data(&self, segment: u32) -> &[u8] {
         let i = segment as usize;
-        match (self.dropped_data.get(i), self.module.datas.get(i)) {
-            (Some(false), Some(segment)) => self.module.bytes.get(segment.range.clone()).unwrap_or_default(),
+        let module = self.module.data();
+        match (self.dropped_data.get(i), module.datas.get(i)) {
+            (Some(false), Some(segment)) => module.bytes.get(segment.range.clone()).unwrap_or_default(),
             _ => &[],
         }
     }
