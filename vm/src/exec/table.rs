@@ -89,6 +89,26 @@ impl TableInst {
         debug_assert!(settled.is_ok(), "fewer elements are always allowed");
     }
 
+    /// A copy of a table's elements.
+    ///
+    /// # Errors
+    /// If the memory cannot be had.
+    pub(crate) fn copy(elems: &[u64]) -> Result<Vec<u64>, LimitError> {
+        let mut copy = Vec::new();
+        let elements = elems.len() as u64;
+        copy.try_reserve_exact(elems.len())
+            .map_err(|_| LimitError::TableUnavailable { elements })?;
+        copy.extend_from_slice(elems);
+        Ok(copy)
+    }
+
+    /// Puts `elems` in place of all elements, however many there are.
+    pub(crate) fn replace(&mut self, elems: Vec<u64>) {
+        self.elems = elems;
+        self.base = self.elems.as_mut_ptr();
+        self.len = self.elems.len() as u64;
+    }
+
     /// The elements' slots.
     pub(crate) fn elems(&self) -> &[u64] {
         &self.elems

@@ -6,6 +6,7 @@ use super::externs::{Export, Extern, Global, Memory, Table, check_store, new_mem
 use super::func::{Func, TypedFunc};
 use super::image::Image;
 use super::module::Module;
+use super::snapshot::Saved;
 use super::store::{InstanceEntity, InstanceId, StoreData, StoreId, StoreInner};
 use super::typed::{WasmParams, WasmResults};
 use crate::error::{Error, LinkError};
@@ -15,7 +16,7 @@ use crate::exec::table::TableRef;
 use crate::exec::{entry, slow};
 use crate::ir::code::CodeOptions;
 use crate::module::{
-    ConstExpr, ConstOp, DataKind, ElemItems, ElemKind, ExportKind, FuncIdx, Import, ImportKind, ModuleData,
+    ConstExpr, ConstOp, DataKind, ElemItems, ElemKind, ExportKind, FuncIdx, GlobalIdx, Import, ImportKind, ModuleData,
 };
 use crate::trap::Trap;
 use crate::types::{MemoryType, TableType};
@@ -98,8 +99,20 @@ impl Instance {
     }
 
     fn entity(self, store: &StoreInner) -> &InstanceEntity {
+        &store.instances[self.within(store).index()]
+    }
+
+    /// Its index in its store.
+    ///
+    /// # Panics
+    /// If it belongs to another store.
+    pub(super) fn within(self, store: &StoreInner) -> InstanceId {
         check_store(self.store, store, "instance");
-        &store.instances[self.id.index()]
+        self.id
+    }
+
+    pub(super) fn handle(store: StoreId, id: InstanceId) -> Self {
+        Self { store, id }
     }
 
     /// What it exports under a name.
@@ -190,7 +203,7 @@ fn resolve(store: &StoreInner, entity: &InstanceEntity, kind: ExportKind) -> Ext
 
 /// The parts of a store that an instance gets from outside.
 #[derive(Default)]
-struct Imports {
+pub(super) struct Imports {
     funcs: Vec<FuncRef>,
     tables: Vec<TableRef>,
     memories: Vec<MemoryRef>,
@@ -212,6 +225,20 @@ impl Imports {
             imports.add(store, module, import, given)?;
         }
         Ok(imports)
+    }
+
+    /// What an instance was given.
+    pub(super) fn of(instance: &InstanceEntity) -> Self {
+        let module = instance.module.data();
+        let globals = (0..).map(GlobalIdx::new).take(module.num_imported_globals);
+        Self {
+            funcs: (0..module.num_imported_funcs)
+                .map(|i| instance.cx.imported_func(i))
+                .collect(),
+            tables: instance.tables[..module.num_imported_tables].to_vec(),
+            memories: instance.memories[..module.num_imported_memories].to_vec(),
+            globals: globals.map(|global| instance.cx.global(global)).collect(),
+        }
     }
 
     fn add(&mut self, store: &StoreInner, module: &ModuleData, import: &Import, given: &Extern) -> Result<(), Error> {
@@ -277,23 +304,21 @@ fn instantiate<T: 'static>(
         "the module and the store are of different engines"
     );
     let imports = Imports::check(&store.0.inner, module.data(), externs)?;
-    let id = allocate(&mut store, module, imports, domain)?;
+    let id = allocate(&mut store, module, imports, None, domain)?;
     initialize(store.0, id, module.data(), module.image())?;
-    Ok(Instance {
-        store: store.0.inner.id,
-        id,
-    })
+    Ok(Instance::handle(store.0.inner.id, id))
 }
 
 /// Makes an instance that is still to be given its globals and segments. Its
-/// memories and tables are of their first sizes.
+/// memories and tables are as in `saved`, or of their first sizes.
 ///
 /// # Errors
 /// If limits, quotas or the system do not allow it; nothing has happened then.
-fn allocate<T: 'static>(
+pub(super) fn allocate<T: 'static>(
     store: &mut StoreContextMut<'_, T>,
     module: &Module,
     imports: Imports,
+    saved: Option<&Saved>,
     domain: &Domain,
 ) -> Result<InstanceId, Error> {
     let whole = store.whole();
@@ -312,7 +337,7 @@ fn allocate<T: 'static>(
         globals,
     } = imports;
     let mark = inner.mark();
-    if let Err(error) = allocate_own(inner, whole, data, domain, &mut memories, &mut tables) {
+    if let Err(error) = allocate_own(inner, whole, data, saved, domain, &mut memories, &mut tables) {
         inner.roll_back(&mark);
         return Err(error);
     }
@@ -359,15 +384,18 @@ fn allocate_own(
     store: &mut StoreInner,
     whole: *mut (),
     module: &ModuleData,
+    saved: Option<&Saved>,
     domain: &Domain,
     memories: &mut Vec<MemoryRef>,
     tables: &mut Vec<TableRef>,
 ) -> Result<(), Error> {
-    for ty in module.memories.iter().skip(module.num_imported_memories) {
-        memories.push(new_memory(store, whole, *ty, domain)?);
+    for (i, ty) in module.memories.iter().skip(module.num_imported_memories).enumerate() {
+        let saved = saved.and_then(|saved| saved.memories.get(i));
+        memories.push(new_memory(store, whole, *ty, saved, domain)?);
     }
-    for ty in module.tables.iter().skip(module.num_imported_tables) {
-        tables.push(new_table(store, whole, *ty, 0, domain)?);
+    for (i, ty) in module.tables.iter().skip(module.num_imported_tables).enumerate() {
+        let saved = saved.and_then(|saved| saved.tables.get(i));
+        tables.push(new_table(store, whole, *ty, 0, saved.map(|elems| &**elems), domain)?);
     }
     Ok(())
 }
@@ -428,8 +456,8 @@ fn initialize<T: 'static>(
     Ok(())
 }
 
-/// The elements of a segment, as slots.
-fn elements(instance: &InstanceEntity, items: &ElemItems) -> Box<[u64]> {
+/// The elements of a segment, as slots: always the same for an instance.
+pub(super) fn elements(instance: &InstanceEntity, items: &ElemItems) -> Box<[u64]> {
     let reference = |func: &FuncIdx| instance.cx.func_ref(*func).to_slot();
     match items {
         ElemItems::Funcs(funcs) => funcs.iter().map(reference).collect(),

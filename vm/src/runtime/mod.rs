@@ -13,6 +13,7 @@ pub(crate) mod module;
 pub(crate) mod permissions;
 pub(crate) mod profile;
 pub(crate) mod region;
+pub(crate) mod snapshot;
 pub(crate) mod store;
 pub(crate) mod typed;
 pub(crate) mod val;

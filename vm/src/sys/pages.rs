@@ -8,7 +8,7 @@ use std::io;
 pub(crate) use imp::page_size;
 #[cfg(unix)]
 pub(super) use imp::{Sharing, map_file, map_file_anywhere};
-pub(super) use imp::{keep_apart, protect, release, renew, reserve, reset};
+pub(super) use imp::{discard, keep_apart, protect, release, renew, reserve, reset};
 
 /// What may be done with a range of pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

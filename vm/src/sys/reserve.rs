@@ -72,7 +72,6 @@ impl Reservation {
         unsafe { pages::protect(at, len, Access::ReadWrite) }
     }
 
-    #[cfg_attr(not(test), allow(dead_code, reason = "what resetting an instance will need"))]
     /// Makes `len` bytes from `offset`, where no file is mapped, inaccessible and
     /// gives their contents back; both are multiples of the host page. Whoever still reads or
     /// writes there through [`Reservation::base`] faults.
@@ -87,6 +86,20 @@ impl Reservation {
         // 2. `base` gives raw pointers only; whoever makes references from
         // them sees to it that they end before pages are given back.
         unsafe { pages::reset(at, len) }
+    }
+
+    /// Gives back what was written to `len` bytes from `offset`: they are zeros,
+    /// or what a file that is mapped copy-on-write has there.
+    ///
+    /// # Errors
+    /// `InvalidInput` as for [`Reservation::commit`], or the system's refusal:
+    /// some pages may be given back then.
+    pub(crate) fn discard(&self, offset: usize, len: usize) -> io::Result<()> {
+        let Some(at) = self.range(offset, len)? else {
+            return Ok(());
+        };
+        // SAFETY: as for `decommit`.
+        unsafe { pages::discard(at, len) }
     }
 
     /// Maps `len` bytes of `pages` from `from` on at `offset`, in place of what
