@@ -52,7 +52,7 @@ pub(crate) mod types;
 
 pub use error::{
     Error, HostError, LimitError, LinkError, LoadError, LoadErrorKind, MemoryAccessError, PermissionError, QuotaError,
-    RegionError, ResourceError, TrapError, TypeError,
+    RegionError, ResourceError, SnapshotError, TrapError, TypeError,
 };
 pub use runtime::context::{AsContext, AsContextMut, Caller, StoreContext, StoreContextMut};
 pub use runtime::domain::{Charge, Domain, DomainId};
@@ -67,6 +67,7 @@ pub use runtime::permissions::{Capabilities, Capability, DirectoryScope, Permiss
 pub use runtime::permissions_text::PermissionsTextError;
 pub use runtime::profile::{Profile, ProfiledFrame, ProfiledFunction, ProfiledOp, ProfiledStack, Profiler};
 pub use runtime::region::{Access, Mapping, Region, RegionView};
+pub use runtime::snapshot::Snapshot;
 pub use runtime::store::{InterruptHandle, Store};
 pub use runtime::typed::{IntoFunc, WasmParams, WasmResults, WasmRet, WasmTy};
 pub use runtime::val::{ExternRef, Ref, Val};

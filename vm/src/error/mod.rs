@@ -3,7 +3,8 @@
 //! faulted ([`TrapError`]), a host function failed ([`HostError`]), a limit was
 //! met ([`LimitError`]), a permission is missing ([`PermissionError`]), the
 //! system refused something ([`ResourceError`]), or the embedder passed wrong
-//! types ([`TypeError`]) or addresses ([`MemoryAccessError`]).
+//! types ([`TypeError`]), addresses ([`MemoryAccessError`]) or snapshots
+//! ([`SnapshotError`]).
 
 mod host;
 mod link;
@@ -11,6 +12,7 @@ mod load;
 mod permission;
 mod region;
 mod shown;
+mod snapshot;
 #[cfg(test)]
 mod tests;
 
@@ -23,6 +25,7 @@ pub use self::load::{LoadError, LoadErrorKind};
 pub use self::permission::{PermissionError, QuotaError};
 pub use self::region::RegionError;
 pub(crate) use self::shown::Shown;
+pub use self::snapshot::SnapshotError;
 use crate::trap::{FrameInfo, Trap, WasmBacktrace};
 
 /// Any error of this crate.
@@ -53,6 +56,9 @@ pub enum Error {
     /// A region could not be made, mapped or changed.
     #[error(transparent)]
     Region(#[from] RegionError),
+    /// An instance cannot have the state of a snapshot.
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
     /// A permission is missing, or a quota used up.
     #[error(transparent)]
     Permission(#[from] PermissionError),
@@ -120,6 +126,7 @@ impl Error {
             Self::Type(error) => error,
             Self::Memory(error) => error,
             Self::Region(error) => error,
+            Self::Snapshot(error) => error,
             Self::Permission(error) => error,
             Self::Resource(error) => error,
         };

@@ -204,6 +204,12 @@ impl Machine {
         &self.control
     }
 
+    /// Whether a function of the store has been called and has not returned.
+    pub(crate) fn is_running(&self) -> bool {
+        // SAFETY: as in `fuel`.
+        unsafe { (*self.rt.as_ptr()).next_frame > self.stack.base() }
+    }
+
     /// Fuel left.
     pub(crate) fn fuel(&self) -> u64 {
         // SAFETY: the block lives as long as `self`; no code runs while the
@@ -599,6 +605,20 @@ impl InstanceCx {
         // SAFETY: written by `new` for each dense index, never null.
         let rec = unsafe { self.at::<*mut FuncRec>(self.offsets.func_ref(dense)).read() };
         FuncRef(NonNull::new(rec).expect("written by `new`"))
+    }
+
+    /// A function that was imported.
+    pub(crate) fn imported_func(&self, i: usize) -> FuncRef {
+        // SAFETY: written by `new` for each import.
+        let canonical = unsafe { (*self.at::<FuncRec>(self.offsets.import(i))).canonical.get() };
+        FuncRef(NonNull::new(canonical.cast_mut()).expect("written by `new`"))
+    }
+
+    /// The function of the instance's own that a slot refers to, if it does.
+    pub(crate) fn own_func(&self, slot: u64) -> Option<FuncIdx> {
+        let offset = (slot as usize).checked_sub(self.records.as_ptr().addr())?;
+        let rec = self.records.get(offset / size_of::<FuncRec>())?;
+        Some(FuncIdx::new(rec.func))
     }
 
     /// The cell of a global.

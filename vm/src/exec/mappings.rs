@@ -42,10 +42,18 @@ impl Mapping {
             ..self.clone()
         }
     }
+
+    /// Whether the other one is the same in all.
+    fn is_same(&self, other: &Self) -> bool {
+        let place = |mapping: &Self| (mapping.start, mapping.len, mapping.offset);
+        place(self) == place(other)
+            && (self.access, self.most) == (other.access, other.most)
+            && Arc::ptr_eq(&self.pages, &other.pages)
+    }
 }
 
 /// The mappings of a memory.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Mappings(Vec<Mapping>);
 
 impl Mappings {
@@ -71,6 +79,24 @@ impl Mappings {
             to = mapping.end();
         }
         (to < range.end).then_some(to)
+    }
+
+    /// The parts of `range` that are not mapped, in ascending order.
+    pub(crate) fn gaps(&self, range: &Range<usize>) -> impl Iterator<Item = Range<usize>> {
+        let mapped = self.meeting(range).iter().map(|mapping| mapping.start..mapping.end());
+        let mut from = range.start;
+        let gaps = mapped.chain(std::iter::once(range.end..range.end)).map(move |mapped| {
+            let gap = from..mapped.start.max(from);
+            from = mapped.end;
+            gap
+        });
+        gaps.filter(|gap| !gap.is_empty())
+    }
+
+    /// Whether a mapping is one of them, not only a part of one.
+    pub(crate) fn has(&self, mapping: &Mapping) -> bool {
+        let at = self.0.partition_point(|other| other.start < mapping.start);
+        self.0.get(at).is_some_and(|other| other.is_same(mapping))
     }
 
     /// Adds a mapping that meets no other.
@@ -148,6 +174,28 @@ mod tests {
         assert_eq!(all.first_gap(&(0x2000..0x6001)), Some(0x6000));
         assert_eq!(all.first_gap(&(0x1fff..0x3000)), Some(0x1fff));
         assert_eq!(all.first_gap(&(0x6000..0x7000)), Some(0x6000));
+    }
+
+    #[test]
+    fn gaps_are_what_is_between_them() {
+        let all = mappings();
+        let gaps = |range| all.gaps(&range).map(|gap| (gap.start, gap.end)).collect::<Vec<_>>();
+        assert_eq!(gaps(0..0xa000), [(0, 0x2000), (0x6000, 0x8000), (0x9000, 0xa000)]);
+        assert_eq!(gaps(0x3000..0x5800), []);
+        assert_eq!(gaps(0x3000..0x7000), [(0x6000, 0x7000)]);
+        assert_eq!(gaps(0x7000..0x8800), [(0x7000, 0x8000)]);
+        assert_eq!(gaps(0x6000..0x6000), []);
+    }
+
+    #[test]
+    fn a_part_of_one_is_another() {
+        let (all, mut cut) = (mappings(), mappings());
+        assert!(all.all().iter().all(|mapping| all.has(mapping)));
+        assert!(!cut.has(&all.all()[0]), "pages of another region");
+        cut = all.clone();
+        cut.protect(&(0x2000..0x3000), Access::Read);
+        let same: Vec<bool> = all.all().iter().map(|mapping| cut.has(mapping)).collect();
+        assert_eq!(same, [false, true, true]);
     }
 
     #[test]

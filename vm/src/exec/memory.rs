@@ -5,12 +5,15 @@
 //! when it lies beyond the memory's size. Other memories are checked at each
 //! access by their length. Either way `base` never moves.
 
+mod saved;
+
 use std::ops::Range;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
+pub(crate) use self::saved::SavedMemory;
 use super::mappings::{Mapping, Mappings};
-use crate::error::{LimitError, MemoryAccessError, RegionError};
+use crate::error::{LimitError, MemoryAccessError, PermissionError, RegionError};
 use crate::runtime::domain::Charge;
 use crate::sys::shared::{self, SharedPages};
 use crate::sys::{self, Access};
@@ -34,6 +37,8 @@ pub(crate) struct MemoryInst {
     ty: MemoryType,
     storage: Storage,
     mappings: Mappings,
+    /// Where its own pages are those of a file until they are written, not zeros.
+    contents: Mappings,
     /// Counts its bytes as its domain's.
     pub(crate) charge: Option<Charge>,
 }
@@ -137,6 +142,7 @@ impl MemoryInst {
             ty,
             storage,
             mappings: Mappings::default(),
+            contents: Mappings::default(),
             charge: None,
         });
         if !this.extend(min) {
@@ -182,17 +188,27 @@ impl MemoryInst {
         if new > most {
             return None;
         }
-        let before = self.size as u64;
-        let charged = self.charge.as_mut().map(|charge| charge.resize(bytes as u64));
-        if let Some(Err(_over_quota)) = charged {
-            return None;
-        }
+        self.charge_for(bytes).ok()?;
         if !self.extend(bytes) {
-            let returned = self.charge.as_mut().map(|charge| charge.resize(before));
-            debug_assert!(!matches!(returned, Some(Err(_))), "fewer bytes are always allowed");
+            self.settle();
             return None;
         }
         Some(old)
+    }
+
+    /// Charges its domain for this many bytes.
+    ///
+    /// # Errors
+    /// If a quota does not allow them; nothing has changed then.
+    pub(crate) fn charge_for(&mut self, bytes: usize) -> Result<(), PermissionError> {
+        let charge = self.charge.as_mut();
+        charge.map_or(Ok(()), |charge| charge.resize(bytes as u64))
+    }
+
+    /// Charges its domain for the bytes that it has, after a charge for more.
+    pub(crate) fn settle(&mut self) {
+        let settled = self.charge_for(self.size);
+        debug_assert!(settled.is_ok(), "fewer bytes are always allowed");
     }
 
     /// Size in pages of the memory's page size.
@@ -490,6 +506,7 @@ impl MemoryInst {
                 what: "the mapping",
                 source,
             })?;
+        self.contents.remove(&range);
         self.mappings.insert(Mapping {
             start: range.start,
             len: range.len(),
@@ -505,14 +522,16 @@ impl MemoryInst {
     /// Puts pages with their first contents, which nobody writes any more, in
     /// place of a new memory's zeros from `at` on. What the memory's users write
     /// there is theirs alone. False if that cannot be done.
-    pub(crate) fn map_image(&mut self, at: usize, pages: &SharedPages) -> bool {
-        let len = pages.len();
-        match &self.storage {
-            Storage::Guarded(r) | Storage::Reserved(r) if at.checked_add(len).is_some_and(|end| end <= self.own) => {
-                r.map_private(at, len, pages).is_ok()
-            }
-            _ => false,
-        }
+    pub(crate) fn map_image(&mut self, at: usize, pages: &Arc<SharedPages>) -> bool {
+        let contents = Mapping {
+            start: at,
+            len: pages.len(),
+            pages: Arc::clone(pages),
+            offset: 0,
+            access: Access::ReadWrite,
+            most: Access::ReadWrite,
+        };
+        at.checked_add(pages.len()).is_some_and(|end| end <= self.own) && self.map_contents(&contents)
     }
 
     /// Says that regions are mapped at all of `range`.

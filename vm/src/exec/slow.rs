@@ -25,14 +25,7 @@ pub(crate) fn memory_grow(
     let page = inst.ty().page_size();
     let wanted = inst.pages().saturating_add(delta).saturating_mul(page);
     let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
-    let maximum = inst
-        .ty()
-        .maximum()
-        .map(|pages| usize::try_from(pages.saturating_mul(page)).unwrap_or(usize::MAX));
-    if delta > 0
-        && let Some(limiter) = inner.limiter(store)
-        && !limiter.memory_growing(inst.size(), wanted, maximum)?
-    {
+    if delta > 0 && !inner.allows_memory(store, inst.ty(), inst.size(), wanted)? {
         return Ok(None);
     }
     match inst.grow(delta) {
@@ -58,13 +51,7 @@ pub(crate) fn table_grow(
     init: u64,
 ) -> Result<Option<u64>, Error> {
     let inst = table.get_mut();
-    let to_usize = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
-    let wanted = to_usize(inst.len.saturating_add(delta));
-    let maximum = inst.ty().maximum().map(to_usize);
-    if delta > 0
-        && let Some(limiter) = inner.limiter(store)
-        && !limiter.table_growing(to_usize(inst.len), wanted, maximum)?
-    {
+    if delta > 0 && !inner.allows_table(store, inst.ty(), inst.len, inst.len.saturating_add(delta))? {
         return Ok(None);
     }
     match inst.grow(delta, init) {

@@ -2,7 +2,7 @@
 
 use std::ptr::NonNull;
 
-use crate::error::LimitError;
+use crate::error::{LimitError, PermissionError};
 use crate::runtime::domain::Charge;
 use crate::types::TableType;
 
@@ -66,16 +66,47 @@ impl TableInst {
         if new > self.ty.maximum().unwrap_or(u64::MAX) {
             return None;
         }
-        let charged = self.charge.as_mut().map(|charge| charge.resize(new));
-        if let Some(Err(_over_quota)) = charged {
-            return None;
-        }
+        self.charge_for(new).ok()?;
         if !self.extend(new, init) {
-            let returned = self.charge.as_mut().map(|charge| charge.resize(old));
-            debug_assert!(!matches!(returned, Some(Err(_))), "fewer elements are always allowed");
+            self.settle();
             return None;
         }
         Some(old)
+    }
+
+    /// Charges its domain for this many elements.
+    ///
+    /// # Errors
+    /// If a quota does not allow them; nothing has changed then.
+    pub(crate) fn charge_for(&mut self, elements: u64) -> Result<(), PermissionError> {
+        let charge = self.charge.as_mut();
+        charge.map_or(Ok(()), |charge| charge.resize(elements))
+    }
+
+    /// Charges its domain for the elements that it has, after a charge for more.
+    pub(crate) fn settle(&mut self) {
+        let settled = self.charge_for(self.len);
+        debug_assert!(settled.is_ok(), "fewer elements are always allowed");
+    }
+
+    /// A copy of a table's elements.
+    ///
+    /// # Errors
+    /// If the memory cannot be had.
+    pub(crate) fn copy(elems: &[u64]) -> Result<Vec<u64>, LimitError> {
+        let mut copy = Vec::new();
+        let elements = elems.len() as u64;
+        copy.try_reserve_exact(elems.len())
+            .map_err(|_| LimitError::TableUnavailable { elements })?;
+        copy.extend_from_slice(elems);
+        Ok(copy)
+    }
+
+    /// Puts `elems` in place of all elements, however many there are.
+    pub(crate) fn replace(&mut self, elems: Vec<u64>) {
+        self.elems = elems;
+        self.base = self.elems.as_mut_ptr();
+        self.len = self.elems.len() as u64;
     }
 
     /// The elements' slots.

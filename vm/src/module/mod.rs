@@ -213,6 +213,12 @@ impl ModuleData {
         self.type_ids[self.funcs[func.index()].index()]
     }
 
+    /// The globals that it defines.
+    pub(crate) fn own_globals(&self) -> impl Iterator<Item = GlobalIdx> + use<> {
+        let index = |i| GlobalIdx::new(u32::try_from(i).expect("validation bounds globals"));
+        (self.num_imported_globals..self.globals.len()).map(index)
+    }
+
     /// Functions that can be referred to by value, with their dense indices.
     pub(crate) fn escaped_funcs(&self) -> impl Iterator<Item = (usize, FuncIdx)> + '_ {
         self.escaped.iter().copied().enumerate()

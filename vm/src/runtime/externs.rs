@@ -10,7 +10,7 @@ use super::store::{StoreId, StoreInner};
 use super::val::{Ref, Val};
 use crate::error::{Error, LimitError, MemoryAccessError, RegionError, TypeError};
 use crate::exec::context::GlobalRef;
-use crate::exec::memory::{Guarding, MemoryInst, MemoryRef};
+use crate::exec::memory::{Guarding, MemoryInst, MemoryRef, SavedMemory};
 use crate::exec::slow;
 use crate::exec::table::{TableInst, TableRef};
 use crate::types::{ExternType, GlobalType, MemoryType, Mutability, TableType};
@@ -52,7 +52,7 @@ impl Memory {
         let inner = &mut store.0.inner;
         inner.check_more(whole, 1, 0)?;
         let domain = inner.current_domain().clone();
-        let memory = new_memory(inner, whole, ty, &domain)?;
+        let memory = new_memory(inner, whole, ty, None, &domain)?;
         Ok(Self {
             store: inner.id,
             memory,
@@ -238,24 +238,31 @@ impl Memory {
     }
 }
 
-/// Makes a memory for a domain, in a store whose counts have been checked.
+/// Makes a memory for a domain, in a store whose counts have been checked. It is
+/// what another one was if that is given, or of its type's minimum size.
 pub(crate) fn new_memory(
     inner: &mut StoreInner,
     whole: *mut (),
     ty: MemoryType,
+    saved: Option<&SavedMemory>,
     domain: &Domain,
 ) -> Result<MemoryRef, Error> {
     let bytes = |pages: u64| usize::try_from(pages.saturating_mul(ty.page_size())).unwrap_or(usize::MAX);
-    if let Some(limiter) = inner.limiter(whole)
-        && !limiter.memory_growing(0, bytes(ty.minimum()), ty.maximum().map(bytes))?
-    {
-        return Err(LimitError::MemoryUnavailable { pages: ty.minimum() }.into());
+    let pages = saved.map_or(ty.minimum(), |saved| saved.size() as u64 / ty.page_size());
+    let size = bytes(pages);
+    if !inner.allows_memory(whole, &ty, 0, size)? {
+        return Err(LimitError::MemoryUnavailable { pages }.into());
     }
-    let charge = domain.charge(Resource::Memory, bytes(ty.minimum()) as u64)?;
+    let charge = domain.charge(Resource::Memory, size as u64)?;
+    let make = |guarding| -> Result<Box<MemoryInst>, Error> {
+        let mut memory = MemoryInst::new(ty, guarding)?;
+        saved.map_or(Ok(()), |saved| memory.restore(saved))?;
+        Ok(memory)
+    };
     let guarding = Guarding::of(&ty, inner.engine.config().guard);
-    let mut memory = MemoryInst::new(ty, guarding).or_else(|error| match guarding {
+    let mut memory = make(guarding).or_else(|error| match guarding {
         // Address space may be short while memory is not.
-        Guarding::Guarded => MemoryInst::new(ty, Guarding::Checked),
+        Guarding::Guarded => make(Guarding::Checked),
         Guarding::Checked => Err(error),
     })?;
     memory.charge = Some(charge);
@@ -297,7 +304,7 @@ impl Table {
         let init = init.to_slot(ty.element(), inner)?;
         inner.check_more(whole, 0, 1)?;
         let domain = inner.current_domain().clone();
-        let table = new_table(inner, whole, ty, init, &domain)?;
+        let table = new_table(inner, whole, ty, init, None, &domain)?;
         Ok(Self { store: inner.id, table })
     }
 
@@ -368,22 +375,25 @@ impl Table {
     }
 }
 
-/// Makes a table in a store whose counts have been checked.
+/// Makes a table for a domain, in a store whose counts have been checked. It has
+/// the elements of another one if they are given, or of its type's minimum size.
 pub(crate) fn new_table(
     inner: &mut StoreInner,
     whole: *mut (),
     ty: TableType,
     init: u64,
+    saved: Option<&[u64]>,
     domain: &Domain,
 ) -> Result<TableRef, Error> {
-    let to_usize = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
-    if let Some(limiter) = inner.limiter(whole)
-        && !limiter.table_growing(0, to_usize(ty.minimum()), ty.maximum().map(to_usize))?
-    {
-        return Err(LimitError::TableUnavailable { elements: ty.minimum() }.into());
+    let elements = saved.map_or(ty.minimum(), |saved| saved.len() as u64);
+    if !inner.allows_table(whole, &ty, 0, elements)? {
+        return Err(LimitError::TableUnavailable { elements }.into());
     }
-    let charge = domain.charge(Resource::TableElements, ty.minimum())?;
+    let charge = domain.charge(Resource::TableElements, elements)?;
     let mut table = TableInst::new(ty, init)?;
+    if let Some(saved) = saved {
+        table.replace(TableInst::copy(saved)?);
+    }
     table.charge = Some(charge);
     Ok(inner.add_table(table))
 }

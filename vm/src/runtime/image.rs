@@ -91,6 +91,8 @@ impl Image {
 
 /// Pages with these parts of a memory's `range`.
 fn pages(range: &Range<usize>, parts: &[(usize, &[u8])]) -> io::Result<SharedPages> {
-    let parts = parts.iter().map(|(at, bytes)| ((at - range.start) as u64, *bytes));
-    SharedPages::create_constant(range.len(), parts)
+    SharedPages::create_constant(range.len(), |pages| {
+        let write = |(at, bytes): &(usize, &[u8])| pages.write_at((at - range.start) as u64, bytes);
+        parts.iter().try_for_each(write)
+    })
 }

@@ -1,13 +1,12 @@
 //! Instances, and how they are made (Spec 3.0 §4.7.2).
 
-use std::sync::Arc;
-
 use super::context::{AsContext, AsContextMut, StoreContextMut};
 use super::domain::{Domain, Resource};
 use super::externs::{Export, Extern, Global, Memory, Table, check_store, new_memory, new_table};
 use super::func::{Func, TypedFunc};
 use super::image::Image;
 use super::module::Module;
+use super::snapshot::Saved;
 use super::store::{InstanceEntity, InstanceId, StoreData, StoreId, StoreInner};
 use super::typed::{WasmParams, WasmResults};
 use crate::error::{Error, LinkError};
@@ -100,11 +99,20 @@ impl Instance {
     }
 
     fn entity(self, store: &StoreInner) -> &InstanceEntity {
+        &store.instances[self.within(store).index()]
+    }
+
+    /// Its index in its store.
+    ///
+    /// # Panics
+    /// If it belongs to another store.
+    pub(super) fn within(self, store: &StoreInner) -> InstanceId {
         check_store(self.store, store, "instance");
-        store
-            .instances
-            .get(self.id.index())
-            .expect("instances are never removed")
+        self.id
+    }
+
+    pub(super) fn handle(store: StoreId, id: InstanceId) -> Self {
+        Self { store, id }
     }
 
     /// What it exports under a name.
@@ -132,7 +140,7 @@ impl Instance {
         match self.get_func(&mut store, name) {
             Some(func) => func.typed(&store),
             None => {
-                let module = &self.entity(&store.as_context().0.inner).module;
+                let module = self.entity(&store.as_context().0.inner).module.data();
                 let available = module.exports.iter().map(|export| export.name.clone()).collect();
                 Err(LinkError::MissingExport {
                     kind: "function",
@@ -163,7 +171,7 @@ impl Instance {
     pub fn exports(&self, mut store: impl AsContextMut) -> std::vec::IntoIter<Export> {
         let inner = &store.as_context_mut().0.inner;
         let entity = self.entity(inner);
-        let exports = entity.module.exports.iter();
+        let exports = entity.module.data().exports.iter();
         let exports: Vec<Export> = exports
             .map(|export| Export::new(&export.name, resolve(inner, entity, export.kind)))
             .collect();
@@ -174,7 +182,7 @@ impl Instance {
 /// What an instance exports under a name.
 pub(crate) fn export_of(store: &mut StoreInner, id: InstanceId, name: &str) -> Option<Extern> {
     let entity = store.instances.get(id.index())?;
-    let export = entity.module.export(name)?;
+    let export = entity.module.data().export(name)?;
     Some(resolve(store, entity, export.kind))
 }
 
@@ -187,7 +195,7 @@ fn resolve(store: &StoreInner, entity: &InstanceEntity, kind: ExportKind) -> Ext
         ExportKind::Global(global) => Global::handle(
             store.id,
             entity.cx.global(global),
-            entity.module.globals[global.index()],
+            entity.module.data().globals[global.index()],
         )
         .into(),
     }
@@ -195,7 +203,7 @@ fn resolve(store: &StoreInner, entity: &InstanceEntity, kind: ExportKind) -> Ext
 
 /// The parts of a store that an instance gets from outside.
 #[derive(Default)]
-struct Imports {
+pub(super) struct Imports {
     funcs: Vec<FuncRef>,
     tables: Vec<TableRef>,
     memories: Vec<MemoryRef>,
@@ -217,6 +225,20 @@ impl Imports {
             imports.add(store, module, import, given)?;
         }
         Ok(imports)
+    }
+
+    /// What an instance was given.
+    pub(super) fn of(instance: &InstanceEntity) -> Self {
+        let module = instance.module.data();
+        let globals = (0..).map(GlobalIdx::new).take(module.num_imported_globals);
+        Self {
+            funcs: (0..module.num_imported_funcs)
+                .map(|i| instance.cx.imported_func(i))
+                .collect(),
+            tables: instance.tables[..module.num_imported_tables].to_vec(),
+            memories: instance.memories[..module.num_imported_memories].to_vec(),
+            globals: globals.map(|global| instance.cx.global(global)).collect(),
+        }
     }
 
     fn add(&mut self, store: &StoreInner, module: &ModuleData, import: &Import, given: &Extern) -> Result<(), Error> {
@@ -277,14 +299,31 @@ fn instantiate<T: 'static>(
     externs: &[Extern],
     domain: &Domain,
 ) -> Result<Instance, Error> {
-    let whole = store.whole();
-    let inner = &mut store.0.inner;
     assert!(
-        super::engine::Engine::same(module.engine(), &inner.engine),
+        super::engine::Engine::same(module.engine(), store.engine()),
         "the module and the store are of different engines"
     );
-    let data = Arc::clone(module.data());
-    let imports = Imports::check(inner, &data, externs)?;
+    let imports = Imports::check(&store.0.inner, module.data(), externs)?;
+    let id = allocate(&mut store, module, imports, None, domain)?;
+    initialize(store.0, id, module.data(), module.image())?;
+    Ok(Instance::handle(store.0.inner.id, id))
+}
+
+/// Makes an instance that is still to be given its globals and segments. Its
+/// memories and tables are as in `saved`, or of their first sizes.
+///
+/// # Errors
+/// If limits, quotas or the system do not allow it; nothing has happened then.
+pub(super) fn allocate<T: 'static>(
+    store: &mut StoreContextMut<'_, T>,
+    module: &Module,
+    imports: Imports,
+    saved: Option<&Saved>,
+    domain: &Domain,
+) -> Result<InstanceId, Error> {
+    let whole = store.whole();
+    let inner = &mut store.0.inner;
+    let data = module.data();
     let own_memories = data.memories.len() - data.num_imported_memories;
     let own_tables = data.tables.len() - data.num_imported_tables;
     inner.check_counts(whole, own_memories, own_tables)?;
@@ -298,7 +337,7 @@ fn instantiate<T: 'static>(
         globals,
     } = imports;
     let mark = inner.mark();
-    if let Err(error) = allocate(inner, whole, &data, domain, &mut memories, &mut tables) {
+    if let Err(error) = allocate_own(inner, whole, data, saved, domain, &mut memories, &mut tables) {
         inner.roll_back(&mark);
         return Err(error);
     }
@@ -328,37 +367,35 @@ fn instantiate<T: 'static>(
     let cx = crate::exec::context::InstanceCx::new(code, inner.machine.rt(), index, &wiring);
     let entity = InstanceEntity {
         cx,
-        dropped_data: InstanceEntity::fresh_data(&data),
+        dropped_data: InstanceEntity::fresh_data(data),
         elems: Vec::new(),
-        module: Arc::clone(&data),
+        module: module.clone(),
         memories,
         tables,
         domain: domain_index,
         _charge: charge,
     };
     inner.instances.push(entity);
-    let id = InstanceId::new(index);
-    initialize(store.0, id, &data, module.image())?;
-    Ok(Instance {
-        store: store.0.inner.id,
-        id,
-    })
+    Ok(InstanceId::new(index))
 }
 
 /// Makes the memories and tables that a module defines.
-fn allocate(
+fn allocate_own(
     store: &mut StoreInner,
     whole: *mut (),
     module: &ModuleData,
+    saved: Option<&Saved>,
     domain: &Domain,
     memories: &mut Vec<MemoryRef>,
     tables: &mut Vec<TableRef>,
 ) -> Result<(), Error> {
-    for ty in module.memories.iter().skip(module.num_imported_memories) {
-        memories.push(new_memory(store, whole, *ty, domain)?);
+    for (i, ty) in module.memories.iter().skip(module.num_imported_memories).enumerate() {
+        let saved = saved.and_then(|saved| saved.memories.get(i));
+        memories.push(new_memory(store, whole, *ty, saved, domain)?);
     }
-    for ty in module.tables.iter().skip(module.num_imported_tables) {
-        tables.push(new_table(store, whole, *ty, 0, domain)?);
+    for (i, ty) in module.tables.iter().skip(module.num_imported_tables).enumerate() {
+        let saved = saved.and_then(|saved| saved.tables.get(i));
+        tables.push(new_table(store, whole, *ty, 0, saved.map(|elems| &**elems), domain)?);
     }
     Ok(())
 }
@@ -373,8 +410,7 @@ fn initialize<T: 'static>(
 ) -> Result<(), Error> {
     let inner = &mut store.inner;
     let at = id.index();
-    for (i, init) in module.global_inits.iter().enumerate() {
-        let global = GlobalIdx::new(u32::try_from(module.num_imported_globals + i).expect("validation bounds globals"));
+    for (global, init) in module.own_globals().zip(&module.global_inits) {
         let value = evaluate(&inner.instances[at], init);
         inner.instances[at].cx.global(global).set(value);
     }
@@ -420,8 +456,8 @@ fn initialize<T: 'static>(
     Ok(())
 }
 
-/// The elements of a segment, as slots.
-fn elements(instance: &InstanceEntity, items: &ElemItems) -> Box<[u64]> {
+/// The elements of a segment, as slots: always the same for an instance.
+pub(super) fn elements(instance: &InstanceEntity, items: &ElemItems) -> Box<[u64]> {
     let reference = |func: &FuncIdx| instance.cx.func_ref(*func).to_slot();
     match items {
         ElemItems::Funcs(funcs) => funcs.iter().map(reference).collect(),

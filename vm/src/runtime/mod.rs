@@ -14,6 +14,7 @@ pub(crate) mod permissions;
 pub(crate) mod permissions_text;
 pub(crate) mod profile;
 pub(crate) mod region;
+pub(crate) mod snapshot;
 pub(crate) mod store;
 pub(crate) mod typed;
 pub(crate) mod val;

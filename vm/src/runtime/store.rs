@@ -13,6 +13,7 @@ use super::context::{AsContext, AsContextMut};
 use super::domain::{self, Charge, Domain};
 use super::engine::Engine;
 use super::limits::{DEFAULT_COUNT, ResourceLimiter};
+use super::module::Module;
 use super::permissions::{Capabilities, Capability, Permissions};
 use crate::error::{Error, LimitError};
 use crate::exec::chain::{self, Chain};
@@ -23,6 +24,7 @@ use crate::exec::memory::{MemoryInst, MemoryRef};
 use crate::exec::table::{TableInst, TableRef};
 use crate::module::{DataKind, ModuleData};
 use crate::sys::{self, StackControl};
+use crate::types::{MemoryType, TableType};
 
 /// Which store a handle belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -53,7 +55,7 @@ impl InstanceId {
 #[derive(Debug)]
 pub(crate) struct InstanceEntity {
     pub(crate) cx: InstanceCx,
-    pub(crate) module: Arc<ModuleData>,
+    pub(crate) module: Module,
     /// All memories: imported, then defined.
     pub(crate) memories: Vec<MemoryRef>,
     /// All tables: imported, then defined.
@@ -72,8 +74,9 @@ impl InstanceEntity {
     /// The bytes of a data segment; none once it is dropped.
     pub(crate) fn data(&self, segment: u32) -> &[u8] {
         let i = segment as usize;
-        match (self.dropped_data.get(i), self.module.datas.get(i)) {
-            (Some(false), Some(segment)) => self.module.bytes.get(segment.range.clone()).unwrap_or_default(),
+        let module = self.module.data();
+        match (self.dropped_data.get(i), module.datas.get(i)) {
+            (Some(false), Some(segment)) => module.bytes.get(segment.range.clone()).unwrap_or_default(),
             _ => &[],
         }
     }
@@ -357,6 +360,37 @@ impl StoreInner {
         let cell = global.cell();
         self.host_globals.push(global);
         cell
+    }
+
+    /// Whether the limiter allows a memory of type `ty` to grow from `current` to
+    /// `desired` bytes.
+    pub(crate) fn allows_memory(
+        &mut self,
+        store: *mut (),
+        ty: &MemoryType,
+        current: usize,
+        desired: usize,
+    ) -> Result<bool, Error> {
+        let bytes = |pages: u64| usize::try_from(pages.saturating_mul(ty.page_size())).unwrap_or(usize::MAX);
+        let allows =
+            |limiter: &mut dyn ResourceLimiter| limiter.memory_growing(current, desired, ty.maximum().map(bytes));
+        self.limiter(store).map_or(Ok(true), allows)
+    }
+
+    /// Whether the limiter allows a table of type `ty` to grow from `current` to
+    /// `desired` elements.
+    pub(crate) fn allows_table(
+        &mut self,
+        store: *mut (),
+        ty: &TableType,
+        current: u64,
+        desired: u64,
+    ) -> Result<bool, Error> {
+        let to_usize = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
+        let allows = |limiter: &mut dyn ResourceLimiter| {
+            limiter.table_growing(to_usize(current), to_usize(desired), ty.maximum().map(to_usize))
+        };
+        self.limiter(store).map_or(Ok(true), allows)
     }
 
     /// Whether one more instance with this many memories and tables of its own

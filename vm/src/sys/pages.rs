@@ -8,7 +8,7 @@ use std::io;
 pub(crate) use imp::page_size;
 #[cfg(unix)]
 pub(super) use imp::{Sharing, map_file, map_file_anywhere};
-pub(super) use imp::{keep_apart, protect, release, renew, reserve, reset};
+pub(super) use imp::{discard, keep_apart, protect, release, renew, reserve, reset};
 
 /// What may be done with a range of pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,24 +89,38 @@ mod imp {
     /// inaccessible: they are as after [`reserve`].
     ///
     /// # Safety
-    /// As for [`protect`].
-    #[cfg_attr(not(test), allow(dead_code, reason = "what giving pages back will need"))]
+    /// As for [`protect`]; and no file is mapped there.
     pub(crate) unsafe fn reset(at: *mut u8, len: usize) -> io::Result<()> {
-        // On Linux no moment passes in which the pages are unmapped, so that
-        // no other mapping can come to stand between a guest's pages.
-        // MADV_DONTNEED refuses locked pages: those are mapped anew, below.
+        // SAFETY: the caller's 1 and 2.
+        if unsafe { discard(at, len) }.is_ok() {
+            // SAFETY: the caller's 1 and 2.
+            return unsafe { protect(at, len, Access::None) };
+        }
+        // SAFETY: the caller's 1 and 2.
+        unsafe { renew(at, len, Access::None) }
+    }
+
+    /// Gives back what was written to the `len` bytes from `at`: they are zeros,
+    /// or what a file that is mapped privately has there. What is shared stays.
+    ///
+    /// # Errors
+    /// `Unsupported` where the system cannot do that, or its refusal, of locked
+    /// pages for instance: some pages may be given back then.
+    ///
+    /// # Safety
+    /// As for [`protect`].
+    pub(crate) unsafe fn discard(at: *mut u8, len: usize) -> io::Result<()> {
         #[cfg(any(target_os = "linux", target_os = "android"))]
         {
-            // SAFETY: the caller's 1 and 2; private anonymous pages become zero.
-            let given_back = unsafe { rustix::mm::madvise(at.cast(), len, rustix::mm::Advice::LinuxDontNeed) };
-            if given_back.is_ok() {
-                // SAFETY: the caller's 1 and 2.
-                return unsafe { protect(at, len, Access::None) };
-            }
+            // SAFETY: the caller's 1 and 2.
+            unsafe { rustix::mm::madvise(at.cast(), len, rustix::mm::Advice::LinuxDontNeed) }?;
+            Ok(())
         }
-        // SAFETY: the caller's 1: the range is ours to map over; and 2.
-        unsafe { rustix::mm::mmap_anonymous(at.cast(), len, ProtFlags::empty(), flags() | MapFlags::FIXED) }?;
-        Ok(())
+        #[cfg(not(any(target_os = "linux", target_os = "android")))]
+        {
+            let _ = (at, len);
+            Err(io::ErrorKind::Unsupported.into())
+        }
     }
 
     /// Puts zero pages in place of the `len` bytes from `at`, whatever is mapped
@@ -269,8 +283,15 @@ mod imp {
     ///
     /// # Safety
     /// None is needed.
-    #[cfg_attr(not(test), allow(dead_code, reason = "what giving pages back will need"))]
     pub(crate) unsafe fn reset(_at: *mut u8, _len: usize) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Refuses.
+    ///
+    /// # Safety
+    /// None is needed.
+    pub(crate) unsafe fn discard(_at: *mut u8, _len: usize) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }
 

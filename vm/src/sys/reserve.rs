@@ -72,13 +72,12 @@ impl Reservation {
         unsafe { pages::protect(at, len, Access::ReadWrite) }
     }
 
-    /// Makes `len` bytes from `offset` inaccessible and gives their contents
-    /// back; both are multiples of the host page. Whoever still reads or
+    /// Makes `len` bytes from `offset`, where no file is mapped, inaccessible and
+    /// gives their contents back; both are multiples of the host page. Whoever still reads or
     /// writes there through [`Reservation::base`] faults.
     ///
     /// # Errors
     /// As for [`Reservation::commit`].
-    #[cfg_attr(not(test), allow(dead_code, reason = "what resetting an instance will need"))]
     pub(crate) fn decommit(&self, offset: usize, len: usize) -> io::Result<()> {
         let Some(at) = self.range(offset, len)? else {
             return Ok(());
@@ -87,6 +86,20 @@ impl Reservation {
         // 2. `base` gives raw pointers only; whoever makes references from
         // them sees to it that they end before pages are given back.
         unsafe { pages::reset(at, len) }
+    }
+
+    /// Gives back what was written to `len` bytes from `offset`: they are zeros,
+    /// or what a file that is mapped copy-on-write has there.
+    ///
+    /// # Errors
+    /// `InvalidInput` as for [`Reservation::commit`], or the system's refusal:
+    /// some pages may be given back then.
+    pub(crate) fn discard(&self, offset: usize, len: usize) -> io::Result<()> {
+        let Some(at) = self.range(offset, len)? else {
+            return Ok(());
+        };
+        // SAFETY: as for `decommit`.
+        unsafe { pages::discard(at, len) }
     }
 
     /// Maps `len` bytes of `pages` from `from` on at `offset`, in place of what
@@ -110,17 +123,17 @@ impl Reservation {
         unsafe { pages.map(at, len, from, access) }
     }
 
-    /// Maps the first `len` bytes of `pages` copy-on-write at `offset`, in place
-    /// of what was there; both are multiples of the host page.
+    /// Maps `len` bytes of `pages` from `from` on copy-on-write at `offset`, in
+    /// place of what was there. All are multiples of the host page.
     ///
     /// # Errors
     /// As for [`Reservation::renew`].
-    pub(crate) fn map_private(&self, offset: usize, len: usize, pages: &SharedPages) -> io::Result<()> {
+    pub(crate) fn map_private(&self, offset: usize, len: usize, pages: &SharedPages, from: u64) -> io::Result<()> {
         let Some(at) = self.range(offset, len)? else {
             return Ok(());
         };
         // SAFETY: as for `map`.
-        unsafe { pages.map_private(at, len) }
+        unsafe { pages.map_private(at, len, from) }
     }
 
     /// Puts zero pages in place of whatever stands at `len` bytes from `offset`.

@@ -80,29 +80,24 @@ mod imp {
             }
         }
 
-        /// `len` bytes, a multiple of the host page, that hold `parts` at their
-        /// offsets and zeros elsewhere, and that nobody can change.
+        /// `len` bytes, a multiple of the host page, that are what `write` makes of
+        /// zeros, and that nobody can change.
         ///
         /// # Errors
-        /// As for [`SharedPages::create`].
-        pub(crate) fn create_constant<'a>(
-            len: usize,
-            parts: impl Iterator<Item = (u64, &'a [u8])>,
-        ) -> io::Result<Self> {
+        /// As for [`SharedPages::create`], or those of `write`.
+        pub(crate) fn create_constant(len: usize, write: impl FnOnce(&Self) -> io::Result<()>) -> io::Result<Self> {
             #[cfg(any(target_os = "linux", target_os = "android"))]
             {
                 use rustix::fs::SealFlags;
                 let unsealed = Self::adopt(anonymous_file(len)?)?;
-                for (offset, bytes) in parts {
-                    unsealed.write_at(offset, bytes)?;
-                }
+                write(&unsealed)?;
                 let seals = SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE | SealFlags::SEAL;
                 rustix::fs::fcntl_add_seals(&unsealed.file, seals)?;
                 Self::adopt(unsealed.file)
             }
             #[cfg(not(any(target_os = "linux", target_os = "android")))]
             {
-                let _ = (len, parts);
+                let _ = (len, write);
                 Err(io::ErrorKind::Unsupported.into())
             }
         }
@@ -199,17 +194,17 @@ mod imp {
             unsafe { pages::map_file(at, len, self.fd(), offset, access, Sharing::Shared) }
         }
 
-        /// Maps the first `len` bytes copy-on-write at `at`, in place of what was
-        /// there.
+        /// Maps `len` bytes from `offset` copy-on-write at `at`, in place of what
+        /// was there.
         ///
         /// # Errors
         /// As for [`SharedPages::map`].
         ///
         /// # Safety
         /// As for [`SharedPages::map`].
-        pub(crate) unsafe fn map_private(&self, at: *mut u8, len: usize) -> io::Result<()> {
+        pub(crate) unsafe fn map_private(&self, at: *mut u8, len: usize, offset: u64) -> io::Result<()> {
             // SAFETY: the caller's promise.
-            unsafe { pages::map_file(at, len, self.fd(), 0, Access::ReadWrite, Sharing::Private) }
+            unsafe { pages::map_file(at, len, self.fd(), offset, Access::ReadWrite, Sharing::Private) }
         }
 
         /// Maps them all where there is room.
@@ -331,10 +326,7 @@ mod imp {
         }
 
         /// Refuses.
-        pub(crate) fn create_constant<'a>(
-            _len: usize,
-            _parts: impl Iterator<Item = (u64, &'a [u8])>,
-        ) -> io::Result<Self> {
+        pub(crate) fn create_constant(_len: usize, _write: impl FnOnce(&Self) -> io::Result<()>) -> io::Result<Self> {
             Err(io::ErrorKind::Unsupported.into())
         }
 
@@ -342,7 +334,7 @@ mod imp {
         ///
         /// # Safety
         /// None is needed.
-        pub(crate) unsafe fn map_private(&self, _at: *mut u8, _len: usize) -> io::Result<()> {
+        pub(crate) unsafe fn map_private(&self, _at: *mut u8, _len: usize, _offset: u64) -> io::Result<()> {
             match *self {}
         }
 
@@ -545,7 +537,7 @@ mod tests {
     fn nobody_seals_a_region_of_ours() {
         let pages = SharedPages::create(4096).expect("memory");
         assert!(rustix::fs::fcntl_add_seals(pages.fd(), SealFlags::WRITE).is_err());
-        let constant = SharedPages::create_constant(4096, [(8, &b"orca"[..])].into_iter()).expect("memory");
+        let constant = SharedPages::create_constant(4096, |pages| pages.write_at(8, b"orca")).expect("memory");
         assert_eq!((constant.access(), constant.can_shrink()), (Access::Read, false));
         assert!(constant.write_at(0, b"x").is_err());
         let mut bytes = [0; 6];

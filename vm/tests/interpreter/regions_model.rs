@@ -1,9 +1,9 @@
 //! Random sequences of map, unmap, protect, grow, copy, fill, loads and stores,
-//! by guests and the host, against a model that has an array of bytes for each
-//! page.
+//! by guests and the host, of snapshots, restores and forks, against a model that
+//! has an array of bytes for each page.
 
 use proptest::prelude::*;
-use vm::{Access, Config, Engine, Instance, Memory, Module, Region, RegionError, Store, Trap, TypedFunc};
+use vm::{Access, Config, Engine, Instance, Memory, Module, Region, RegionError, Snapshot, Store, Trap, TypedFunc};
 
 /// Bytes of a host page here; wasm pages are 16 of them.
 const PAGE: u64 = 4096;
@@ -82,6 +82,20 @@ enum Op {
         at: u64,
         len: usize,
     },
+    /// Keeps the state as one of two.
+    Snapshot {
+        guest: usize,
+        state: usize,
+    },
+    Restore {
+        guest: usize,
+        state: usize,
+    },
+    /// Goes on with a clone: of the guest now, or as it was.
+    Fork {
+        guest: usize,
+        state: Option<usize>,
+    },
 }
 
 fn ops() -> impl Strategy<Value = Op> {
@@ -106,7 +120,10 @@ fn ops() -> impl Strategy<Value = Op> {
             |(guest, to, from, len)| Op::Copy { guest, to, from, len }),
         2 => (guest.clone(), at.clone(), any::<u8>(), len.clone()).prop_map(
             |(guest, at, value, len)| Op::HostWrite { guest, at, value, len: len as usize }),
-        2 => (guest, at, len).prop_map(|(guest, at, len)| Op::HostRead { guest, at, len: len as usize }),
+        2 => (guest.clone(), at, len).prop_map(|(guest, at, len)| Op::HostRead { guest, at, len: len as usize }),
+        1 => (guest.clone(), 0..2_usize).prop_map(|(guest, state)| Op::Snapshot { guest, state }),
+        2 => (guest.clone(), 0..2_usize).prop_map(|(guest, state)| Op::Restore { guest, state }),
+        1 => (guest, prop::option::of(0..2_usize)).prop_map(|(guest, state)| Op::Fork { guest, state }),
     ]
 }
 
@@ -118,6 +135,7 @@ enum Kind {
     Mapped { region: usize, page: usize, write: bool },
 }
 
+#[derive(Clone)]
 struct Model {
     pages: Vec<Kind>,
     /// In wasm pages.
@@ -194,6 +212,7 @@ impl Model {
 
 struct Guest {
     store: Store<()>,
+    instance: Instance,
     memory: Memory,
     load: TypedFunc<i32, i32>,
     load_wide: TypedFunc<i32, i64>,
@@ -203,6 +222,7 @@ struct Guest {
     copy: TypedFunc<(i32, i32, i32), ()>,
     grow: TypedFunc<i32, i32>,
     model: Model,
+    states: [Option<(Snapshot, Model)>; 2],
 }
 
 impl Guest {
@@ -213,6 +233,10 @@ impl Guest {
         let module = Module::new(&engine, GUEST).expect("valid");
         let mut store = Store::new(&engine, ());
         let instance = Instance::new(&mut store, &module, &[]).expect("nothing is missing");
+        Self::of(store, instance, Model::new())
+    }
+
+    fn of(mut store: Store<()>, instance: Instance, model: Model) -> Self {
         macro_rules! func {
             ($name:literal) => {
                 instance.get_typed_func(&mut store, $name).expect("exported")
@@ -228,7 +252,9 @@ impl Guest {
             copy: func!("copy"),
             grow: func!("grow"),
             store,
-            model: Model::new(),
+            instance,
+            model,
+            states: [None, None],
         }
     }
 }
@@ -439,6 +465,34 @@ fn apply(guests: &mut [Guest], regions: &[Region; 2], bytes: &mut [Vec<u8>], op:
                 assert_eq!(buffer, model.read(bytes, at, len as u64));
             }
         }
+        Op::Snapshot { guest, state } => {
+            let guest = &mut guests[guest];
+            let snapshot = guest.instance.snapshot(&guest.store).expect("memory");
+            guest.states[state] = Some((snapshot, guest.model.clone()));
+        }
+        Op::Restore { guest, state } => {
+            let guest = &mut guests[guest];
+            if let Some((snapshot, model)) = &guest.states[state] {
+                guest.instance.restore(&mut guest.store, snapshot).expect("its own");
+                guest.model = model.clone();
+            }
+        }
+        Op::Fork { guest, state } => {
+            let guest = &mut guests[guest];
+            let (fork, model) = match state {
+                None => (guest.instance.fork(&mut guest.store), guest.model.clone()),
+                Some(state) => match &guest.states[state] {
+                    Some((snapshot, model)) => (snapshot.instantiate(&mut guest.store), model.clone()),
+                    None => return,
+                },
+            };
+            let states = std::mem::take(&mut guest.states);
+            let store = std::mem::replace(&mut guest.store, Store::new(&Engine::default(), ()));
+            *guest = Guest {
+                states,
+                ..Guest::of(store, fork.expect("room"), model)
+            };
+        }
     }
 }
 
@@ -452,6 +506,17 @@ proptest! {
         let mut bytes = vec![vec![0; REGION * PAGE as usize]; 2];
         for op in &ops {
             apply(&mut guests, &regions, &mut bytes, op);
+        }
+        for guest in &mut guests {
+            for page in 0..PAGES as u64 {
+                let mut now = vec![0; PAGE as usize];
+                let result = guest.memory.read(&guest.store, (page * PAGE) as usize, &mut now);
+                let expected = guest.model.check(page * PAGE, PAGE, false);
+                prop_assert_eq!(result.is_ok(), expected.is_ok());
+                if result.is_ok() {
+                    prop_assert!(now == guest.model.read(&mut bytes, page * PAGE, PAGE), "page {} differs", page);
+                }
+            }
         }
         for (region, bytes) in regions.iter().zip(&bytes) {
             let mut now = vec![0; bytes.len()];

@@ -8,4 +8,5 @@ mod common;
 mod guests;
 mod images;
 mod regions;
+mod snapshots;
 mod translation;

@@ -1,0 +1,16 @@
+//! Why an instance cannot be put into an earlier state.
+
+/// Why an instance cannot have the state of a snapshot. Nothing has changed then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SnapshotError {
+    /// The snapshot is of an instance in another store.
+    #[error("a snapshot of another store was passed")]
+    OtherStore,
+    /// The snapshot is of an instance of another module.
+    #[error("a snapshot of an instance of another module was passed")]
+    OtherModule,
+    /// A function of the store is running, which may use the instance.
+    #[error("an instance cannot be restored while a function of its store runs")]
+    Running,
+}
