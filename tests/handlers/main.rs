@@ -64,7 +64,7 @@ const ALLOWED: &[Allowed] = &[
     Allowed {
         handler: "bulk",
         variants: &[],
-        may: May::Call(&["vm::exec::data::Bulk>::run"]),
+        may: May::Call(&["vm::exec::bulk::Bulk>::run"]),
         why: "an operator on a whole memory, table or segment is worth a call",
     },
     Allowed {

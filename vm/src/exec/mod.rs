@@ -27,6 +27,7 @@ pub(crate) mod stubs;
 pub(crate) mod table;
 
 pub(crate) mod backtrace;
+pub(crate) mod bulk;
 pub(crate) mod control;
 pub(crate) mod data;
 pub(crate) mod fused;

@@ -138,6 +138,12 @@ impl Domain {
         Self::of(name, own.intersection(&permissions), Some(self.clone()))
     }
 
+    /// A domain with all that this one has, whose use of quotas is counted apart.
+    #[must_use]
+    pub fn inherit(&self, name: &str) -> Self {
+        self.child(name, Permissions::all())
+    }
+
     /// Its name.
     pub fn name(&self) -> &str {
         &self.0.name

@@ -7,8 +7,9 @@ use std::fs;
 use std::io::Read;
 use std::os::fd::AsRawFd;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use vm::{Access, Engine, Instance, Memory, MemoryType, Module, Region, Store};
+use vm::{Access, Engine, Instance, Memory, MemoryType, Module, Region, Store, Trap};
 
 use crate::common::{alone, rollup};
 
@@ -181,4 +182,92 @@ fn another_process_shares_a_region() {
     assert_eq!(seen, "orca");
     let get = instance.get_typed_func::<(), i32>(&mut store, "get").expect("exported");
     assert_eq!(get.call(&mut store, ()).expect("mapped"), 42);
+}
+
+/// Stores on several threads access one region while others map, protect and
+/// unmap it, and its file becomes shorter and longer.
+#[test]
+fn threads_map_and_access_one_region() {
+    let _alone = alone();
+    let engine = Engine::default();
+    let module = r#"(module (memory (export "memory") 1)
+        (func (export "run") (param $n i32)
+            (loop $again
+                (i32.store (i32.const 0x100000) (i32.add (i32.load (i32.const 0x101ff0)) (i32.const 1)))
+                (memory.copy (i32.const 0x101000) (i32.const 0x100000) (i32.const 200))
+                (memory.fill (i32.const 0x101800) (local.get $n) (i32.const 1000))
+                (br_if $again (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))))"#;
+    let module = Module::new(&engine, module).expect("valid");
+    let file = tempfile();
+    let region = Region::adopt(file.try_clone().expect("descriptors")).expect("a file");
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let work = |seed: u64| {
+            let (engine, module, region) = (&engine, &module, &region);
+            move || {
+                let mut store = Store::new(engine, ());
+                let instance = Instance::new(&mut store, module, &[]).expect("nothing is missing");
+                let memory = instance.get_memory(&mut store, "memory").expect("exported");
+                let run = instance.get_typed_func::<i32, ()>(&mut store, "run").expect("exported");
+                let mut ends = [0; 3];
+                for round in 0..2000_u64 {
+                    let range = 0x10_0000..0x10_2000;
+                    let access = if (round + seed) % 7 == 0 {
+                        Access::Read
+                    } else {
+                        Access::ReadWrite
+                    };
+                    if (round + seed) % 5 != 0 {
+                        memory
+                            .map(&mut store, range.start, region, 0..0x2000, Access::ReadWrite)
+                            .expect("nothing is there");
+                        memory.protect(&mut store, range.clone(), access).expect("mapped");
+                    }
+                    let end = run.call(&mut store, 10).map_err(|error| error.trap());
+                    ends[match end {
+                        Ok(()) => 0,
+                        Err(Some(Trap::ReadOnlyMemory)) => 1,
+                        Err(Some(Trap::MemoryOutOfBounds)) => 2,
+                        Err(other) => panic!("{other:?}"),
+                    }] += 1;
+                    if (round + seed) % 5 != 0 {
+                        memory.unmap(&mut store, range).expect("mapped");
+                    }
+                }
+                ends
+            }
+        };
+        let threads = [0, 1, 2].map(|seed| scope.spawn(work(seed)));
+        let shrinker = scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                for size in [0x1000, 0, 0x2000] {
+                    file.set_len(size).expect("writable");
+                    std::thread::yield_now();
+                }
+            }
+            file.set_len(0x2000).expect("writable");
+        });
+        let ends = threads.map(|thread| thread.join().expect("it does not panic"));
+        done.store(true, Ordering::Relaxed);
+        shrinker.join().expect("it does not panic");
+        for ends in ends {
+            // What is not mapped is out of bounds, and so is what is cut off.
+            assert!(ends[2] >= 400, "{ends:?}");
+            assert_eq!(ends.iter().sum::<u32>(), 2000);
+        }
+    });
+}
+
+/// A file of two pages without a name.
+fn tempfile() -> fs::File {
+    let path = std::env::temp_dir().join(format!("orcavm-regions-{}", std::process::id()));
+    let file = fs::File::options()
+        .read(true)
+        .write(true)
+        .create_new(true)
+        .open(&path)
+        .expect("a place for files");
+    fs::remove_file(path).expect("it is there");
+    file.set_len(0x2000).expect("there is room");
+    file
 }

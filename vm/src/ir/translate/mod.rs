@@ -30,7 +30,7 @@ use super::stack::{OperandStack, Ty, Value};
 use super::table::for_each_plain_op;
 use crate::error::{Error, LimitError};
 use crate::exec::operand::Destinations;
-use crate::exec::{control as ctl, data, numeric};
+use crate::exec::{bulk, control as ctl, data, numeric};
 use crate::module::{FuncIdx, GlobalIdx, HEADER_SLOTS, MAX_FRAME_SLOTS, ModuleData, TypeIdx};
 
 /// Buffers that translations use in turn.
@@ -250,28 +250,28 @@ macro_rules! translate_operator {
                         self.call_indirect(TypeIdx::new(*type_index), *table_index)
                     }
                     Operator::RefFunc { function_index } => self.ref_func(FuncIdx::new(*function_index)),
-                    Operator::MemorySize { mem } => self.bulk::<data::MemorySize>(0, Some(Ty::I32), *mem, 0),
-                    Operator::MemoryGrow { mem } => self.bulk::<data::MemoryGrow>(1, Some(Ty::I32), *mem, 0),
+                    Operator::MemorySize { mem } => self.bulk::<bulk::MemorySize>(0, Some(Ty::I32), *mem, 0),
+                    Operator::MemoryGrow { mem } => self.bulk::<bulk::MemoryGrow>(1, Some(Ty::I32), *mem, 0),
                     Operator::MemoryFill { mem } => self.memory_fill(*mem),
                     Operator::MemoryCopy { dst_mem, src_mem } => {
                         self.memory_copy(*dst_mem, *src_mem)
                     }
                     Operator::MemoryInit { data_index, mem } => {
-                        self.bulk::<data::MemoryInit>(3, None, *mem, *data_index)
+                        self.bulk::<bulk::MemoryInit>(3, None, *mem, *data_index)
                     }
-                    Operator::DataDrop { data_index } => self.bulk::<data::DataDrop>(0, None, *data_index, 0),
-                    Operator::TableGet { table } => self.bulk::<data::TableGet>(1, Some(Ty::Ref), *table, 0),
-                    Operator::TableSet { table } => self.bulk::<data::TableSet>(2, None, *table, 0),
-                    Operator::TableSize { table } => self.bulk::<data::TableSize>(0, Some(Ty::I32), *table, 0),
-                    Operator::TableGrow { table } => self.bulk::<data::TableGrow>(2, Some(Ty::I32), *table, 0),
-                    Operator::TableFill { table } => self.bulk::<data::TableFill>(3, None, *table, 0),
+                    Operator::DataDrop { data_index } => self.bulk::<bulk::DataDrop>(0, None, *data_index, 0),
+                    Operator::TableGet { table } => self.bulk::<bulk::TableGet>(1, Some(Ty::Ref), *table, 0),
+                    Operator::TableSet { table } => self.bulk::<bulk::TableSet>(2, None, *table, 0),
+                    Operator::TableSize { table } => self.bulk::<bulk::TableSize>(0, Some(Ty::I32), *table, 0),
+                    Operator::TableGrow { table } => self.bulk::<bulk::TableGrow>(2, Some(Ty::I32), *table, 0),
+                    Operator::TableFill { table } => self.bulk::<bulk::TableFill>(3, None, *table, 0),
                     Operator::TableCopy { dst_table, src_table } => {
-                        self.bulk::<data::TableCopy>(3, None, *dst_table, *src_table)
+                        self.bulk::<bulk::TableCopy>(3, None, *dst_table, *src_table)
                     }
                     Operator::TableInit { elem_index, table } => {
-                        self.bulk::<data::TableInit>(3, None, *table, *elem_index)
+                        self.bulk::<bulk::TableInit>(3, None, *table, *elem_index)
                     }
-                    Operator::ElemDrop { elem_index } => self.bulk::<data::ElemDrop>(0, None, *elem_index, 0),
+                    Operator::ElemDrop { elem_index } => self.bulk::<bulk::ElemDrop>(0, None, *elem_index, 0),
                     // The operators of proposals that validation refuses;
                     // wasmparser's enum is open.
                     _ => Err(Stop),

@@ -5,7 +5,8 @@ use wasmparser::{MemArg, MemArgTarget};
 
 use super::{Stop, Translator};
 use crate::exec::address::AddressKind;
-use crate::exec::data::{self, Bulk, LoadInfo, StoreInfo};
+use crate::exec::bulk::{self, Bulk};
+use crate::exec::data::{self, LoadInfo, StoreInfo};
 use crate::exec::dispatch::Handler;
 use crate::exec::fused;
 use crate::exec::native;
@@ -565,25 +566,25 @@ impl Translator<'_> {
     /// An operator on `operands` consecutive temporaries, with indices `x`
     /// and `y`.
     pub(super) fn bulk<O: Bulk>(&mut self, operands: usize, result: Option<Ty>, x: u32, y: u32) -> Result<(), Stop> {
-        self.bulk_by(data::bulk_handler::<O>(), O::NAME, operands, result, x, y)
+        self.bulk_by(bulk::bulk_handler::<O>(), O::NAME, operands, result, x, y)
     }
 
     /// `memory.copy`.
     pub(super) fn memory_copy(&mut self, to: u32, from: u32) -> Result<(), Stop> {
         let handler = match self.is_checked(to) || self.is_checked(from) {
-            true => data::bulk_handler::<data::MemoryCopy>(),
-            false => data::copy_within_handler(),
+            true => bulk::bulk_handler::<bulk::MemoryCopy>(),
+            false => bulk::copy_within_handler(),
         };
-        self.bulk_by(handler, data::MemoryCopy::NAME, 3, None, to, from)
+        self.bulk_by(handler, bulk::MemoryCopy::NAME, 3, None, to, from)
     }
 
     /// `memory.fill`.
     pub(super) fn memory_fill(&mut self, memory: u32) -> Result<(), Stop> {
         let handler = match self.is_checked(memory) {
-            true => data::bulk_handler::<data::MemoryFill>(),
-            false => data::fill_within_handler(),
+            true => bulk::bulk_handler::<bulk::MemoryFill>(),
+            false => bulk::fill_within_handler(),
         };
-        self.bulk_by(handler, data::MemoryFill::NAME, 3, None, memory, 0)
+        self.bulk_by(handler, bulk::MemoryFill::NAME, 3, None, memory, 0)
     }
 
     /// [`Translator::bulk`] by a handler.
@@ -614,7 +615,7 @@ impl Translator<'_> {
     pub(super) fn ref_func(&mut self, func: FuncIdx) -> Result<(), Stop> {
         let dense = self.module.escaped_index(func).ok_or(Stop)?;
         let offset = u32::try_from(self.code.cx_layout().func_ref(dense))?;
-        self.bulk::<data::RefFunc>(0, Some(Ty::Ref), offset, 0)
+        self.bulk::<bulk::RefFunc>(0, Some(Ty::Ref), offset, 0)
     }
 }
 
