@@ -233,19 +233,6 @@ impl DirectoryScope {
     pub fn access(&self) -> Access {
         self.access
     }
-
-    /// What both allow, if one directory is in the other.
-    fn intersection(&self, other: &Self) -> Option<Self> {
-        let (inner, outer) = if self.path.len() >= other.path.len() {
-            (self, other)
-        } else {
-            (other, self)
-        };
-        inner.path.starts_with(&outer.path).then(|| Self {
-            path: inner.path.clone(),
-            access: self.access.min(other.access),
-        })
-    }
 }
 
 /// The components of a guest path.
@@ -487,18 +474,36 @@ impl Permissions {
     }
 }
 
-/// What both lists of directories allow.
+/// What both lists of directories allow. A guest may have written them: the time
+/// this takes grows with their length, and not with its square.
 fn common(a: &[DirectoryScope], b: &[DirectoryScope]) -> Vec<DirectoryScope> {
-    let pairs = a.iter().flat_map(|a| b.iter().map(move |b| (a, b)));
-    let mut common: Vec<DirectoryScope> = pairs.filter_map(|(a, b)| a.intersection(b)).collect();
-    common.sort();
-    common.dedup();
-    // What one of the others allows need not be said again.
-    let implied = |scope: &DirectoryScope| {
-        let mut others = common.iter().filter(|other| *other != scope);
-        others.any(|other| scope.path.starts_with(&other.path) && scope.access <= other.access)
-    };
-    common.iter().filter(|scope| !implied(scope)).cloned().collect()
+    let mut both: Vec<(&DirectoryScope, usize)> = a.iter().map(|scope| (scope, 0)).collect();
+    both.extend(b.iter().map(|scope| (scope, 1)));
+    // What is around a directory comes before it.
+    both.sort_by(|(a, _), (b, _)| a.path.cmp(&b.path));
+    // The directories around the present one, and what each list allows there.
+    let mut around: Vec<(&DirectoryScope, [Option<Access>; 2])> = Vec::new();
+    let mut common: Vec<DirectoryScope> = Vec::new();
+    for same in both.chunk_by(|(a, _), (b, _)| a.path == b.path) {
+        let Some(&(here, _)) = same.first() else { continue };
+        while around
+            .pop_if(|(outer, _)| !here.path.starts_with(&outer.path))
+            .is_some()
+        {}
+        let outer = around.last().map_or([None; 2], |(_, allowed)| *allowed);
+        let mut allowed = outer;
+        for (scope, list) in same {
+            allowed[*list] = allowed[*list].max(Some(scope.access));
+        }
+        let [before, now] = [outer, allowed].map(|[a, b]| a.zip(b).map(|(a, b)| a.min(b)));
+        // What is allowed around it need not be said again.
+        common.extend(now.filter(|_| now > before).map(|access| DirectoryScope {
+            path: here.path.clone(),
+            access,
+        }));
+        around.push((here, allowed));
+    }
+    common
 }
 
 #[cfg(test)]
