@@ -105,6 +105,12 @@ impl Mappings {
         self.0.insert(at, mapping);
     }
 
+    /// How many there are once those in `range` are apart from the rest.
+    pub(crate) fn count_split(&self, range: &Range<usize>) -> usize {
+        let is_cut = |at: usize| self.meeting(&(at..at + 1)).iter().any(|mapping| mapping.start < at);
+        self.0.len() + usize::from(is_cut(range.start)) + usize::from(is_cut(range.end))
+    }
+
     /// Forgets what is mapped in `range`.
     pub(crate) fn remove(&mut self, range: &Range<usize>) {
         let inside = self.split_out(range);
@@ -219,6 +225,9 @@ mod tests {
         let access: Vec<Access> = all.all().iter().map(|m| m.access).collect();
         use Access::{Read, ReadWrite};
         assert_eq!(access, [ReadWrite, Read, ReadWrite, ReadWrite, ReadWrite]);
+        assert_eq!(all.count_split(&(0x3000..0x4000)), 5);
+        assert_eq!(all.count_split(&(0x5000..0x9000)), 5);
+        assert_eq!(all.count_split(&(0x2800..0x8800)), 7);
         all.remove(&(0x2000..0x9000));
         assert!(all.all().is_empty());
     }

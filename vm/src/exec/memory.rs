@@ -542,15 +542,26 @@ impl MemoryInst {
         }
     }
 
+    /// Says that the memory may have as many mappings as there are with `range`
+    /// apart from the rest, less some that go.
+    fn check_split(&self, range: &Range<usize>, less: usize) -> Result<(), RegionError> {
+        match self.mappings.count_split(range).saturating_sub(less) > MOST_MAPPINGS {
+            true => Err(RegionError::TooMany { limit: MOST_MAPPINGS }),
+            false => Ok(()),
+        }
+    }
+
     /// Unmaps what is mapped at `address`: there are zeros inside the memory's
     /// size, and nothing outside.
     ///
     /// # Errors
-    /// If not all of it is mapped; nothing has changed then. If the system
-    /// refuses, what is outside the memory's size may be unmapped.
+    /// If not all of it is mapped, or there would be too many mappings; nothing has
+    /// changed then. If the system refuses, what is outside the memory's size may be
+    /// unmapped.
     pub(crate) fn unmap(&mut self, address: u64, len: u64) -> Result<(), RegionError> {
         let range = self.pages_at(address, len)?;
         self.mapped(&range)?;
+        self.check_split(&range, self.mappings.meeting(&range).len())?;
         let inside = self
             .size
             .next_multiple_of(sys::page_size())
@@ -577,14 +588,15 @@ impl MemoryInst {
     /// Changes what may be done with what is mapped at `address`.
     ///
     /// # Errors
-    /// If not all of it is mapped, or more is asked for than the region allows,
-    /// or the system refuses; nothing has changed then.
+    /// If not all of it is mapped, more is asked for than the region allows, there
+    /// would be too many mappings, or the system refuses; nothing has changed then.
     pub(crate) fn protect(&mut self, address: u64, len: u64, access: Access) -> Result<(), RegionError> {
         let range = self.pages_at(address, len)?;
         self.mapped(&range)?;
         if self.mappings.meeting(&range).iter().any(|m| !m.most.includes(access)) {
             return Err(RegionError::ReadOnly);
         }
+        self.check_split(&range, 0)?;
         let reservation = self.reservation()?;
         if let Err(source) = reservation.protect(range.start, range.len(), access) {
             // Part of it may have changed.
