@@ -123,6 +123,23 @@ impl Memory {
         self.memory.get_mut().write(offset as u64, buffer)
     }
 
+    /// Whether `len` bytes from `offset` on may be accessed so: whether
+    /// [`Memory::read`], or [`Memory::write`], would find them.
+    ///
+    /// # Errors
+    /// If they are not all inside, or a region is mapped read-only there.
+    pub fn check(
+        &self,
+        store: impl AsContext,
+        offset: usize,
+        len: usize,
+        access: Access,
+    ) -> Result<(), MemoryAccessError> {
+        let memory = self.of(&store.as_context().0.inner);
+        memory.range(offset as u64, len as u64, access == Access::ReadWrite)?;
+        Ok(())
+    }
+
     /// The address of its first byte in the host, which never changes. To read or
     /// write through it, the caller must know that the bytes are there, and
     /// that the guest and others who share them do not use them meanwhile.
