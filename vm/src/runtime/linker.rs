@@ -258,7 +258,7 @@ impl<T> Linker<T> {
             let ExternType::Func(ty) = export.ty() else { continue };
             let (imports, module, own) = (Arc::clone(&imports), module.clone(), Box::<str>::from(export.name()));
             let run = move |mut caller: Caller<'_, T>, args: &[Val], results: &mut [Val]| {
-                let instance = instantiate(&mut caller, &module, imports.iter())?;
+                let instance = instantiate(&mut caller, &module, imports.iter(), None)?;
                 let func = instance.get_func(&mut caller, &own);
                 func.expect("each instance exports what its module does")
                     .call(&mut caller, args, results)
@@ -329,7 +329,7 @@ impl<T> Linker<T> {
     /// [`LinkError::UnknownImport`] if a name is not defined, and what
     /// [`Instance::new`] meets.
     pub fn instantiate(&self, store: impl AsContextMut<Data = T>, module: &Module) -> Result<Instance, Error> {
-        instantiate(store, module, self.resolve(module)?)
+        instantiate(store, module, self.resolve(module)?, None)
     }
 
     /// An instance of a module, in a domain.
@@ -338,14 +338,11 @@ impl<T> Linker<T> {
     /// As [`Linker::instantiate`] and [`Instance::new_in`].
     pub fn instantiate_in(
         &self,
-        mut store: impl AsContextMut<Data = T>,
+        store: impl AsContextMut<Data = T>,
         module: &Module,
         domain: &Domain,
     ) -> Result<Instance, Error> {
-        let inner = &mut store.as_context_mut().0.inner;
-        let imports = self.resolve(module)?.into_iter();
-        let imports: Vec<Extern> = imports.map(|definition| make(inner, definition)).collect();
-        Instance::new_in(store, module, &imports, domain)
+        instantiate(store, module, self.resolve(module)?, Some(domain))
     }
 
     /// What a module's imports stand for, in order.
@@ -403,15 +400,25 @@ fn typing_errors(a: &str, b: &str) -> Option<usize> {
     row.last().copied().filter(|errors| *errors <= allowed)
 }
 
-/// An instance of a module with definitions for its imports.
+/// An instance of a module with definitions for its imports, in a domain if one is
+/// given.
 fn instantiate<'a>(
     mut store: impl AsContextMut,
     module: &Module,
     imports: impl IntoIterator<Item = &'a Definition>,
+    domain: Option<&Domain>,
 ) -> Result<Instance, Error> {
     let inner = &mut store.as_context_mut().0.inner;
+    let mark = inner.mark();
     let imports: Vec<Extern> = imports.into_iter().map(|definition| make(inner, definition)).collect();
-    Instance::new(store, module, &imports)
+    let made = match domain {
+        Some(domain) => Instance::new_in(&mut store, module, &imports, domain),
+        None => Instance::new(&mut store, module, &imports),
+    };
+    if made.is_err() {
+        store.as_context_mut().0.inner.roll_back_funcs(&mark);
+    }
+    made
 }
 
 /// What a definition is in a store.

@@ -322,6 +322,8 @@ impl StoreInner {
         Mark {
             memories: self.memories.len(),
             tables: self.tables.len(),
+            host_funcs: self.host_funcs.len(),
+            instances: self.instances.len(),
         }
     }
 
@@ -335,6 +337,14 @@ impl StoreInner {
     pub(crate) fn roll_back(&mut self, mark: &Mark) {
         self.memories.truncate(mark.memories);
         self.tables.truncate(mark.tables);
+    }
+
+    /// Drops the host functions made since `mark` for an instance, if that was not
+    /// made: nothing else has been given a reference to them.
+    pub(crate) fn roll_back_funcs(&mut self, mark: &Mark) {
+        if self.instances.len() == mark.instances {
+            self.host_funcs.truncate(mark.host_funcs);
+        }
     }
 
     /// Makes a host function.
@@ -438,6 +448,8 @@ pub(crate) struct OuterLimit {
 pub(crate) struct Mark {
     memories: usize,
     tables: usize,
+    host_funcs: usize,
+    instances: usize,
 }
 
 /// What finds the limiter in the embedder's data.
