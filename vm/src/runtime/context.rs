@@ -106,6 +106,33 @@ impl<T> StoreContextMut<'_, T> {
         f(StoreContextMut(limited.store.0))
     }
 
+    /// Runs `f`, during which functions are called from here as if nothing had called
+    /// the caller: as a [gate](crate::Func::gate) calls one, with what their own
+    /// domains are allowed.
+    ///
+    /// ```
+    /// use vm::{AsContextMut, Capability, Engine, Linker, Permissions, Requirement, Store};
+    ///
+    /// # fn main() -> Result<(), vm::Error> {
+    /// let engine = Engine::default();
+    /// let mut linker = Linker::new(&engine);
+    /// linker.func_wrap_requiring("host", "now", Requirement::new(Capability::Clock), || 1_234_u64)?;
+    /// let mut store = Store::new(&engine, ());
+    /// let now = linker.get(&mut store, "host", "now").and_then(vm::Extern::into_func).unwrap();
+    /// let now = now.typed::<(), u64>(&store)?;
+    /// let called = store.as_context_mut().limited(&Permissions::none(), |mut store| {
+    ///     store.gated(|store| now.call(store, ()))
+    /// });
+    /// assert_eq!(called?, 1_234);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn gated<R>(&mut self, f: impl FnOnce(StoreContextMut<'_, T>) -> R) -> R {
+        let outer = self.0.inner.begin_gate();
+        let limited = Limited { store: self, outer };
+        f(StoreContextMut(limited.store.0))
+    }
+
     /// Runs `f` with another store, whose host functions can use this one
     /// meanwhile: [`Caller::lender`].
     ///
@@ -144,7 +171,7 @@ impl<T> StoreContextMut<'_, T> {
     }
 }
 
-/// Ends [`StoreContextMut::limited`], however it ends.
+/// Ends [`StoreContextMut::limited`] or [`StoreContextMut::gated`], however it ends.
 struct Limited<'a, 'b, T: 'static> {
     store: &'a mut StoreContextMut<'b, T>,
     outer: OuterLimit,

@@ -224,7 +224,17 @@ impl StoreInner {
         outer
     }
 
-    /// Undoes [`StoreInner::begin_limit`].
+    /// Has functions that the host calls next begin a chain of their own. What all
+    /// callers are known to be allowed is not more by that.
+    pub(crate) fn begin_gate(&mut self) -> OuterLimit {
+        OuterLimit {
+            limit: self.limit,
+            is_limited: self.is_limited,
+            mark: self.machine.replace_mark(chain::Mark::Gate.word()),
+        }
+    }
+
+    /// Undoes [`StoreInner::begin_limit`] or [`StoreInner::begin_gate`].
     pub(crate) fn end_limit(&mut self, outer: &OuterLimit) {
         self.limit = outer.limit;
         self.is_limited = outer.is_limited;
