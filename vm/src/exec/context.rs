@@ -90,7 +90,7 @@ pub(crate) struct Rt {
     pub(crate) granted: u32,
     /// How often domains had given something up then
     /// ([`drops`](crate::runtime::domain::drops)).
-    pub(crate) granted_at: u32,
+    pub(crate) granted_at: u64,
     /// The mark of the next run that the host begins ([`super::chain::Mark`]).
     pub(crate) mark: u64,
     /// How other threads ask for an interruption.
@@ -114,7 +114,7 @@ impl Rt {
     /// # Safety
     /// `this` is the block of a live store of this thread.
     #[inline]
-    pub(crate) unsafe fn granted(this: *const Self) -> (u32, u32) {
+    pub(crate) unsafe fn granted(this: *const Self) -> (u32, u64) {
         // SAFETY: the caller's promise.
         unsafe { ((*this).granted, (*this).granted_at) }
     }
@@ -242,7 +242,7 @@ impl Machine {
 
     /// Notes which capabilities every domain of the store has, when domains had
     /// given something up so many times.
-    pub(crate) fn set_granted(&self, granted: Capabilities, drops: u32) {
+    pub(crate) fn set_granted(&self, granted: Capabilities, drops: u64) {
         // SAFETY: as in `fuel`; only the store's thread reads or writes this.
         unsafe {
             (*self.rt.as_ptr()).granted = granted.to_bits();

@@ -43,7 +43,7 @@ impl HostDef {
     /// # Errors
     /// If it may not, and the call has to fail.
     #[inline]
-    fn admit(&self, inner: &StoreInner, known: (u32, u32), slots: &mut [u64]) -> Result<bool, Error> {
+    fn admit(&self, inner: &StoreInner, known: (u32, u64), slots: &mut [u64]) -> Result<bool, Error> {
         let Some(need) = &self.need else { return Ok(true) };
         let bit = Capabilities::from(need.capability).to_bits();
         let (granted, at) = known;

@@ -55,12 +55,13 @@ use crate::error::{Error, PermissionError, QuotaError, TypeError};
 pub struct Domain(Arc<Data>);
 
 /// How often a domain has given something up: what a store knows its domains to
-/// have holds as long as this stays the same.
-static DROPS: AtomicU32 = AtomicU32::new(0);
+/// have holds as long as this stays the same. Guests can give up nothing again and
+/// again, but not 2^64 times.
+static DROPS: AtomicU64 = AtomicU64::new(0);
 
 /// [`DROPS`] now.
 #[inline]
-pub(crate) fn drops() -> u32 {
+pub(crate) fn drops() -> u64 {
     DROPS.load(Ordering::Relaxed)
 }
 
