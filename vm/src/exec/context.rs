@@ -217,11 +217,21 @@ impl Machine {
         unsafe { (*self.rt.as_ptr()).fuel }
     }
 
+    /// Guest calls that are active, where they are counted.
+    pub(crate) fn depth(&self) -> u32 {
+        // SAFETY: as in `fuel`.
+        unsafe { (*self.rt.as_ptr()).depth }
+    }
+
+    /// How many calls may be active.
+    pub(crate) fn depth_limit(&self) -> u32 {
+        // SAFETY: as in `fuel`.
+        unsafe { (*self.rt.as_ptr()).max_depth }
+    }
+
     /// Guest calls that can still be made inside the running one.
     pub(crate) fn depth_left(&self) -> u32 {
-        // SAFETY: as in `fuel`.
-        let (depth, most) = unsafe { ((*self.rt.as_ptr()).depth, (*self.rt.as_ptr()).max_depth) };
-        most.saturating_sub(depth)
+        self.depth_limit().saturating_sub(self.depth())
     }
 
     /// Lets no more than so many calls be made inside the running one; the limit

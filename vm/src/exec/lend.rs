@@ -14,7 +14,17 @@ use crate::sys::StackControl;
 
 /// The store that is lent to another.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Lender(Option<(*mut (), TypeId)>);
+pub(crate) struct Lender(Option<Loan>);
+
+#[derive(Clone, Copy, Debug)]
+struct Loan {
+    store: *mut (),
+    ty: TypeId,
+    /// How many calls may be active in the lender.
+    depth_limit: u32,
+    /// How many were active in the borrower.
+    depth: u32,
+}
 
 /// Runs `f` with `borrower`, whose host functions find the store with `data` by
 /// [`lender`] meanwhile. Who interrupts that store interrupts the borrower too.
@@ -26,11 +36,19 @@ pub(crate) fn lend<T: Send + 'static, U: 'static, R>(
     f: impl FnOnce(&mut StoreData<U>) -> R,
 ) -> R {
     let _forwarded = Forwarded::new(store.inner.machine.control(), borrower.inner.machine.control());
-    let depth = store.inner.machine.depth_left();
-    let lent = (std::ptr::from_mut(store).cast(), TypeId::of::<T>());
-    let outer = std::mem::replace(&mut borrower.inner.lender, Lender(Some(lent)));
-    let outer_depth = borrower.inner.machine.limit_depth_to(depth);
+    let (depth_limit, depth_left) = (store.inner.machine.depth_limit(), store.inner.machine.depth_left());
+    let lender: *mut StoreData<T> = store;
+    let loan = Loan {
+        store: lender.cast(),
+        ty: TypeId::of::<T>(),
+        depth_limit,
+        depth: borrower.inner.machine.depth(),
+    };
+    let outer = std::mem::replace(&mut borrower.inner.lender, Lender(Some(loan)));
+    let outer_depth = borrower.inner.machine.limit_depth_to(depth_left);
     let lent = Lent {
+        lender,
+        depth_limit,
         borrower,
         outer,
         outer_depth,
@@ -38,25 +56,33 @@ pub(crate) fn lend<T: Send + 'static, U: 'static, R>(
     f(lent.borrower)
 }
 
-/// The store that is lent to `borrower`, if one is, and its data is a `T`.
+/// The store that is lent to `borrower`, if one is, and its data is a `T`. The calls
+/// that are active in the borrower count as its own.
 pub(crate) fn lender<T: 'static, U: 'static>(borrower: &mut StoreData<U>) -> Option<&mut StoreData<T>> {
-    let Lender(Some((store, ty))) = borrower.inner.lender else {
-        return None;
-    };
+    let loan = borrower.inner.lender.0.filter(|loan| loan.ty == TypeId::of::<T>())?;
+    let inside = borrower.inner.machine.depth().saturating_sub(loan.depth);
     // SAFETY: the type is that of `lend`, which is running and does not use the
     // reference it made this of; see the invariant.
-    (ty == TypeId::of::<T>()).then(|| unsafe { &mut *store.cast::<StoreData<T>>() })
+    let store = unsafe { &mut *loan.store.cast::<StoreData<T>>() };
+    let limit = loan.depth_limit.saturating_sub(inside);
+    store.inner.machine.set_depth_limit(limit);
+    Some(store)
 }
 
 /// Ends a loan, however it ends.
-struct Lent<'a, U: 'static> {
+struct Lent<'a, T: 'static, U: 'static> {
+    lender: *mut StoreData<T>,
+    depth_limit: u32,
     borrower: &'a mut StoreData<U>,
     outer: Lender,
     outer_depth: u32,
 }
 
-impl<U> Drop for Lent<'_, U> {
+impl<T, U> Drop for Lent<'_, T, U> {
     fn drop(&mut self) {
+        // SAFETY: `lend` is still running and does not use the reference this was made
+        // of; what `lender` gave of it has ended with what ran.
+        unsafe { (*self.lender).inner.machine.set_depth_limit(self.depth_limit) };
         self.borrower.inner.lender = self.outer;
         self.borrower.inner.machine.set_depth_limit(self.outer_depth);
     }
