@@ -2,28 +2,34 @@
 
 use std::sync::Arc;
 
-use orcavm_wasi::I32Exit;
-use vm::{
-    AsContextMut, Caller, Error, Func, Instance, Linker, Memory, Module, Permissions, Store, StoreContextMut, Val,
-};
+use orcavm_wasi::{Errno, I32Exit};
+use vm::{AsContextMut, Caller, Error, Func, Instance, Linker, Memory, Permissions, Store, StoreContextMut, Val};
 
 use crate::SandboxCtx;
-use crate::ctx::Share;
+use crate::ctx::{Limit, Loaded, Share, SharedRegion};
+use crate::guest::Refusal;
+
+/// Bytes that what a name stands for takes, about.
+const NAMED: u64 = 256;
 
 /// A module that runs as somebody's child.
 #[derive(Debug)]
 pub(crate) struct Child {
     pub(crate) store: Store<SandboxCtx>,
-    pub(crate) module: Module,
+    pub(crate) module: Loaded,
     /// What it can import: a linker of its own once something was offered.
     linker: Arc<Linker<SandboxCtx>>,
     pub(crate) running: Option<Running>,
+    /// Its code has run, if only to fail: it cannot be started any more.
+    is_begun: bool,
     /// Functions that its parent has found in it; handles are indices.
     pub(crate) funcs: Vec<Found>,
     /// How it exited, once it has.
     pub(crate) exit: Option<i32>,
     /// Fuel it may still use.
     fuel: Option<u64>,
+    /// What the names count for that are kept for it.
+    names: Share,
     _share: Share,
 }
 
@@ -84,10 +90,11 @@ impl Child {
     /// # Errors
     /// If there is no memory for it, or its fuel or depth is limited where the
     /// engine does not count that.
-    pub(crate) fn new(ctx: SandboxCtx, module: Module, share: Share) -> Result<Self, Error> {
+    pub(crate) fn new(ctx: SandboxCtx, module: Loaded, share: Share) -> Result<Self, Error> {
+        let names = ctx.pool.nothing(Limit::NameBytes);
         let quotas = ctx.domain.permissions().quotas();
         let (domain, linker) = (ctx.domain.clone(), Arc::clone(&ctx.linker));
-        let mut store = Store::try_new(module.engine(), ctx)?;
+        let mut store = Store::try_new(module.module.engine(), ctx)?;
         store.set_domain(domain)?;
         if let Some(depth) = quotas.depth {
             store.limit_call_depth(depth)?;
@@ -100,9 +107,11 @@ impl Child {
             module,
             linker,
             running: None,
+            is_begun: false,
             funcs: Vec::new(),
             exit: None,
             fuel: quotas.fuel,
+            names,
             _share: share,
         })
     }
@@ -123,11 +132,17 @@ impl Child {
     ) -> Result<(), Error> {
         let call = move |mut caller: Caller<'_, SandboxCtx>, args: &[Val], results: &mut [Val]| -> Result<(), Error> {
             let limit = (!is_gate).then(|| caller.permissions());
+            let own = caller.get_fuel().unwrap_or(0);
             let mut parent = caller.lender::<T>().ok_or_else(|| Error::host(NobodyRunsIt))?;
+            // While the parent runs, what is left is the parent's.
+            add_fuel(&mut parent, own);
             let called = match &limit {
                 Some(limit) => parent.limited(limit, |parent| func.call(parent, args, results)),
-                None => func.call(parent, args, results),
+                None => parent.gated(|parent| func.call(parent, args, results)),
             };
+            if let Some(left) = take_fuel(&mut parent, own) {
+                caller.set_fuel(left)?;
+            }
             called.map_err(|error| {
                 caller.data_mut().parents_error = Some(error);
                 Error::host(ParentFailed)
@@ -137,34 +152,60 @@ impl Child {
         Ok(())
     }
 
+    /// Says that nothing of the child has run.
+    ///
+    /// # Errors
+    /// If something has.
+    pub(crate) fn check_not_begun(&self) -> Result<(), Refusal> {
+        match (self.is_begun, self.running) {
+            (false, _) => Ok(()),
+            (true, Some(_)) => Err(Refusal::new(Errno::Inval, "the child is started already")),
+            (true, None) => Err(Refusal::new(Errno::Inval, "the child has failed to start")),
+        }
+    }
+
+    /// Shares a region with the child.
+    ///
+    /// # Errors
+    /// [`Errno::Nfile`] if there is no room for the name.
+    pub(crate) fn share(&mut self, name: &str, region: SharedRegion) -> Result<(), Errno> {
+        if !self.store.data().shared.contains_key(name) {
+            self.keep_name(name.len())?;
+        }
+        self.store.data_mut().share(name, region);
+        Ok(())
+    }
+
+    /// Takes room for a name of so many bytes and what it stands for.
+    ///
+    /// # Errors
+    /// [`Errno::Nfile`] if there is none.
+    pub(crate) fn keep_name(&mut self, bytes: usize) -> Result<(), Errno> {
+        self.names.add(bytes as u64 + NAMED)
+    }
+
     /// Runs something in the child, for a guest of the store `parent` that is
     /// allowed `permissions`. The child's fuel comes out of the parent's.
     pub(crate) fn run<T: Send + 'static, R>(
         &mut self,
         parent: &mut StoreContextMut<'_, T>,
         permissions: Option<&Permissions>,
-        f: impl FnOnce(StoreContextMut<'_, SandboxCtx>, &mut Option<Running>) -> Result<R, Error>,
+        f: impl FnOnce(StoreContextMut<'_, SandboxCtx>) -> Result<R, Error>,
     ) -> Ended<R> {
-        let fuel = parent
-            .get_fuel()
-            .ok()
-            .map(|left| left.min(self.fuel.unwrap_or(u64::MAX)));
-        if let Some(fuel) = fuel
+        let given = take_fuel(parent, self.fuel.unwrap_or(u64::MAX));
+        if let Some(fuel) = given
             && let Err(error) = self.store.set_fuel(fuel)
         {
             return Ended::Failed(error);
         }
-        let running = &mut self.running;
         let result = parent.lend(&mut self.store, |mut child| match permissions {
-            Some(permissions) => child.limited(permissions, |child| f(child, running)),
-            None => f(child, running),
+            Some(permissions) => child.limited(permissions, f),
+            None => f(child),
         });
-        if let Some(given) = fuel {
-            let used = given - self.store.get_fuel().unwrap_or(0);
-            self.fuel = self.fuel.map(|fuel| fuel - used);
-            let left = parent.get_fuel().unwrap_or(0);
-            // The engine counts it, or there would have been none to give.
-            let _counted = parent.set_fuel(left.saturating_sub(used));
+        if let Some(given) = given {
+            let left = self.store.get_fuel().unwrap_or(0);
+            self.fuel = self.fuel.map(|fuel| fuel.saturating_sub(given.saturating_sub(left)));
+            add_fuel(parent, left);
         }
         if let Some(error) = self.store.data_mut().parents_error.take() {
             return Ended::ParentFailed(error);
@@ -182,23 +223,51 @@ impl Child {
     }
 
     /// Instantiates the child, and lets it set itself up if it exports
-    /// `_initialize`.
+    /// `_initialize`. That can be tried again only if nothing of it has run.
     pub(crate) fn start<T: Send + 'static>(
         &mut self,
         parent: &mut StoreContextMut<'_, T>,
         permissions: Option<&Permissions>,
     ) -> Ended<()> {
-        let (linker, module) = (Arc::clone(&self.linker), self.module.clone());
-        self.run(parent, permissions, move |mut store, running| {
+        let (linker, module) = (Arc::clone(&self.linker), self.module.module.clone());
+        let mut is_made = false;
+        let ended = self.run(parent, permissions, |mut store| {
             let instance = linker.instantiate(&mut store, &module)?;
-            *running = Some(Running {
-                instance,
-                memory: instance.get_memory(&mut store, "memory"),
-            });
-            match instance.get_func(&mut store, "_initialize") {
-                Some(initialize) => initialize.call(store.as_context_mut(), &[], &mut []),
-                None => Ok(()),
+            is_made = true;
+            if let Some(initialize) = instance.get_func(&mut store, "_initialize") {
+                initialize.call(store.as_context_mut(), &[], &mut [])?;
             }
-        })
+            let memory = instance.get_memory(&mut store, "memory");
+            Ok(Running { instance, memory })
+        });
+        self.is_begun = match &ended {
+            Ended::Failed(error) => is_made || error.backtrace().is_some(),
+            Ended::Returned(_) | Ended::Exited(_) | Ended::ParentFailed(_) => true,
+        };
+        match ended {
+            Ended::Returned(running) => {
+                self.running = Some(running);
+                Ended::Returned(())
+            }
+            Ended::Exited(code) => Ended::Exited(code),
+            Ended::Failed(error) => Ended::Failed(error),
+            Ended::ParentFailed(error) => Ended::ParentFailed(error),
+        }
     }
+}
+
+/// Gives a store fuel, if fuel is counted.
+fn add_fuel<T>(store: &mut StoreContextMut<'_, T>, fuel: u64) {
+    if let Ok(left) = store.get_fuel() {
+        // It is counted, so it can be set.
+        let _set = store.set_fuel(left.saturating_add(fuel));
+    }
+}
+
+/// Takes so much of a store's fuel, or all that it has, if fuel is counted.
+fn take_fuel<T>(store: &mut StoreContextMut<'_, T>, most: u64) -> Option<u64> {
+    let left = store.get_fuel().ok()?;
+    let taken = left.min(most);
+    store.set_fuel(left - taken).ok()?;
+    Some(taken)
 }

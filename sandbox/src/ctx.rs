@@ -22,6 +22,8 @@ const MOST_MODULES: u64 = 256;
 const MOST_MODULE_BYTES: u64 = 256 << 20;
 /// Children that there may be at once.
 const MOST_CHILDREN: u64 = 10_000;
+/// Bytes of the names that they have kept: of what is shared, offered or found.
+const MOST_NAME_BYTES: u64 = 256 << 20;
 /// Handles of each kind that one guest may have.
 const MOST_HANDLES: usize = 10_000;
 /// Children of children, and so on.
@@ -54,11 +56,12 @@ pub struct SandboxCtx {
     pub(crate) made: u64,
 }
 
-/// A module that a guest has loaded.
-#[derive(Debug)]
+/// A module that a guest has loaded, and what it counts for as long as a handle or
+/// a child has it.
+#[derive(Clone, Debug)]
 pub(crate) struct Loaded {
     pub(crate) module: Module,
-    _share: [Share; 2],
+    _share: Arc<[Share; 2]>,
 }
 
 impl SandboxCtx {
@@ -150,7 +153,10 @@ pub(crate) struct ModuleShare([Share; 2]);
 impl ModuleShare {
     /// The module in it.
     pub(crate) fn of(self, module: Module) -> Loaded {
-        Loaded { module, _share: self.0 }
+        Loaded {
+            module,
+            _share: Arc::new(self.0),
+        }
     }
 }
 
@@ -235,7 +241,7 @@ impl std::error::Error for Full {}
 /// What a program and its children may have together, whoever of them has it.
 #[derive(Debug, Default)]
 pub(crate) struct Pool {
-    used: [AtomicU64; 5],
+    used: [AtomicU64; 6],
 }
 
 /// What a [`Pool`] limits.
@@ -246,6 +252,7 @@ pub(crate) enum Limit {
     Modules,
     ModuleBytes,
     Children,
+    NameBytes,
 }
 
 impl Limit {
@@ -256,6 +263,7 @@ impl Limit {
             Self::Modules => MOST_MODULES,
             Self::ModuleBytes => MOST_MODULE_BYTES,
             Self::Children => MOST_CHILDREN,
+            Self::NameBytes => MOST_NAME_BYTES,
         }
     }
 }
@@ -266,16 +274,18 @@ impl Pool {
     /// # Errors
     /// [`Errno::Nfile`] if there is not so much left.
     pub(crate) fn take(self: &Arc<Self>, limit: Limit, amount: u64) -> Result<Share, Errno> {
-        let most = limit.most();
-        let add = |used: u64| used.checked_add(amount).filter(|sum| *sum <= most);
-        let used = self.used(limit);
-        let taken = used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
-        taken.map_err(|_| Errno::Nfile)?;
-        Ok(Share {
+        let mut share = self.nothing(limit);
+        share.add(amount)?;
+        Ok(share)
+    }
+
+    /// No part of it, to be added to.
+    pub(crate) fn nothing(self: &Arc<Self>, limit: Limit) -> Share {
+        Share {
             pool: Arc::clone(self),
             limit,
-            amount,
-        })
+            amount: 0,
+        }
     }
 
     fn used(&self, limit: Limit) -> &AtomicU64 {
@@ -289,6 +299,22 @@ pub(crate) struct Share {
     pool: Arc<Pool>,
     limit: Limit,
     amount: u64,
+}
+
+impl Share {
+    /// Takes more.
+    ///
+    /// # Errors
+    /// [`Errno::Nfile`] if there is not so much left.
+    pub(crate) fn add(&mut self, amount: u64) -> Result<(), Errno> {
+        let most = self.limit.most();
+        let add = |used: u64| used.checked_add(amount).filter(|sum| *sum <= most);
+        let used = self.pool.used(self.limit);
+        let taken = used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
+        taken.map_err(|_| Errno::Nfile)?;
+        self.amount += amount;
+        Ok(())
+    }
 }
 
 impl Drop for Share {

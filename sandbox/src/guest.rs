@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use orcavm_wasi::Errno;
-use vm::{Caller, DomainId, Error, Extern, LimitError, Memory, PermissionError, RegionError};
+use vm::{Access, Caller, DomainId, Error, Extern, LimitError, Memory, PermissionError, RegionError};
 
 use crate::SandboxCtx;
 use crate::ctx::Full;
@@ -15,6 +15,9 @@ pub(crate) const EXITED: i32 = -1001;
 
 /// The longest name, in bytes.
 const LONGEST_NAME: u32 = 4096;
+
+/// The longest message, in bytes.
+const LONGEST_MESSAGE: usize = 16 << 10;
 
 /// Why a function gives a negative number.
 #[derive(Debug)]
@@ -117,20 +120,24 @@ impl<'a, 'b, T: 'static, G: Fn(&mut T, Option<DomainId>) -> &mut SandboxCtx> Gue
 
     /// Bytes of its memory.
     pub(crate) fn read(&self, at: u32, len: u32) -> Result<Vec<u8>, Refusal> {
-        let memory = self.memory()?;
         // Room is made for what is there only.
-        let mut bytes = Vec::new();
-        let mut done = 0;
-        while done < len {
-            let part = (len - done).min(64 << 10) as usize;
-            let start = bytes.len();
-            bytes.resize(start + part, 0);
-            memory
-                .read(&*self.caller, at as usize + done as usize, &mut bytes[start..])
-                .map_err(|_| Refusal::from(Errno::Fault))?;
-            done += part as u32;
+        let memory = self.check(at, len, Access::Read)?;
+        let mut bytes = vec![0; len as usize];
+        if len > 0 {
+            let read = memory.read(&*self.caller, at as usize, &mut bytes);
+            read.map_err(|_| Refusal::from(Errno::Fault))?;
         }
         Ok(bytes)
+    }
+
+    /// Its memory, if bytes there may be accessed so. No bytes may be anywhere.
+    pub(crate) fn check(&self, at: u32, len: u32, access: Access) -> Result<Memory, Refusal> {
+        let memory = self.memory()?;
+        if len > 0 {
+            let checked = memory.check(&*self.caller, at as usize, len as usize, access);
+            checked.map_err(|_| Refusal::from(Errno::Fault))?;
+        }
+        Ok(memory)
     }
 
     /// A name in its memory.
@@ -159,8 +166,9 @@ impl<'a, 'b, T: 'static, G: Fn(&mut T, Option<DomainId>) -> &mut SandboxCtx> Gue
     /// The number for the guest; it can ask for the message.
     pub(crate) fn answer<N: From<i32>>(&mut self, result: Result<N, Refusal>) -> N {
         result.unwrap_or_else(|refusal| {
-            let ctx = self.ctx();
-            ctx.error = refusal.message;
+            let mut message = refusal.message;
+            message.truncate(message.floor_char_boundary(LONGEST_MESSAGE));
+            self.ctx().error = message;
             N::from(refusal.code)
         })
     }

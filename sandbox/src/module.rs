@@ -1,7 +1,7 @@
 //! `orca_module`: loading modules, and running them as children.
 
 use orcavm_wasi::Errno;
-use vm::{AsContextMut, Domain, DomainId, Engine, Error, Extern, Func, FuncType, Permissions, Val, ValType};
+use vm::{Access, AsContextMut, Domain, DomainId, Engine, Error, Extern, Func, FuncType, Permissions, Val, ValType};
 
 use crate::SandboxCtx;
 use crate::child::{Child, Ended, Found, Running};
@@ -70,6 +70,10 @@ fn check_scalars(ty: &FuncType) -> Result<(), Refusal> {
 impl<T: Send + 'static, G: Fn(&mut T, Option<DomainId>) -> &mut SandboxCtx> Guest<'_, '_, T, G> {
     /// `load`: a handle of the module that these bytes are.
     pub(crate) fn module_load(&mut self, at: u32, len: u32) -> Result<i32, Refusal> {
+        self.check(at, len, Access::Read)?;
+        if u64::from(len) > LARGEST {
+            return Err(Errno::Fbig.into());
+        }
         let bytes = self.read(at, len)?;
         self.load(bytes)
     }
@@ -123,7 +127,7 @@ impl<T: Send + 'static, G: Fn(&mut T, Option<DomainId>) -> &mut SandboxCtx> Gues
         if !ctx.children.has_room() {
             return Err(Errno::Nfile.into());
         }
-        let module = ctx.modules.get(module)?.module.clone();
+        let module = ctx.modules.get(module)?.clone();
         let share = ctx.pool.take(Limit::Children, 1)?;
         ctx.made += 1;
         let domain = parent.child(&format!("{}/{}", parent.name(), ctx.made), permissions);
@@ -151,7 +155,7 @@ impl<T: Send + 'static, G: Fn(&mut T, Option<DomainId>) -> &mut SandboxCtx> Gues
             return Err(Refusal::new(Errno::Acces, "the region may only be read"));
         }
         let region = region.narrowed(access);
-        ctx.children.get(child)?.store.data_mut().share(&name, region);
+        ctx.children.get(child)?.share(&name, region)?;
         Ok(0)
     }
 
@@ -199,14 +203,9 @@ impl<T: Send + 'static, G: Fn(&mut T, Option<DomainId>) -> &mut SandboxCtx> Gues
         }
         let ty = func.ty(&*self.caller);
         check_scalars(&ty)?;
-        let func: Func = match is_gate {
-            0 => func,
-            _ => func.gate(&mut *self.caller),
-        };
         let child = self.ctx().children.get(child)?;
-        if child.running.is_some() {
-            return Err(Refusal::new(Errno::Inval, "the child is started already"));
-        }
+        child.check_not_begun()?;
+        child.keep_name(module.len() + name.len())?;
         child.offer::<T>(&module, &name, func, ty, is_gate != 0)?;
         Ok(0)
     }
@@ -257,15 +256,11 @@ impl<T: Send + 'static, G: Fn(&mut T, Option<DomainId>) -> &mut SandboxCtx> Gues
 
     /// `start`: makes the child's instance.
     pub(crate) fn child_start(&mut self, child: i32) -> Result<Result<i32, Refusal>, Error> {
-        self.in_child(child, |child, parent, permissions| match child.running {
-            Some(_) => Err(Refusal::new(Errno::Inval, "the child is started already")),
-            None => Ok(match child.start(parent, permissions) {
-                Ended::Returned(()) => Ended::Returned(0),
-                Ended::Exited(code) => Ended::Exited(code),
-                Ended::Failed(error) => Ended::Failed(error),
-                Ended::ParentFailed(error) => Ended::ParentFailed(error),
-            }),
-        })
+        let ended = self.in_child(child, |child, parent, permissions| {
+            child.check_not_begun()?;
+            Ok(child.start(parent, permissions))
+        })?;
+        Ok(ended.map(|()| 0))
     }
 
     /// The instance of a child that was started.
@@ -288,6 +283,7 @@ impl<T: Send + 'static, G: Fn(&mut T, Option<DomainId>) -> &mut SandboxCtx> Gues
         if child.funcs.len() >= MOST_FUNCS {
             return Err(Errno::Nfile.into());
         }
+        child.keep_name(name.len())?;
         child.funcs.push(Found {
             name: name.into(),
             func,
@@ -330,7 +326,7 @@ impl<T: Send + 'static, G: Fn(&mut T, Option<DomainId>) -> &mut SandboxCtx> Gues
         };
         let mut given: Vec<Val> = ty.results().filter_map(|ty| value(ty, 0)).collect();
         let ended = self.in_child(child, |child, parent, permissions| {
-            Ok(child.run(parent, permissions, |store, _| func.call(store, &values, &mut given)))
+            Ok(child.run(parent, permissions, |store| func.call(store, &values, &mut given)))
         })?;
         Ok(ended.and_then(|()| {
             let bytes: Vec<u8> = given.iter().flat_map(|value| bits(value).to_le_bytes()).collect();
@@ -360,7 +356,7 @@ impl<T: Send + 'static, G: Fn(&mut T, Option<DomainId>) -> &mut SandboxCtx> Gues
             .filter_map(|(ty, bits)| value(ty, bits))
             .collect();
         // Before the call, whose results would be lost.
-        self.read(results, count(ty.results().len())?)?;
+        self.check(results, count(ty.results().len())?, Access::ReadWrite)?;
         Ok((func, ty, values))
     }
 
@@ -381,7 +377,10 @@ impl<T: Send + 'static, G: Fn(&mut T, Option<DomainId>) -> &mut SandboxCtx> Gues
 
     /// `read`: copies bytes out of a child's memory.
     pub(crate) fn child_read(&mut self, child: i32, from: u32, to: u32, len: u32) -> Result<i32, Refusal> {
-        self.memory()?;
+        self.check(to, len, Access::ReadWrite)?;
+        let (owner, memory) = self.memory_of(child)?;
+        let is_there = memory.check(&owner.store, from as usize, len as usize, Access::Read);
+        is_there.map_err(|_| Refusal::from(Errno::Fault))?;
         self.copy(from, to, len, |guest, from, to, part| {
             let (child, memory) = guest.memory_of(child)?;
             memory
@@ -393,7 +392,10 @@ impl<T: Send + 'static, G: Fn(&mut T, Option<DomainId>) -> &mut SandboxCtx> Gues
 
     /// `write`: copies bytes into a child's memory.
     pub(crate) fn child_write(&mut self, child: i32, to: u32, from: u32, len: u32) -> Result<i32, Refusal> {
-        let own = self.memory()?;
+        let own = self.check(from, len, Access::Read)?;
+        let (owner, memory) = self.memory_of(child)?;
+        let is_there = memory.check(&owner.store, to as usize, len as usize, Access::ReadWrite);
+        is_there.map_err(|_| Refusal::from(Errno::Fault))?;
         self.copy(from, to, len, |guest, from, to, part| {
             own.read(&*guest.caller, from as usize, part)
                 .map_err(|_| Refusal::from(Errno::Fault))?;
@@ -404,7 +406,7 @@ impl<T: Send + 'static, G: Fn(&mut T, Option<DomainId>) -> &mut SandboxCtx> Gues
         })
     }
 
-    /// Moves bytes a part at a time.
+    /// Moves bytes, all of which are there, a part at a time.
     fn copy(
         &mut self,
         from: u32,
@@ -412,9 +414,6 @@ impl<T: Send + 'static, G: Fn(&mut T, Option<DomainId>) -> &mut SandboxCtx> Gues
         len: u32,
         mut step: impl FnMut(&mut Self, u32, u32, &mut [u8]) -> Result<(), Refusal>,
     ) -> Result<i32, Refusal> {
-        if from.checked_add(len).is_none() || to.checked_add(len).is_none() {
-            return Err(Errno::Fault.into());
-        }
         let mut buffer = vec![0; len.min(64 << 10) as usize];
         let mut done = 0;
         while done < len {
