@@ -1,0 +1,31 @@
+;; Names that are no UTF-8, too long, outside of its memory, or wrap around.
+;;; child plain
+(module (memory (export "memory") 1))
+;;; main
+(module @kit
+    (func $names (param $at i32) (param $len i32) (param $expected i32)
+        (call $same (call $open (local.get $at) (local.get $len)) (local.get $expected) (i32.const 1))
+        (call $same (call $load_path (local.get $at) (local.get $len)) (local.get $expected) (i32.const 2))
+        (call $same (call $find (i32.const 0) (local.get $at) (local.get $len)) (local.get $expected) (i32.const 3))
+        (call $same (call $share (i32.const 0) (i32.const 0) (local.get $at) (local.get $len) (i32.const 0))
+            (local.get $expected) (i32.const 4))
+        (call $same (call $offer (i32.const 0) (local.get $at) (local.get $len) @"x" (i32.const 0) (i32.const 0))
+            (local.get $expected) (i32.const 5))
+        (call $same (call $offer (i32.const 0) @"x" (local.get $at) (local.get $len) (i32.const 0) (i32.const 0))
+            (local.get $expected) (i32.const 6))
+        (call $same (call $give_up (local.get $at) (local.get $len)) (local.get $expected) (i32.const 7)))
+    (func (export "run")
+        (call $same (call $run_child @"plain.wasm" @"") (i32.const 0) (i32.const 0))
+        (call $same (call $region (i64.const 4096)) (i32.const 0) (i32.const 0))
+        (i32.store (i32.const 0x1000) (i32.const 0xc080c3ff))
+        (call $names (i32.const 0x1000) (i32.const 4) (i32.const -25))
+        (call $names (i32.const 0) (i32.const 4097) (i32.const -37))
+        (call $names (i32.const 0) (i32.const -1) (i32.const -37))
+        (call $names (i32.const 0x3ffff) (i32.const 2) (i32.const -21))
+        (call $names (i32.const -1) (i32.const 1) (i32.const -21))
+        (call $names (i32.const -1) (i32.const 4096) (i32.const -21))
+        (call $names (i32.const 0x80000000) (i32.const 1) (i32.const -21))
+        ;; A name may be empty, or have zeros in it.
+        (call $same (call $open (i32.const 0) (i32.const 0)) (i32.const -44) (i32.const 10))
+        (call $same (call $share (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 4096) (i32.const 0)) (i32.const 0) (i32.const 11))
+        (call $same (call $load_path (i32.const 0) (i32.const 9)) (i32.const -28) (i32.const 12))))

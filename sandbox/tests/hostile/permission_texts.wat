@@ -1,0 +1,43 @@
+;; Permission texts that mean nothing, are outside of memory, or ask for more than there is.
+;;; permissions inherit,-net,-random
+;;; child plain
+(module @kit
+    (func (export "random") (result i32) (call $random_get (i32.const 0) (i32.const 8))))
+;;; main
+(module @kit
+    (func $refused (param $at i32) (param $len i32) (param $expected i32) (param $step i32)
+        (call $same (call $create (i32.const 0) (local.get $at) (local.get $len)) (local.get $expected) (local.get $step)))
+    (func (export "run") (local $child i32) (local $len i32)
+        (call $same (call $load_path @"plain.wasm") (i32.const 0) (i32.const 0))
+        (call $refused @"inherit,inherit" (i32.const -28) (i32.const 1))
+        (call $refused @"clock,none" (i32.const -28) (i32.const 2))
+        (call $refused @"everything" (i32.const -28) (i32.const 3))
+        (call $refused @"-" (i32.const -28) (i32.const 4))
+        (call $refused @"--clock" (i32.const -28) (i32.const 5))
+        (call $refused @"memory=-1" (i32.const -28) (i32.const 6))
+        (call $refused @"memory=18446744073709551616" (i32.const -28) (i32.const 7))
+        (call $refused @"memory=17179869184GiB" (i32.const -28) (i32.const 8))
+        (call $refused @"memory=1e9" (i32.const -28) (i32.const 9))
+        (call $refused @"instances=" (i32.const -28) (i32.const 10))
+        (call $refused @"dir=/a/../../etc:rw" (i32.const -28) (i32.const 11))
+        (call $refused @"dir=%2e%2e" (i32.const -28) (i32.const 12))
+        (call $refused @"dir=%2" (i32.const -28) (i32.const 13))
+        (call $refused @"dir=%ff" (i32.const -28) (i32.const 14))
+        (call $refused @"env=%" (i32.const -28) (i32.const 15))
+        (call $refused @"=" (i32.const -28) (i32.const 16))
+        (call $refused (i32.const -1) (i32.const 2) (i32.const -21) (i32.const 17))
+        (call $refused (i32.const 0) (i32.const 0x10001) (i32.const -37) (i32.const 18))
+        (call $refused (i32.const 0) (i32.const -1) (i32.const -37) (i32.const 19))
+        (i32.store (i32.const 0x1000) (i32.const -1))
+        (call $refused (i32.const 0x1000) (i32.const 4) (i32.const -25) (i32.const 20))
+        (call $refused @"dir=/nowhere" (i32.const -44) (i32.const 21))
+        (call $refused @"net fuel=1" (i32.const -48) (i32.const 22))
+        (call $refused @"depth=1" (i32.const -48) (i32.const 23))
+        ;; What the parent has not, the child has not, whatever it is given.
+        (local.set $child (call $run_child @"plain.wasm" @"net,random,inherit"))
+        (call $same (local.get $child) (i32.const -28) (i32.const 24))
+        (local.set $child (call $run_child @"plain.wasm" @"net,random"))
+        (call $same (call $ask (local.get $child) @"random") (i32.const 76) (i32.const 25))
+        (local.set $len (call $permissions (local.get $child) (i32.const 0x1000) (i32.const 100)))
+        (call $same (local.get $len) (i32.const 4) (i32.const 26))
+        (call $same (i32.load (i32.const 0x1000)) (i32.const 0x656e6f6e) (i32.const 27))))

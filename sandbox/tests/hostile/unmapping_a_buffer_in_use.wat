@@ -1,0 +1,25 @@
+;; While a child's call is on its way, the parent's function unmaps the page for its results, or protects it.
+;;; child caller
+(module (import "parent" "meddle" (func $meddle (param i32))) (memory (export "memory") 1)
+    (func (export "go") (param i32) (result i32) (call $meddle (local.get 0)) (i32.const 5)))
+;;; main
+(module @kit
+    (table (export "__indirect_function_table") 1 1 funcref)
+    (elem (i32.const 0) $meddle)
+    (func $meddle (param $how i32)
+        (if (local.get $how)
+            (then (call $same (call $protect (i64.const 0x10000000) (i64.const 4096) (i32.const 0)) (i32.const 0) (i32.const 1)))
+            (else (call $same (call $unmap (i64.const 0x10000000) (i64.const 4096)) (i32.const 0) (i32.const 2)))))
+    (func $go (param $how i32) (local $go i32)
+        (call $map_new (i64.const 4096) (i64.const 0x10000000) (i32.const 1))
+        (i32.store (i32.const 0x10000000) (local.get $how))
+        (local.set $go (call $find (i32.const 0) @"go"))
+        (call $same (call $call (i32.const 0) (local.get $go) (i32.const 0x10000000) (i32.const 0x10000000))
+            (i32.const -21) (i32.const 3)))
+    (func (export "run")
+        (call $same (call $child @"caller.wasm" @"inherit") (i32.const 0) (i32.const 4))
+        (call $same (call $offer (i32.const 0) @"parent" @"meddle" (i32.const 0) (i32.const 0)) (i32.const 0) (i32.const 5))
+        (call $same (call $start (i32.const 0)) (i32.const 0) (i32.const 6))
+        (call $go (i32.const 0))
+        (call $go (i32.const 1))
+        (call $same (i32.load (i32.const 0x10000000)) (i32.const 1) (i32.const 7))))
