@@ -1,6 +1,6 @@
 //! `orca_module`: loading modules, and running them as children.
 
-use orcavm_wasi::Errno;
+use orcavm_wasi::{BuildError, Errno};
 use vm::{Access, AsContextMut, Domain, DomainId, Engine, Error, Extern, Func, FuncType, Permissions, Val, ValType};
 
 use crate::SandboxCtx;
@@ -132,7 +132,10 @@ impl<T: Send + 'static, G: Fn(&mut T, Option<DomainId>) -> &mut SandboxCtx> Gues
         ctx.made += 1;
         let domain = parent.child(&format!("{}/{}", parent.name(), ctx.made), permissions);
         let wasi = ctx.wasi.child(&domain.permissions());
-        let wasi = wasi.map_err(|error| Refusal::new(Errno::Noent, error))?;
+        let wasi = wasi.map_err(|error| match error {
+            BuildError::TooManyDescriptors { .. } => Refusal::new(Errno::Nfile, error),
+            _ => Refusal::new(Errno::Noent, error),
+        })?;
         let own = ctx.child(domain, wasi)?;
         let child = Child::new(own, module, share)?;
         Ok(self.ctx().children.insert(child)?)

@@ -187,6 +187,7 @@ impl Case {
             .arg("program")
             .env("LANG", "C")
             .stdin(MemoryInput::new("0123456789"))
+            .max_descriptors(200)
             .preopened_dir(directory, "/", DirPerms::ReadWrite)
             .build()?;
         let main = SandboxCtx::with_linker(domain.clone(), wasi, childrens.clone());

@@ -222,22 +222,23 @@ impl WasiCtx {
     /// # Errors
     ///
     /// [`BuildError::OpenDirectory`] if a directory is not there, or this state
-    /// has none around it.
+    /// has none around it; [`BuildError::TooManyDescriptors`] if this state and its
+    /// children would have too many open.
     pub fn child(&self, permissions: &Permissions) -> Result<WasiCtx, BuildError> {
-        let mut fds = FdTable::new(self.fds.limit());
+        let mut fds = self.fds.child();
         let limit = fds.limit();
-        let mut insert = |descriptor| {
-            fds.insert(descriptor)
-                .map(drop)
-                .map_err(|_| BuildError::TooManyDescriptors { limit })
-        };
+        let full = |_| BuildError::TooManyDescriptors { limit };
         for number in 0..3 {
-            insert(self.fds.standard_stream(number))?;
+            fds.insert_shared(self.fds.standard_stream(number)).map_err(full)?;
         }
         let looks = permissions.allows(Capability::ReadFiles) || permissions.allows(Capability::WriteFiles);
         let preopens = || self.fds.iter().filter(|_| looks).filter_map(Preopened::of);
         match permissions.directories() {
-            None => preopens().try_for_each(|preopened| insert(preopened.open(&[], false)?))?,
+            None => {
+                for preopened in preopens() {
+                    fds.insert_shared(preopened.open(&[], false)?).map_err(full)?;
+                }
+            }
             Some(scopes) => {
                 for scope in scopes.iter().filter(|_| looks) {
                     let path = scope.path();
@@ -249,7 +250,8 @@ impl WasiCtx {
                         source: std::io::ErrorKind::NotFound.into(),
                     })?;
                     let below = inside.get(nearest.components.len()..).unwrap_or_default();
-                    insert(nearest.open(below, scope.access() == Access::Read)?)?;
+                    fds.insert(nearest.open(below, scope.access() == Access::Read)?)
+                        .map_err(full)?;
                 }
             }
         }

@@ -3,10 +3,12 @@
 //! Owns [`FdTable`], which maps the guest's numbers to [`Descriptor`]s, and
 //! the rules for numbers: the lowest free one is handed out next, as POSIX
 //! has it, and there are at most as many as the context allows, so that a
-//! guest cannot exhaust the host.
+//! guest cannot exhaust the host: not by its children either, whose tables
+//! count what they open in the same place.
 
 use std::fs::File;
 use std::io::{Read, Write};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use vm::{Access, Capability, Permissions};
@@ -35,6 +37,18 @@ pub(crate) struct Descriptor {
     pub(crate) inheriting: Rights,
     /// Its flags, as the guest set them.
     pub(crate) flags: FdFlags,
+    /// It is not only another name for what a parent has open.
+    counted: Option<Counted>,
+}
+
+/// One of the descriptors that a context and its children have open.
+#[derive(Debug)]
+struct Counted(Arc<AtomicUsize>);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// Where a descriptor comes from.
@@ -133,6 +147,7 @@ impl Descriptor {
             base,
             inheriting,
             flags: FdFlags::NONE,
+            counted: None,
         }
     }
 
@@ -307,8 +322,10 @@ pub(crate) struct FdTable {
     slots: Vec<Option<Descriptor>>,
     /// No slot below is free.
     lowest_free: usize,
-    /// How many slots there may be.
+    /// How many slots there may be, and how many may be open in all tables.
     limit: usize,
+    /// How many the context and its children have open.
+    open: Arc<AtomicUsize>,
     /// The permissions of the running call.
     permissions: Permissions,
 }
@@ -326,7 +343,16 @@ impl FdTable {
             slots: Vec::new(),
             lowest_free: 0,
             limit,
+            open: Arc::default(),
             permissions: Permissions::all(),
+        }
+    }
+
+    /// An empty table for a child.
+    pub(crate) fn child(&self) -> FdTable {
+        FdTable {
+            open: Arc::clone(&self.open),
+            ..FdTable::new(self.limit)
         }
     }
 
@@ -392,7 +418,7 @@ impl FdTable {
     ///
     /// [`Errno::Nfile`] if not.
     pub(crate) fn check_room(&self) -> Result<(), Errno> {
-        if self.free_index() < self.limit {
+        if self.free_index() < self.limit && self.open.load(Ordering::Relaxed) < self.limit {
             Ok(())
         } else {
             Err(Errno::Nfile)
@@ -412,9 +438,24 @@ impl FdTable {
     ///
     /// # Errors
     ///
-    /// [`Errno::Nfile`] if the table is full.
+    /// [`Errno::Nfile`] if the table is full, or too many are open in all.
     pub(crate) fn insert(&mut self, mut descriptor: Descriptor) -> Result<Fd, Errno> {
-        self.check_room()?;
+        let one_more = |open: usize| (open < self.limit).then_some(open + 1);
+        let counted = self.open.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more);
+        counted.map_err(|_| Errno::Nfile)?;
+        descriptor.counted = Some(Counted(Arc::clone(&self.open)));
+        self.insert_shared(descriptor)
+    }
+
+    /// The same for a descriptor that is another name for what a parent has open.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::Nfile`] if the table is full.
+    pub(crate) fn insert_shared(&mut self, mut descriptor: Descriptor) -> Result<Fd, Errno> {
+        if self.free_index() >= self.limit {
+            return Err(Errno::Nfile);
+        }
         descriptor.permitted = descriptor.source.permitted(&self.permissions);
         let index = self.free_index();
         let fd = Fd(u32::try_from(index).map_err(|_| Errno::Nfile)?);
@@ -484,6 +525,22 @@ mod tests {
         assert_eq!(table.remove(Fd(1)).err(), Some(Errno::Badf));
         assert_eq!(table.insert(stream()), Ok(Fd(1)));
         assert_eq!(table.check_room(), Err(Errno::Nfile));
+    }
+
+    #[test]
+    fn children_open_what_their_parent_leaves() {
+        let mut parent = FdTable::new(3);
+        let mut child = parent.child();
+        assert!(parent.insert(stream()).is_ok());
+        assert!(child.insert_shared(stream()).is_ok());
+        assert!(child.insert(stream()).is_ok());
+        assert!(child.child().insert(stream()).is_ok(), "which is gone at once");
+        assert!(parent.insert(stream()).is_ok());
+        assert_eq!(child.insert(stream()), Err(Errno::Nfile));
+        assert_eq!(parent.insert(stream()), Err(Errno::Nfile));
+        drop(child);
+        assert!(parent.insert(stream()).is_ok());
+        assert_eq!(parent.check_room(), Err(Errno::Nfile));
     }
 
     #[test]
