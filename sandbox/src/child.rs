@@ -96,6 +96,7 @@ impl Child {
         let (domain, linker) = (ctx.domain.clone(), Arc::clone(&ctx.linker));
         let mut store = Store::try_new(module.module.engine(), ctx)?;
         store.set_domain(domain)?;
+        store.limiter(|ctx| &mut ctx.memories);
         if let Some(depth) = quotas.depth {
             store.limit_call_depth(depth)?;
         }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use orcavm_wasi::{Errno, WasiCtx};
-use vm::{Access, Charge, Domain, Engine, Error, Linker, Module, Region};
+use vm::{Access, Charge, Domain, Engine, Error, Linker, Module, Region, ResourceLimiter};
 
 use crate::child::Child;
 use crate::handles::Handles;
@@ -24,6 +24,11 @@ const MOST_MODULE_BYTES: u64 = 256 << 20;
 const MOST_CHILDREN: u64 = 10_000;
 /// Bytes of the names that they have kept: of what is shared, offered or found.
 const MOST_NAME_BYTES: u64 = 256 << 20;
+/// Memories that their children may have, and mappings in all memories. Linux gives
+/// a process 65,530 mappings, of which each of these takes two or three, and each
+/// child two.
+const MOST_MEMORIES: u64 = 10_000;
+const MOST_MAPPINGS: u64 = 6_000;
 /// Handles of each kind that one guest may have.
 const MOST_HANDLES: usize = 10_000;
 /// Children of children, and so on.
@@ -46,6 +51,10 @@ pub struct SandboxCtx {
     /// Functions that its children can import.
     pub(crate) linker: Arc<Linker<SandboxCtx>>,
     pub(crate) pool: Arc<Pool>,
+    /// What its mappings count for.
+    pub(crate) mapped: Share,
+    /// What its memories do, if it is a child.
+    pub(crate) memories: Memories,
     /// Parents above it.
     pub(crate) depth: u32,
     /// What went wrong last.
@@ -91,6 +100,8 @@ impl SandboxCtx {
             modules: Handles::new(MOST_HANDLES),
             children: Handles::new(MOST_HANDLES),
             linker,
+            mapped: pool.nothing(Limit::Mappings),
+            memories: Memories(pool.nothing(Limit::Memories)),
             pool,
             depth,
             error: String::new(),
@@ -241,7 +252,7 @@ impl std::error::Error for Full {}
 /// What a program and its children may have together, whoever of them has it.
 #[derive(Debug, Default)]
 pub(crate) struct Pool {
-    used: [AtomicU64; 6],
+    used: [AtomicU64; 8],
 }
 
 /// What a [`Pool`] limits.
@@ -253,6 +264,8 @@ pub(crate) enum Limit {
     ModuleBytes,
     Children,
     NameBytes,
+    Memories,
+    Mappings,
 }
 
 impl Limit {
@@ -264,6 +277,8 @@ impl Limit {
             Self::ModuleBytes => MOST_MODULE_BYTES,
             Self::Children => MOST_CHILDREN,
             Self::NameBytes => MOST_NAME_BYTES,
+            Self::Memories => MOST_MEMORIES,
+            Self::Mappings => MOST_MAPPINGS,
         }
     }
 }
@@ -314,6 +329,28 @@ impl Share {
         taken.map_err(|_| Errno::Nfile)?;
         self.amount += amount;
         Ok(())
+    }
+
+    /// Gives back as much as there is of an amount.
+    pub(crate) fn give_back(&mut self, amount: u64) {
+        let amount = amount.min(self.amount);
+        self.pool.used(self.limit).fetch_sub(amount, Ordering::Relaxed);
+        self.amount -= amount;
+    }
+}
+
+/// Counts the memories of a child's store.
+#[derive(Debug)]
+pub(crate) struct Memories(Share);
+
+impl ResourceLimiter for Memories {
+    fn memory_growing(&mut self, current: usize, _: usize, _: Option<usize>) -> Result<bool, Error> {
+        // One that is empty may count more than once: it grows from nothing too.
+        Ok(current > 0 || self.0.add(1).is_ok())
+    }
+
+    fn table_growing(&mut self, _: usize, _: usize, _: Option<usize>) -> Result<bool, Error> {
+        Ok(true)
     }
 }
 

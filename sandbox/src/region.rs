@@ -1,7 +1,7 @@
 //! `orca_region`: making, opening and mapping regions.
 
 use orcavm_wasi::Errno;
-use vm::{Access, Capability, DomainId, Region};
+use vm::{Access, Caller, Capability, DomainId, Memory, Region, RegionError};
 
 use crate::SandboxCtx;
 use crate::ctx::SharedRegion;
@@ -97,11 +97,29 @@ impl<T: 'static, G: Fn(&mut T, Option<DomainId>) -> &mut SandboxCtx> Guest<'_, '
             ANYWHERE => self.find(&shared, offset, len)?,
             address => unsigned(address)?,
         };
-        memory.map(&mut *self.caller, address, &shared.region, offset..end, access)?;
+        self.remap(memory, 1, |caller| {
+            memory.map(caller, address, &shared.region, offset..end, access)
+        })?;
         if let Some(start) = address.checked_sub(offset) {
             shared.set_place(start);
         }
         i64::try_from(address).map_err(|_| Errno::Overflow.into())
+    }
+
+    /// Does what makes up to `most` more mappings in a memory, and counts those that
+    /// there are then.
+    fn remap(
+        &mut self,
+        memory: Memory,
+        most: u64,
+        change: impl FnOnce(&mut Caller<'_, T>) -> Result<(), RegionError>,
+    ) -> Result<(), Refusal> {
+        let before = memory.mapping_count(&*self.caller) as u64;
+        self.ctx().mapped.add(most).map_err(|_| Refusal::from(Errno::Nomem))?;
+        let changed = change(self.caller);
+        let after = memory.mapping_count(&*self.caller) as u64;
+        self.ctx().mapped.give_back((before + most).saturating_sub(after));
+        Ok(changed?)
     }
 
     /// An address with room for `len` bytes: where the region is elsewhere, or
@@ -138,7 +156,12 @@ impl<T: 'static, G: Fn(&mut T, Option<DomainId>) -> &mut SandboxCtx> Guest<'_, '
     /// `unmap`: ends what is mapped.
     pub(crate) fn region_unmap(&mut self, address: i64, len: i64) -> Result<i32, Refusal> {
         let range = range(address, len)?;
-        self.memory()?.unmap(&mut *self.caller, range)?;
+        let memory = self.memory()?;
+        // Only a hole makes two of one.
+        let mappings = memory.mappings(&*self.caller);
+        let is_hole = |m: &vm::Mapping| m.address < range.start && range.end < m.address + m.len;
+        let more = u64::from(mappings.iter().any(is_hole));
+        self.remap(memory, more, |caller| memory.unmap(caller, range))?;
         Ok(0)
     }
 
@@ -147,7 +170,11 @@ impl<T: 'static, G: Fn(&mut T, Option<DomainId>) -> &mut SandboxCtx> Guest<'_, '
         let access = access(mode)?;
         self.may_map(access)?;
         let range = range(address, len)?;
-        self.memory()?.protect(&mut *self.caller, range, access)?;
+        let memory = self.memory()?;
+        let mappings = memory.mappings(&*self.caller);
+        let is_cut = |at: &&u64| mappings.iter().any(|m| m.address < **at && **at < m.address + m.len);
+        let more = [range.start, range.end].iter().filter(is_cut).count() as u64;
+        self.remap(memory, more, |caller| memory.protect(caller, range, access))?;
         Ok(0)
     }
 }

@@ -248,6 +248,11 @@ impl Memory {
         self.memory.get_mut().protect(range.start, len, access.of_pages())
     }
 
+    /// How many regions, or parts of them, are mapped.
+    pub fn mapping_count(&self, store: impl AsContext) -> usize {
+        self.of(&store.as_context().0.inner).mappings().len()
+    }
+
     /// What is mapped, in ascending order.
     pub fn mappings(&self, store: impl AsContext) -> Vec<Mapping> {
         let mappings = self.of(&store.as_context().0.inner).mappings();
