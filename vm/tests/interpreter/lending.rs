@@ -135,6 +135,44 @@ fn interruptions_reach_who_runs() {
 }
 
 #[test]
+fn calls_count_together_to_and_fro() {
+    let engine = Engine::new(Config::new().max_call_depth(Some(100))).expect("a valid configuration");
+    let deep = Module::new(
+        &engine,
+        r#"(module
+            (import "" "next" (func $next (result i32)))
+            (func $f (export "deep") (param i32) (result i32)
+                (if (result i32) (local.get 0)
+                    (then (i32.add (i32.const 1) (call $f (i32.sub (local.get 0) (i32.const 1)))))
+                    (else (call $next)))))"#,
+    );
+    let deep = deep.expect("valid");
+    // What is left to a call of the parent's that the child calls, 30 calls deep.
+    let mut parent = Store::new(&engine, ());
+    let end = Func::wrap(&mut parent, || 0);
+    let parents = Instance::new(&mut parent, &deep, &[end.into()]).expect("all is there");
+    let parents = parents
+        .get_typed_func::<i32, i32>(&mut parent, "deep")
+        .expect("exported");
+    let mut child = Store::new(&engine, 0);
+    let next = Func::wrap(&mut child, move |mut caller: Caller<'_, i32>| {
+        let depth = *caller.data();
+        let mut parent = caller.lender::<()>().expect("it is lent");
+        parents.call(&mut parent, depth)
+    });
+    let childs = Instance::new(&mut child, &deep, &[next.into()]).expect("all is there");
+    let childs = childs.get_typed_func::<i32, i32>(&mut child, "deep").expect("exported");
+    let mut lent = |depth| {
+        *child.data_mut() = depth;
+        parent.as_context_mut().lend(&mut child, |child| childs.call(child, 29))
+    };
+    assert_eq!(lent(69).expect("100 calls"), 98);
+    assert_eq!(lent(70).expect_err("101 calls").trap(), Some(Trap::StackOverflow));
+    assert_eq!(lent(69).expect("as before"), 98);
+    assert_eq!(parents.call(&mut parent, 99).expect("its own limit is back"), 99);
+}
+
+#[test]
 fn calls_in_both_count_together() {
     let engine = Engine::new(Config::new().max_call_depth(Some(100))).expect("a valid configuration");
     let deep = Module::new(

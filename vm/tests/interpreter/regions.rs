@@ -4,7 +4,9 @@
 use std::io::{Seek, SeekFrom, Write};
 use std::sync::atomic::Ordering;
 
-use vm::{Access, Engine, Error, Instance, Memory, MemoryAccessError, Module, Region, RegionError, Store, Trap};
+use vm::{
+    Access, Engine, Error, Instance, Memory, MemoryAccessError, MemoryType, Module, Region, RegionError, Store, Trap,
+};
 
 use crate::common::engines;
 
@@ -513,4 +515,49 @@ fn a_descriptor_of_a_read_only_region_does_not_write() {
         guest.map(0, &reader, Access::ReadWrite),
         Err(RegionError::ReadOnly)
     ));
+}
+
+#[test]
+fn pieces_of_mappings_are_limited_too() {
+    for engine in engines() {
+        let mut store = Store::new(&engine, ());
+        let memory = Memory::new(&mut store, MemoryType::new(1, None)).expect("address space");
+        let region = Region::new(0x1000 * 8194).expect("memory");
+        let (start, page) = (0x1000_0000, 0x1000);
+        let map = |store: &mut Store<()>| {
+            memory
+                .map(store, start, &region, 0..region.size(), Access::ReadWrite)
+                .expect("nothing is there");
+        };
+        map(&mut store);
+        let odd = |i: u64| start + (2 * i + 1) * page..start + (2 * i + 2) * page;
+        for i in 0..4095 {
+            memory.unmap(&mut store, odd(i)).expect("4,096 pieces at most");
+        }
+        assert_eq!(memory.mapping_count(&store), 4096);
+        let one_more = memory.unmap(&mut store, odd(4095));
+        assert!(matches!(one_more, Err(RegionError::TooMany { limit: 4096 })));
+        memory
+            .check(&store, odd(4095).start as usize, 1, Access::ReadWrite)
+            .expect("nothing has changed");
+        assert!(memory.check(&store, odd(4094).start as usize, 1, Access::Read).is_err());
+        // What makes no more pieces can go.
+        memory.unmap(&mut store, start..start + page).expect("it is mapped");
+        memory.unmap(&mut store, odd(4095)).expect("4,096 pieces again");
+        let rest = memory.mappings(&store);
+        for mapping in rest {
+            memory
+                .unmap(&mut store, mapping.address..mapping.address + mapping.len)
+                .expect("it is mapped");
+        }
+        map(&mut store);
+        for i in 0..2047 {
+            memory.protect(&mut store, odd(i), Access::Read).expect("4,095 pieces");
+        }
+        let one_more = memory.protect(&mut store, odd(2047), Access::Read);
+        assert!(matches!(one_more, Err(RegionError::TooMany { limit: 4096 })));
+        memory
+            .write(&mut store, odd(2047).start as usize, &[1])
+            .expect("nothing has changed");
+    }
 }
