@@ -6,7 +6,7 @@ use orcavm_wasi::{Errno, I32Exit};
 use vm::{AsContextMut, Caller, Error, Func, Instance, Linker, Memory, Permissions, Store, StoreContextMut, Val};
 
 use crate::SandboxCtx;
-use crate::ctx::{Limit, Loaded, Share, SharedRegion};
+use crate::ctx::{CHILD_STACK, Limit, Loaded, Share, SharedRegion};
 use crate::guest::Refusal;
 
 /// Bytes that what a name stands for takes, about.
@@ -94,7 +94,7 @@ impl Child {
         let names = ctx.pool.nothing(Limit::NameBytes);
         let quotas = ctx.domain.permissions().quotas();
         let (domain, linker) = (ctx.domain.clone(), Arc::clone(&ctx.linker));
-        let mut store = Store::try_new(module.module.engine(), ctx)?;
+        let mut store = Store::with_stack(module.module.engine(), CHILD_STACK, ctx)?;
         store.set_domain(domain)?;
         store.limiter(|ctx| &mut ctx.memories);
         if let Some(depth) = quotas.depth {

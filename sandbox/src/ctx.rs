@@ -21,7 +21,9 @@ const MOST_MODULES: u64 = 256;
 /// Bytes of their modules together.
 const MOST_MODULE_BYTES: u64 = 256 << 20;
 /// Children that there may be at once.
-const MOST_CHILDREN: u64 = 10_000;
+const MOST_CHILDREN: u64 = 2_000;
+/// Bytes of a child's value stack.
+pub(crate) const CHILD_STACK: usize = 512 << 10;
 /// Bytes of the names that they have kept: of what is shared, offered or found.
 const MOST_NAME_BYTES: u64 = 256 << 20;
 /// Memories that their children may have, and mappings in all memories. Linux gives
@@ -101,7 +103,10 @@ impl SandboxCtx {
             children: Handles::new(MOST_HANDLES),
             linker,
             mapped: pool.nothing(Limit::Mappings),
-            memories: Memories(pool.nothing(Limit::Memories)),
+            memories: Memories {
+                share: pool.nothing(Limit::Memories),
+                most_bytes: usize::MAX,
+            },
             pool,
             depth,
             error: String::new(),
@@ -114,13 +119,10 @@ impl SandboxCtx {
     /// this one's.
     #[must_use]
     pub fn sibling(&self, domain: Domain, wasi: WasiCtx) -> Self {
-        Self::of(
-            domain,
-            wasi,
-            Arc::clone(&self.linker),
-            Arc::clone(&self.pool),
-            self.depth,
-        )
+        let (linker, pool) = (Arc::clone(&self.linker), Arc::clone(&self.pool));
+        let mut sibling = Self::of(domain, wasi, linker, pool, self.depth);
+        sibling.memories.most_bytes = self.memories.most_bytes;
+        sibling
     }
 
     /// For a child.
@@ -132,7 +134,16 @@ impl SandboxCtx {
             return Err(Errno::Mlink);
         }
         let (linker, pool) = (Arc::clone(&self.linker), Arc::clone(&self.pool));
-        Ok(Self::of(domain, wasi, linker, pool, self.depth + 1))
+        let mut child = Self::of(domain, wasi, linker, pool, self.depth + 1);
+        child.memories.most_bytes = self.memories.most_bytes;
+        Ok(child)
+    }
+
+    /// Lets no memory of its children, and theirs, have more bytes than this. Its
+    /// own are what the store's [limiter](vm::Store::limiter) decides about, which its
+    /// children's stores do not have.
+    pub fn limit_memory_size(&mut self, bytes: usize) {
+        self.memories.most_bytes = bytes;
     }
 
     /// The domain that it belongs to.
@@ -341,12 +352,16 @@ impl Share {
 
 /// Counts the memories of a child's store.
 #[derive(Debug)]
-pub(crate) struct Memories(Share);
+pub(crate) struct Memories {
+    share: Share,
+    /// Bytes that each may have.
+    most_bytes: usize,
+}
 
 impl ResourceLimiter for Memories {
-    fn memory_growing(&mut self, current: usize, _: usize, _: Option<usize>) -> Result<bool, Error> {
+    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> Result<bool, Error> {
         // One that is empty may count more than once: it grows from nothing too.
-        Ok(current > 0 || self.0.add(1).is_ok())
+        Ok(desired <= self.most_bytes && (current > 0 || self.share.add(1).is_ok()))
     }
 
     fn table_growing(&mut self, _: usize, _: usize, _: Option<usize>) -> Result<bool, Error> {

@@ -58,11 +58,11 @@ impl From<RegionError> for Refusal {
 impl From<Error> for Refusal {
     /// What a guest is told of an error that is not its own.
     fn from(error: Error) -> Self {
+        let error = match error {
+            Error::Region(error) => return error.into(),
+            other => other,
+        };
         let errno = match &error {
-            Error::Region(_) => match error {
-                Error::Region(error) => return error.into(),
-                _ => Errno::Io,
-            },
             Error::Permission(PermissionError::Quota(_)) => Errno::Nomem,
             Error::Permission(_) => Errno::NotCapable,
             Error::Limit(LimitError::NoFuel | LimitError::NoDepth) => Errno::Notsup,

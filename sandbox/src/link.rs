@@ -86,11 +86,16 @@ pub fn add_to_linker<T: Send + 'static>(
         "drop"(child: i32) -> i32 = child_drop;
         "error"(text: u32, room: u32) -> i32 = last_error;
     }
-    linker.func_wrap("orca_module", "start", move |mut caller: Caller<'_, T>, child: i32| {
-        let mut guest = Guest::new(&mut caller, get);
-        let result = guest.child_start(child)?;
-        Ok(guest.answer(result))
-    })?;
+    linker.func_wrap_requiring(
+        "orca_module",
+        "start",
+        refusing(instantiate),
+        move |mut caller: Caller<'_, T>, child: i32| {
+            let mut guest = Guest::new(&mut caller, get);
+            let result = guest.child_start(child)?;
+            Ok(guest.answer(result))
+        },
+    )?;
     linker.func_wrap(
         "orca_module",
         "call",

@@ -226,8 +226,10 @@ impl<T: Send + 'static, G: Fn(&mut T, Option<DomainId>) -> &mut SandboxCtx> Gues
             Ok(child) => child,
             Err(errno) => return Ok(Err(errno.into())),
         };
-        // Alone, the caller's domain is one that the child's comes from.
-        let permissions = self.caller.lone_domain().is_none().then(|| self.caller.permissions());
+        // A lone domain that the child's comes from allows all that the child's does.
+        let lone = self.caller.lone_domain();
+        let is_ancestor = lone.is_some_and(|(id, _)| child.store.data().domain.comes_from(id));
+        let permissions = (!is_ancestor).then(|| self.caller.permissions());
         let ended = run(&mut child, &mut self.caller.as_context_mut(), permissions.as_ref());
         self.ctx().children.put_back(handle, child);
         Ok(match ended {

@@ -147,6 +147,9 @@ fn execute(options: &Options, time: Option<&TimeLimit>, profile: &mut Option<pro
         None => wasi,
     };
     let mut guest = SandboxCtx::new(&engine, domain.clone(), wasi)?;
+    if let Some(size) = options.max_memory {
+        guest.limit_memory_size(size);
+    }
     let regions = setup.make_regions()?;
     let regions: Vec<(String, SharedRegion)> = regions
         .into_iter()

@@ -49,7 +49,7 @@ pub(crate) struct Options {
     #[arg(long = "inherit", value_name = "NAME")]
     inherits: Vec<String>,
     /// Let the module NAME do all that the program may, but for this
-    #[arg(long = "drop", value_name = "NAME=PERMISSION,...", value_parser = drop)]
+    #[arg(long = "drop", value_name = "NAME=PERMISSION,...", value_parser = dropped)]
     drops: Vec<Permit>,
     /// Make a region of pages that modules can share, of a size or of a file's contents; with ::ro to
     /// read only
@@ -137,12 +137,12 @@ fn permit(text: &str) -> Result<Permit> {
     })
 }
 
-fn drop(text: &str) -> Result<Permit> {
+fn dropped(text: &str) -> Result<Permit> {
     let (module, names) = text.split_once('=').context("it is not NAME=PERMISSION,...")?;
-    let dropped = names.split(',').map(str::parse).collect::<Result<Capabilities, _>>()?;
+    let names = names.split(',').map(str::parse).collect::<Result<Capabilities, _>>()?;
     Ok(Permit {
         module: module.to_owned(),
-        permissions: Permissions::all().drop(dropped),
+        permissions: Permissions::all().drop(names),
     })
 }
 

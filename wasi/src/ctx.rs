@@ -60,6 +60,7 @@ fn components(path: &str) -> impl Iterator<Item = &str> {
 
 /// A directory that was open from the start.
 struct Preopened<'a> {
+    descriptor: &'a Descriptor,
     directory: &'a Directory,
     name: &'a [u8],
     /// Those of the name, none for the root.
@@ -72,16 +73,20 @@ impl<'a> Preopened<'a> {
         let directory = descriptor.directory().ok()?;
         let name = directory.preopen.as_deref()?;
         Some(Self {
+            descriptor,
             directory,
             name,
             components: components(std::str::from_utf8(name).ok()?).collect(),
         })
     }
 
-    /// The directory below it, to be open from the start too.
+    /// The directory below it, to be open from the start too, with the rights that
+    /// are left to this one.
     fn open(&self, below: &[&str], read_only: bool) -> Result<Descriptor, BuildError> {
+        let Descriptor { base, inheriting, .. } = self.descriptor;
         let file = match below {
             [] => Ok(Arc::clone(&self.directory.file)),
+            _ if !base.contains(Rights::PATH_OPEN) => Err(std::io::ErrorKind::PermissionDenied.into()),
             below => {
                 cap_primitives::fs::open_dir(&self.directory.file, &below.iter().collect::<PathBuf>()).map(Arc::new)
             }
@@ -98,7 +103,10 @@ impl<'a> Preopened<'a> {
             source,
         })?;
         let read_only = read_only || self.directory.read_only;
-        Ok(Descriptor::preopened(file, name.into(), read_only))
+        let mut descriptor = Descriptor::preopened(file, name.into(), read_only);
+        descriptor.base = descriptor.base.and(*base);
+        descriptor.inheriting = descriptor.inheriting.and(*inheriting);
+        Ok(descriptor)
     }
 }
 
@@ -170,7 +178,7 @@ impl WasiCtx {
         let (descriptor, preopened) = around
             .max_by_key(|(_, preopened)| preopened.components.len())
             .ok_or(Errno::Noent)?;
-        if !descriptor.inheriting().contains(Rights::FD_READ) {
+        if !descriptor.rights().contains(Rights::PATH_OPEN) || !descriptor.inheriting().contains(Rights::FD_READ) {
             return Err(Errno::NotCapable);
         }
         let below = parts.get(preopened.components.len()..).unwrap_or_default();

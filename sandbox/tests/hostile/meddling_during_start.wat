@@ -19,7 +19,7 @@
         (call $same (call $find (i32.const 0) @"go") (i32.const -10) (i32.const 3))
         (i32.const 5))
     (func (export "run")
-        (call $same (call $child @"caller.wasm" @"") (i32.const 0) (i32.const 10))
+        (call $same (call $child @"caller.wasm" @"instantiate") (i32.const 0) (i32.const 10))
         (call $same (call $offer (i32.const 0) @"parent" @"meddle" (i32.const 0) (i32.const 0)) (i32.const 0) (i32.const 11))
         (call $same (call $start (i32.const 0)) (i32.const 0) (i32.const 12))
         (call $same (global.get $calls) (i32.const 2) (i32.const 13))

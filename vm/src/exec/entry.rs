@@ -99,22 +99,14 @@ unsafe fn run(
 ) -> Result<(), Error> {
     // SAFETY: 1.
     let rt = unsafe { (*inner).machine.rt() }.as_ptr();
-    // SAFETY: 1; plain values.
-    let (act, outer_store, outer_inner, depth) = unsafe { ((*rt).act, (*rt).store, (*rt).inner, (*rt).depth) };
-    // SAFETY: 1. Runs that are begun during this one are no part of what was
-    // marked.
-    let outer_mark = unsafe { std::mem::replace(&mut (*rt).mark, Mark::Open.word()) };
-    // SAFETY: 1. Calls from inside this one begin above this frame.
-    unsafe { (*rt).next_frame = fp.add(slots + 2) };
     // SAFETY: 1.
-    let restore = |rt: *mut Rt| unsafe {
-        (*rt).next_frame = fp;
-        (*rt).act = act;
-        (*rt).store = outer_store;
-        (*rt).inner = outer_inner;
-        (*rt).depth = depth;
-        (*rt).mark = outer_mark;
-    };
+    let _outer = unsafe { Outer::save(rt, fp) };
+    // SAFETY: 1. Calls from inside this one begin above this frame, and are no
+    // part of what was marked.
+    unsafe {
+        (*rt).next_frame = fp.add(slots + 2);
+        (*rt).mark = Mark::Open.word();
+    }
     if func.is_host() {
         // SAFETY: 1 and 2; what a chain finds instead of a call.
         unsafe {
@@ -126,17 +118,9 @@ unsafe fn run(
         // SAFETY: 2; the slots are this call's alone.
         let frame = unsafe { std::slice::from_raw_parts_mut(fp, slots) };
         // SAFETY: 1.
-        let result = unsafe { host::call_direct(func, store, inner, frame) };
-        restore(rt);
-        return result;
+        return unsafe { host::call_direct(func, store, inner, frame) };
     }
-    let ip = match stubs::resolve(func.rec()) {
-        Ok(ip) => ip,
-        Err(error) => {
-            restore(rt);
-            return Err(error);
-        }
-    };
+    let ip = stubs::resolve(func.rec())?;
     let cx = func.rec().cx;
     // SAFETY: 2; the header of the entry's frame.
     unsafe { fp.add(slots).write(stubs::exit_ip() as u64) };
@@ -173,15 +157,12 @@ unsafe fn run(
             (code, fault)
         }
     };
-    let result = match code {
+    match code {
         exit::DONE => Ok(()),
         exit::HOST => {
             // SAFETY: 1; nothing runs any more.
             match unsafe { (*inner).machine.pending.take() } {
-                Some(Pending::Panic(payload)) => {
-                    restore(rt);
-                    resume_unwind(payload)
-                }
+                Some(Pending::Panic(payload)) => resume_unwind(payload),
                 // SAFETY: as for the trap below.
                 Some(Pending::Error(error)) => Err(with_frames(error, unsafe { backtrace::capture(inner, fp) })),
                 None => Err(Trap::UnreachableCodeReached.into()),
@@ -197,9 +178,53 @@ unsafe fn run(
             let frames = unsafe { backtrace::capture(inner, fp) };
             Err(Error::Trap(Box::new(TrapError::new(trap, frames))))
         }
-    };
-    restore(rt);
-    result
+    }
+}
+
+/// What the runtime block said before a run, and says again however that ends.
+struct Outer {
+    rt: *mut Rt,
+    next_frame: *mut u64,
+    act: *const sys::Activation,
+    store: *mut (),
+    inner: *mut StoreInner,
+    depth: u32,
+    mark: u64,
+}
+
+impl Outer {
+    /// # Safety
+    /// `rt` is the block of a store that outlives the value, and its runs' frames
+    /// begin at `next_frame` again when it is dropped.
+    unsafe fn save(rt: *mut Rt, next_frame: *mut u64) -> Self {
+        // SAFETY: the caller's promise; plain values.
+        unsafe {
+            Self {
+                rt,
+                next_frame,
+                act: (*rt).act,
+                store: (*rt).store,
+                inner: (*rt).inner,
+                depth: (*rt).depth,
+                mark: (*rt).mark,
+            }
+        }
+    }
+}
+
+impl Drop for Outer {
+    fn drop(&mut self) {
+        // SAFETY: `save`'s caller promised it.
+        unsafe {
+            let rt = self.rt;
+            (*rt).next_frame = self.next_frame;
+            (*rt).act = self.act;
+            (*rt).store = self.store;
+            (*rt).inner = self.inner;
+            (*rt).depth = self.depth;
+            (*rt).mark = self.mark;
+        }
+    }
 }
 
 /// Notes where a fault happened, for the backtrace.

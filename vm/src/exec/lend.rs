@@ -91,6 +91,7 @@ impl<T, U> Drop for Lent<'_, T, U> {
 /// Ends the forwarding of interruptions.
 struct Forwarded {
     from: Arc<StackControl>,
+    to: Arc<StackControl>,
     before: Option<Arc<StackControl>>,
 }
 
@@ -98,6 +99,7 @@ impl Forwarded {
     fn new(from: &Arc<StackControl>, to: &Arc<StackControl>) -> Self {
         Self {
             from: Arc::clone(from),
+            to: Arc::clone(to),
             before: from.forward(Some(Arc::clone(to))),
         }
     }
@@ -106,6 +108,11 @@ impl Forwarded {
 impl Drop for Forwarded {
     fn drop(&mut self) {
         self.from.forward(self.before.take());
+        // What was passed on too late to end the borrower's run is not to end its
+        // next one.
+        if self.from.is_pending() {
+            self.to.take_pending();
+        }
     }
 }
 

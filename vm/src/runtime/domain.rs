@@ -62,7 +62,7 @@ static DROPS: AtomicU64 = AtomicU64::new(0);
 /// [`DROPS`] now.
 #[inline]
 pub(crate) fn drops() -> u64 {
-    DROPS.load(Ordering::Relaxed)
+    DROPS.load(Ordering::Acquire)
 }
 
 /// Which domain something belongs to.
@@ -190,7 +190,8 @@ impl Domain {
         self.0
             .dropped
             .fetch_or(capabilities.into().to_bits(), Ordering::Relaxed);
-        DROPS.fetch_add(1, Ordering::Relaxed);
+        // Who sees the new number sees what was given up.
+        DROPS.fetch_add(1, Ordering::Release);
         inner.find_granted();
         Ok(())
     }
@@ -198,6 +199,11 @@ impl Domain {
     /// Whether both are the same domain.
     pub fn is_same(&self, other: &Self) -> bool {
         self.0.id == other.0.id
+    }
+
+    /// Whether it is that domain, or comes from it.
+    pub fn comes_from(&self, id: DomainId) -> bool {
+        self.lineage().any(|domain| domain.id() == id)
     }
 
     /// Takes the domain for the instances of a store.

@@ -96,7 +96,8 @@ impl Func {
     ///
     /// That is how one domain lends another a right it has not: as a function
     /// that does one thing with it. What the function does for its callers is
-    /// its own to decide, so hand it only to those who are meant to have it.
+    /// its own to decide, so hand it only to those who are meant to have it. A host
+    /// function belongs to no domain, so it lends nothing and is given back as it is.
     ///
     /// # Panics
     /// If it belongs to another store.
@@ -104,6 +105,9 @@ impl Func {
     pub fn gate(&self, mut store: impl AsContextMut) -> Self {
         let inner = &mut store.as_context_mut().0.inner;
         let ty = self.ty_in(inner);
+        if self.func.is_host() {
+            return *self;
+        }
         Self::from_def(inner, host::gate(ty, self.func))
     }
 

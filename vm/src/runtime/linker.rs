@@ -161,6 +161,25 @@ impl<T> Linker<T> {
         self.insert(module, name, Definition::Host(Arc::new(untyped(ty, func))))
     }
 
+    /// Defines a host function that works with values, whose callers must be
+    /// allowed something; see [`Linker::func_wrap_requiring`].
+    ///
+    /// # Errors
+    /// If the name is defined already, or the function has no such result as a
+    /// refused call is to give.
+    pub fn func_new_requiring(
+        &mut self,
+        module: &str,
+        name: &str,
+        ty: FuncType,
+        requirement: Requirement,
+        func: impl Fn(Caller<'_, T>, &[Val], &mut [Val]) -> Result<(), Error> + Send + Sync + 'static,
+    ) -> Result<&mut Self, Error> {
+        let mut def = untyped(ty, func);
+        requirement.declare(&mut def, format!("`{module}` `{name}`"))?;
+        self.insert(module, name, Definition::Host(Arc::new(def)))
+    }
+
     /// Defines a name as something in a store, which from then on is the only
     /// one the linker can be used with.
     ///

@@ -2,10 +2,19 @@
 
 use std::io;
 use std::ptr::NonNull;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::fault::Entry;
 use super::pages::{self, Access};
 use super::shared::SharedPages;
+
+/// Bytes that all reservations may have together: three quarters of what x86-64
+/// gives a process. The rest is for the host, whose allocations must not fail
+/// because guests have many memories.
+const MOST: usize = 3 * (usize::MAX >> if usize::BITS == 64 { 19 } else { 2 });
+
+/// Bytes of all reservations.
+static RESERVED: AtomicUsize = AtomicUsize::new(0);
 
 /// A range of address space, inaccessible until parts of it are committed.
 ///
@@ -27,11 +36,16 @@ impl Reservation {
     /// The system's refusal; `Unsupported` where there is no `mmap`.
     pub(crate) fn new(bytes: usize) -> io::Result<Self> {
         let len = pages::round_up(bytes.max(1))?;
-        Ok(Self {
-            base: pages::reserve(len)?,
-            len,
-            entry: None,
-        })
+        let add = |reserved: usize| reserved.checked_add(len).filter(|sum| *sum <= MOST);
+        let counted = RESERVED.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
+        counted.map_err(|_| io::ErrorKind::OutOfMemory)?;
+        match pages::reserve(len) {
+            Ok(base) => Ok(Self { base, len, entry: None }),
+            Err(error) => {
+                RESERVED.fetch_sub(len, Ordering::Relaxed);
+                Err(error)
+            }
+        }
     }
 
     /// Reserves `bytes` like [`Reservation::new`] for guest code to run into:
@@ -73,8 +87,8 @@ impl Reservation {
     }
 
     /// Makes `len` bytes from `offset`, where no file is mapped, inaccessible and
-    /// gives their contents back; both are multiples of the host page. Whoever still reads or
-    /// writes there through [`Reservation::base`] faults.
+    /// gives their contents back; both are multiples of the host page. Whoever
+    /// still reads or writes there through [`Reservation::base`] faults.
     ///
     /// # Errors
     /// As for [`Reservation::commit`].
@@ -179,6 +193,7 @@ impl Drop for Reservation {
         // SAFETY: 1. made by `reserve` with this length. 2. `base` is valid as
         // long as `self` only; that is its users' contract.
         unsafe { pages::release(self.base, self.len) };
+        RESERVED.fetch_sub(self.len, Ordering::Relaxed);
     }
 }
 

@@ -215,6 +215,12 @@ impl StackControl {
         self.pending.load(Ordering::Relaxed) && self.take_pending_slow()
     }
 
+    /// Whether an interruption was asked for that [`StackControl::take_pending`] has
+    /// not said yet.
+    pub(crate) fn is_pending(&self) -> bool {
+        self.pending.load(Ordering::Relaxed)
+    }
+
     #[cold]
     #[inline(never)]
     fn take_pending_slow(&self) -> bool {

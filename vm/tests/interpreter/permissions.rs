@@ -497,3 +497,33 @@ fn many_domains_and_deep_chains() {
     }
     assert_eq!(Capabilities::all().iter().count(), Capability::ALL.len());
 }
+
+#[test]
+fn a_panic_leaves_no_frame_and_no_limit_behind() {
+    let mut world = world();
+    let panic = Func::wrap(&mut world.store, || -> () { std::panic::resume_unwind(Box::new(5)) });
+    for through_guest in [false, true] {
+        let panic = match through_guest {
+            false => panic,
+            true => {
+                let module = world.module(r#"(module (import "" "" (func $f)) (func (export "f") (call $f)))"#);
+                let instance = Instance::new(&mut world.store, &module, &[panic.into()]).expect("one import");
+                instance.get_func(&mut world.store, "f").expect("exported")
+            }
+        };
+        let limit = Box::new(Permissions::none());
+        let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let mut context = world.store.as_context_mut();
+            context
+                .limited(&limit, |store| panic.call(store, &[], &mut []))
+                .expect("it panics");
+        }));
+        assert!(caught.is_err());
+        drop(limit);
+        let parent = world.parent(DIRECT);
+        assert_eq!(world.value(parent, "f"), 7);
+        // What runs no more has no frames: an instance can be restored.
+        let snapshot = parent.snapshot(&mut world.store).expect("nothing runs");
+        parent.restore(&mut world.store, &snapshot).expect("nothing runs");
+    }
+}

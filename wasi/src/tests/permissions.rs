@@ -420,3 +420,20 @@ fn what_is_dropped_is_gone_from_open_descriptors_too() {
     assert_eq!(world.write(root, file), number(Errno::NotCapable));
     assert_eq!(world.open(root, 3, "data/file", WRITE), Err(number(Errno::NotCapable)));
 }
+
+#[test]
+fn rights_that_were_given_up_do_not_come_back_in_a_child() {
+    let mut world = world();
+    let root = world.root.id();
+    let state = world.store.data_mut().by_domain.get_mut(&root).expect("made");
+    let directory = state.fds.get_mut(crate::types::Fd(3)).expect("preopened");
+    directory.base = directory.base.without(Rights::FD_READDIR);
+    directory.inheriting = directory.inheriting.without(Rights::FD_WRITE);
+    let data = DirectoryScope::new("/data", Access::ReadWrite).expect("no `..`");
+    for permissions in [Permissions::all(), Permissions::all().keep_directories([data])] {
+        let child = world.child(permissions);
+        assert_eq!(world.call(child, "readdir", 3), number(Errno::NotCapable));
+        assert!(world.open(child, 3, "file", READ).is_ok() || world.open(child, 3, "data/file", READ).is_ok());
+        assert_eq!(world.open(child, 3, "file", WRITE), Err(number(Errno::NotCapable)));
+    }
+}
