@@ -212,12 +212,12 @@ fn threads_map_and_access_one_region() {
                 let mut ends = [0; 3];
                 for round in 0..2000_u64 {
                     let range = 0x10_0000..0x10_2000;
-                    let access = if (round + seed) % 7 == 0 {
+                    let access = if (round + seed).is_multiple_of(7) {
                         Access::Read
                     } else {
                         Access::ReadWrite
                     };
-                    if (round + seed) % 5 != 0 {
+                    if !(round + seed).is_multiple_of(5) {
                         memory
                             .map(&mut store, range.start, region, 0..0x2000, Access::ReadWrite)
                             .expect("nothing is there");
@@ -230,7 +230,7 @@ fn threads_map_and_access_one_region() {
                         Err(Some(Trap::MemoryOutOfBounds)) => 2,
                         Err(other) => panic!("{other:?}"),
                     }] += 1;
-                    if (round + seed) % 5 != 0 {
+                    if !(round + seed).is_multiple_of(5) {
                         memory.unmap(&mut store, range).expect("mapped");
                     }
                 }
