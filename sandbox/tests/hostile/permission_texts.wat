@@ -31,8 +31,8 @@
         (i32.store (i32.const 0x1000) (i32.const -1))
         (call $refused (i32.const 0x1000) (i32.const 4) (i32.const -25) (i32.const 20))
         (call $refused @"dir=/nowhere" (i32.const -44) (i32.const 21))
-        (call $refused @"net fuel=1" (i32.const -48) (i32.const 22))
-        (call $refused @"depth=1" (i32.const -48) (i32.const 23))
+        (call $refused @"net fuel=1" (i32.const -58) (i32.const 22))
+        (call $refused @"depth=1" (i32.const -58) (i32.const 23))
         ;; What the parent has not, the child has not, whatever it is given.
         (local.set $child (call $run_child @"plain.wasm" @"net,random,inherit"))
         (call $same (local.get $child) (i32.const -28) (i32.const 24))
