@@ -28,6 +28,8 @@ pub(crate) struct Child {
     pub(crate) exit: Option<i32>,
     /// Fuel it may still use.
     fuel: Option<u64>,
+    /// It keeps the memory that its frames have taken.
+    stack: Option<Share>,
     /// What the names count for that are kept for it.
     names: Share,
     _share: Share,
@@ -112,6 +114,7 @@ impl Child {
             funcs: Vec::new(),
             exit: None,
             fuel: quotas.fuel,
+            stack: None,
             names,
             _share: share,
         })
@@ -203,6 +206,13 @@ impl Child {
             Some(permissions) => child.limited(permissions, f),
             None => f(child),
         });
+        // Frames count for no quota.
+        if self.stack.is_none() {
+            self.stack = self.store.data().pool.take(Limit::Stacks, 1).ok();
+        }
+        if self.stack.is_none() {
+            self.store.trim_stack();
+        }
         if let Some(given) = given {
             let left = self.store.get_fuel().unwrap_or(0);
             self.fuel = self.fuel.map(|fuel| fuel.saturating_sub(given.saturating_sub(left)));

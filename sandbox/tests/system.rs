@@ -243,6 +243,23 @@ fn a_childs_memory_is_given_back() {
     assert_eq!(world.domain.memory_used(), used);
 }
 
+#[test]
+fn frames_of_many_children_take_no_memory() {
+    let _alone = alone();
+    let child = r#"(module
+        (import "parent" "f" (func (param i32) (result i32)))
+        (func $f (export "run") (result i32) (i32.add (call $f) (i32.const 1))))"#;
+    let mut world = World::with_child(PARENT, child);
+    let before = Process::now();
+    for _ in 0..100 {
+        let handle: i32 = world.call("child", ()).expect("it returns");
+        assert_eq!(world.call::<_, i32>("ask", handle).expect("it returns"), TRAPPED);
+    }
+    let after = Process::now();
+    // Each had 8 MiB.
+    assert!(after.resident <= before.resident + (350 << 20), "{before:?} {after:?}");
+}
+
 /// A child that runs, as its own child, the module that is in its memory.
 fn middle(leaf: &str) -> String {
     let leaf = wat::parse_str(leaf).expect("valid");

@@ -445,6 +445,9 @@ impl StoreInner {
     }
 }
 
+/// Bytes of a value stack that [`Store::trim_stack`] leaves, a multiple of any host page.
+const TRIMMED_STACK: usize = 64 << 10;
+
 /// What was the limit before [`StoreInner::begin_limit`].
 pub(crate) struct OuterLimit {
     limit: Capabilities,
@@ -604,6 +607,14 @@ impl<T> Store<T> {
         };
         self.0.inner.machine.set_depth_limit(calls.min(most));
         Ok(())
+    }
+
+    /// Gives the system back the memory that frames of calls have taken, but for 64
+    /// KiB; what calls take otherwise stays with the store, for those that follow.
+    /// For stores that are many, and wait.
+    pub fn trim_stack(&mut self) {
+        // Nothing runs: a run has the store borrowed.
+        self.0.inner.machine.stack().trim(TRIMMED_STACK);
     }
 
     /// Sets the limiter, found in the embedder's data by `limiter`.

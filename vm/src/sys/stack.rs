@@ -54,7 +54,7 @@ pub(crate) struct ValueStack {
 #[derive(Debug)]
 enum Memory {
     Reserved {
-        _pages: Reservation,
+        pages: Reservation,
     },
     /// Where address space cannot be reserved: `base` is a leaked boxed slice.
     Allocated {
@@ -83,7 +83,7 @@ impl ValueStack {
                 unsafe { pages::keep_apart(base, usable) };
                 reserved.commit(page, accessible)?;
                 let base = NonNull::new(base.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
-                (base, Memory::Reserved { _pages: reserved })
+                (base, Memory::Reserved { pages: reserved })
             }
             Err(e) if e.kind() == io::ErrorKind::Unsupported && !FAULT_TRAPS => {
                 let slots = accessible / size_of::<u64>();
@@ -117,6 +117,15 @@ impl ValueStack {
     /// Bytes of the usable part, a multiple of the host page.
     pub(crate) fn usable_bytes(&self) -> usize {
         self.usable_bytes
+    }
+
+    /// Gives the pages back that are above the first `keep` bytes, a multiple of the
+    /// host page; they are zeros then. Nothing may run on the stack.
+    pub(crate) fn trim(&self, keep: usize) {
+        if let (Memory::Reserved { pages }, Some(above)) = (&self.memory, self.usable_bytes.checked_sub(keep)) {
+            // Where the system refuses, they stay.
+            let _best_effort = pages.discard(pages::page_size() + keep, above);
+        }
     }
 
     /// How other threads interrupt what runs on this stack. It may outlive the
