@@ -378,7 +378,12 @@ impl<'s> Map<'s> {
                     return match (self.callee(&call), at) {
                         (Some(span), _) => Found::new(self.wasm(span), walk, at, pc),
                         (None, Some(at)) => Found::at_call(walk, at, pc),
-                        (None, None) => Found::new(Place::Unknown, walk, None, None),
+                        // Nothing says any more which function was called
+                        // indirectly.
+                        (None, None) => match sample.word(header).and_then(|ret| self.find(ret - 8)) {
+                            Some(at) => Found::at_call(walk, at, pc),
+                            None => Found::new(Place::Unknown, walk, None, None),
+                        },
                     };
                 }
                 let is_host = call.is_import || sample.candidates.iter().any(|word| self.inner.has_host_func(*word));
