@@ -359,8 +359,7 @@ impl StoreInner {
 
     /// Makes a host function.
     pub(crate) fn add_host_func(&mut self, def: Arc<HostDef>) -> FuncRef {
-        let ty = self.engine.types().intern(&def.ty);
-        let func = HostFunc::new(def, ty, self.machine.rt());
+        let func = HostFunc::new(def, self.engine.types(), self.machine.rt());
         let func_ref = func.func_ref();
         self.host_funcs.push(func);
         func_ref
