@@ -180,6 +180,15 @@ impl Child {
         Ok(())
     }
 
+    /// Takes room for what each import takes in an instance.
+    ///
+    /// # Errors
+    /// [`Errno::Nfile`] if there is none.
+    pub(crate) fn keep_imports(&mut self) -> Result<(), Errno> {
+        let imports = self.module.module.imports().count() as u64;
+        self.names.add(imports * NAMED)
+    }
+
     /// Takes room for a name of so many bytes and what it stands for.
     ///
     /// # Errors
