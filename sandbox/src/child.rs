@@ -6,7 +6,7 @@ use orcavm_wasi::{Errno, I32Exit};
 use vm::{AsContextMut, Caller, Error, Func, Instance, Linker, Memory, Permissions, Store, StoreContextMut, Val};
 
 use crate::SandboxCtx;
-use crate::ctx::{CHILD_STACK, Limit, Loaded, Share, SharedRegion};
+use crate::ctx::{Limit, Loaded, Share, SharedRegion};
 use crate::guest::Refusal;
 
 /// Bytes that what a name stands for takes, about.
@@ -96,7 +96,7 @@ impl Child {
         let names = ctx.pool.nothing(Limit::NameBytes);
         let quotas = ctx.domain.permissions().quotas();
         let (domain, linker) = (ctx.domain.clone(), Arc::clone(&ctx.linker));
-        let mut store = Store::with_stack(module.module.engine(), CHILD_STACK, ctx)?;
+        let mut store = Store::try_new(module.module.engine(), ctx)?;
         store.set_domain(domain)?;
         store.limiter(|ctx| &mut ctx.memories);
         if let Some(depth) = quotas.depth {
@@ -178,6 +178,15 @@ impl Child {
         }
         self.store.data_mut().share(name, region);
         Ok(())
+    }
+
+    /// Takes room for what each import takes in an instance.
+    ///
+    /// # Errors
+    /// [`Errno::Nfile`] if there is none.
+    pub(crate) fn keep_imports(&mut self) -> Result<(), Errno> {
+        let imports = self.module.module.imports().count() as u64;
+        self.names.add(imports * NAMED)
     }
 
     /// Takes room for a name of so many bytes and what it stands for.

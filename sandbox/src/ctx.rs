@@ -22,9 +22,8 @@ const MOST_MODULES: u64 = 256;
 const MOST_MODULE_BYTES: u64 = 256 << 20;
 /// Children that there may be at once.
 const MOST_CHILDREN: u64 = 2_000;
-/// Bytes of a child's value stack.
-pub(crate) const CHILD_STACK: usize = 512 << 10;
-/// Bytes of the names that they have kept: of what is shared, offered or found.
+/// Bytes of the names that they have kept, of what is imported, shared, offered or
+/// found, and of what these stand for.
 const MOST_NAME_BYTES: u64 = 256 << 20;
 /// Memories that their children may have, and mappings in all memories. Linux gives
 /// a process 65,530 mappings, of which each of these takes two or three, and each

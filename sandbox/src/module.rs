@@ -137,7 +137,8 @@ impl<T: Send + 'static, G: Fn(&mut T, Option<DomainId>) -> &mut SandboxCtx> Gues
             _ => Refusal::new(Errno::Noent, error),
         })?;
         let own = ctx.child(domain, wasi)?;
-        let child = Child::new(own, module, share)?;
+        let mut child = Child::new(own, module, share)?;
+        child.keep_imports()?;
         Ok(self.ctx().children.insert(child)?)
     }
 

@@ -17,6 +17,7 @@ use vm::{Domain, Engine, Error, Instance, Linker, Memory, Module, Permissions, S
 const EBADF: i32 = -8;
 const EEXIST: i32 = -20;
 const EINVAL: i32 = -28;
+const ENFILE: i32 = -41;
 const TRAPPED: i32 = -1000;
 
 /// Where a guest finds the module of its children.
@@ -308,6 +309,22 @@ fn an_interruption_ends_all_generations() {
     for handle in 0..3 {
         assert_eq!(world.call::<_, i32>("drop", handle).expect("it returns"), 0);
     }
+}
+
+#[test]
+fn imports_of_all_children_are_limited() {
+    let mut world = World::new(HOST);
+    let module = format!("(module {})", r#"(import "" "" (func))"#.repeat(30_000));
+    let module = wat::parse_str(module).expect("valid");
+    world.put(0x8000, &module);
+    let len = u32::try_from(module.len()).expect("small");
+    let module: i32 = world.call("load", (0x8000, len)).expect("it returns");
+    assert!(module >= 0, "{module}");
+    let mut create = || world.call::<_, i32>("create", (module, 0, 0)).expect("it returns");
+    let made = (0..1000).take_while(|_| create() >= 0).count();
+    // A million in all; an instance takes about 200 bytes for each.
+    assert_eq!(made, (1 << 20) / 30_000);
+    assert_eq!(create(), ENFILE);
 }
 
 const HOST: &str = include_str!("guests/host.wat");

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::context::{Cx, FuncRec, FuncRef, Pending, Rt};
 use super::{entry, exit, stubs};
 use crate::error::{Error, PermissionError};
-use crate::module::TypeId;
+use crate::module::TypeRegistry;
 use crate::runtime::domain;
 use crate::runtime::limits::ResourceLimiter;
 use crate::runtime::permissions::{Capabilities, Capability};
@@ -117,6 +117,8 @@ pub(crate) struct HostFunc {
     rec: FuncRec,
     code: [u64; 2],
     def: Arc<HostDef>,
+    /// Keeps the identity of its type.
+    _ty: FuncType,
 }
 
 impl std::fmt::Debug for HostFunc {
@@ -128,10 +130,11 @@ impl std::fmt::Debug for HostFunc {
 }
 
 impl HostFunc {
-    /// The function `def` in the store with runtime block `rt`; `ty` is its
-    /// type's identity.
-    pub(crate) fn new(def: Arc<HostDef>, ty: TypeId, rt: ptr::NonNull<Rt>) -> Box<Self> {
+    /// The function `def` in the store with runtime block `rt`, whose engine has
+    /// these types.
+    pub(crate) fn new(def: Arc<HostDef>, types: &TypeRegistry, rt: ptr::NonNull<Rt>) -> Box<Self> {
         let slots = def.ty.slots();
+        let (ty, own_ty) = types.intern(&def.ty);
         let head = Cx {
             mem0_base: ptr::null_mut(),
             rt: rt.as_ptr(),
@@ -149,7 +152,13 @@ impl HostFunc {
             canonical: Cell::new(ptr::null()),
         };
         let code = stubs::host_call_code(slots);
-        let mut this = Box::new(Self { head, rec, code, def });
+        let mut this = Box::new(Self {
+            head,
+            rec,
+            code,
+            def,
+            _ty: own_ty,
+        });
         this.rec.cx = &raw mut this.head;
         this.rec.ip.set(this.code.as_ptr().cast());
         this.rec.canonical.set(&raw const this.rec);

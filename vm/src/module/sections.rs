@@ -81,8 +81,7 @@ impl Builder {
         let Self { mut data, escapes } = self;
         let index = |i: usize| u32::try_from(i).expect("the validator bounds the number of functions and exports");
         // Equal types of one engine share their memory.
-        data.type_ids = data.types.iter().map(|ty| registry.intern(ty)).collect();
-        data.types = data.type_ids.iter().map(|id| registry.get(*id)).collect();
+        (data.type_ids, data.types) = data.types.iter().map(|ty| registry.intern(ty)).unzip();
         let escaped = escapes.iter().enumerate().filter(|(_, escapes)| **escapes);
         data.escaped = escaped.map(|(func, _)| FuncIdx::new(index(func))).collect();
         data.num_escaped = data.escaped.len();

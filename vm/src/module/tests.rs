@@ -533,3 +533,26 @@ fn equal_types_of_an_engine_are_one() {
     let three = load("(module (type (func (param f64))))").expect("valid");
     assert_eq!(three.type_ids[0].as_u32(), 3, "a refused module leaves no types");
 }
+
+#[test]
+fn types_of_modules_that_are_gone_make_room() {
+    let registry = TypeRegistry::default();
+    let load = |text: &str| ModuleData::parse(binary(text).into(), features(), &registry, 1).expect("valid");
+    let kept = load("(module (type (func (param i32 i32 i32))))");
+    for i in 0..50_u32 {
+        let types = (0..200_u32).map(|j| {
+            let n = 200 * i + j;
+            let params = (0..16).map(|bit| if n >> bit & 1 == 0 { "i64 " } else { "f64 " });
+            format!("(type (func (param {})))", params.collect::<String>())
+        });
+        let module = load(&format!("(module {})", types.collect::<String>()));
+        assert_ne!(module.type_ids[7], kept.type_ids[0]);
+        assert_eq!(registry.get(module.type_ids[7]), module.types[7]);
+        assert!(module.type_ids.iter().all(|id| id.as_u32() < 2500), "{i}");
+    }
+    assert_eq!(registry.get(kept.type_ids[0]), kept.types[0]);
+    assert_eq!(
+        load("(module (type (func (param i32 i32 i32))))").type_ids,
+        kept.type_ids
+    );
+}

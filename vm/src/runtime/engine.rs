@@ -23,7 +23,7 @@ pub struct Config {
 /// Bytes of a store's value stack unless configured otherwise.
 const DEFAULT_STACK: usize = 8 << 20;
 /// Bytes of the smallest value stack.
-pub(crate) const MIN_STACK: usize = 64 << 10;
+const MIN_STACK: usize = 64 << 10;
 /// Bytes of the largest value stack.
 const MAX_STACK: usize = 16 << 30;
 

@@ -11,7 +11,7 @@ use smallvec::SmallVec;
 
 use super::context::{AsContext, AsContextMut};
 use super::domain::{self, Charge, Domain};
-use super::engine::{Engine, MIN_STACK};
+use super::engine::Engine;
 use super::limits::{DEFAULT_COUNT, ResourceLimiter};
 use super::module::Module;
 use super::permissions::{Capabilities, Capability, Permissions};
@@ -140,9 +140,11 @@ pub struct StoreInner {
 }
 
 impl StoreInner {
-    fn new(engine: &Engine, stack_bytes: usize) -> Result<Self, Error> {
-        let machine = Machine::new(stack_bytes, engine.config().max_depth)
-            .map_err(|_| LimitError::StackUnavailable { bytes: stack_bytes })?;
+    fn new(engine: &Engine) -> Result<Self, Error> {
+        let config = engine.config();
+        let machine = Machine::new(config.stack_bytes, config.max_depth).map_err(|_| LimitError::StackUnavailable {
+            bytes: config.stack_bytes,
+        })?;
         Ok(Self {
             id: StoreId::next(),
             engine: engine.clone(),
@@ -357,8 +359,7 @@ impl StoreInner {
 
     /// Makes a host function.
     pub(crate) fn add_host_func(&mut self, def: Arc<HostDef>) -> FuncRef {
-        let ty = self.engine.types().intern(&def.ty);
-        let func = HostFunc::new(def, ty, self.machine.rt());
+        let func = HostFunc::new(def, self.engine.types(), self.machine.rt());
         let func_ref = func.func_ref();
         self.host_funcs.push(func);
         func_ref
@@ -518,19 +519,8 @@ impl<T> Store<T> {
     /// # Errors
     /// If the system has no memory for its value stack.
     pub fn try_new(engine: &Engine, data: T) -> Result<Self, Error> {
-        Self::with_stack(engine, engine.config().stack_bytes, data)
-    }
-
-    /// A store with `data` beside it, whose value stack has no more than so many
-    /// bytes, nor more than the engine's
-    /// ([`Config::max_wasm_stack`](crate::Config::max_wasm_stack)).
-    ///
-    /// # Errors
-    /// If the system has no memory for its value stack.
-    pub fn with_stack(engine: &Engine, bytes: usize, data: T) -> Result<Self, Error> {
-        let bytes = bytes.clamp(MIN_STACK, engine.config().stack_bytes);
         Ok(Self(Box::new(StoreData {
-            inner: StoreInner::new(engine, bytes)?,
+            inner: StoreInner::new(engine)?,
             limiter: None,
             data,
         })))

@@ -85,6 +85,11 @@ pub struct FuncType {
 }
 
 impl FuncType {
+    /// How many have this type: it and its clones.
+    pub(crate) fn holders(&self) -> usize {
+        Arc::strong_count(&self.types)
+    }
+
     /// The type of functions with these parameters and results.
     pub fn new(params: impl IntoIterator<Item = ValType>, results: impl IntoIterator<Item = ValType>) -> Self {
         let mut types: Vec<ValType> = params.into_iter().collect();
