@@ -333,6 +333,11 @@ impl CxLayout {
         }
     }
 
+    /// Bytes of a context and of the records of a module's own functions.
+    pub(crate) fn bytes(module: &ModuleData) -> usize {
+        Self::new(module).size + module.num_escaped * size_of::<FuncRec>()
+    }
+
     /// Offset of the record of imported function `i`.
     pub(crate) fn import(&self, i: usize) -> usize {
         self.imports + i * size_of::<FuncRec>()

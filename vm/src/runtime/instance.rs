@@ -10,7 +10,7 @@ use super::snapshot::Saved;
 use super::store::{InstanceEntity, InstanceId, StoreData, StoreId, StoreInner};
 use super::typed::{WasmParams, WasmResults};
 use crate::error::{Error, LinkError};
-use crate::exec::context::{FuncRef, GlobalRef, Wiring};
+use crate::exec::context::{CxLayout, FuncRef, GlobalRef, Wiring};
 use crate::exec::memory::{Guarding, MemoryRef};
 use crate::exec::table::TableRef;
 use crate::exec::{entry, slow};
@@ -309,6 +309,10 @@ fn instantiate<T: 'static>(
     Ok(Instance::handle(store.0.inner.id, id))
 }
 
+/// Bytes of globals, imports and the like that an instance may have without their
+/// being counted as memory of its domain.
+const FREE_CONTEXT: usize = 64 << 10;
+
 /// Makes an instance that is still to be given its globals and segments. Its
 /// memories and tables are as in `saved`, or of their first sizes.
 ///
@@ -328,6 +332,8 @@ pub(super) fn allocate<T: 'static>(
     let own_tables = data.tables.len() - data.num_imported_tables;
     inner.check_counts(whole, own_memories, own_tables)?;
     let charge = domain.charge(Resource::Instances, 1)?;
+    let beyond = CxLayout::bytes(data).saturating_sub(FREE_CONTEXT);
+    let context = domain.charge(Resource::Memory, beyond as u64)?;
     let domain_index = inner.add_domain(domain)?;
 
     let Imports {
@@ -373,7 +379,7 @@ pub(super) fn allocate<T: 'static>(
         memories,
         tables,
         domain: domain_index,
-        _charge: charge,
+        _charges: (charge, context),
     };
     inner.instances.push(entity);
     Ok(InstanceId::new(index))

@@ -62,8 +62,8 @@ pub(crate) struct InstanceEntity {
     pub(crate) tables: Vec<TableRef>,
     /// Index of its domain in the store.
     pub(crate) domain: u32,
-    /// Counts it as one of its domain's.
-    pub(crate) _charge: Charge,
+    /// Count it as one of its domain's, and its context where that is large.
+    pub(crate) _charges: (Charge, Charge),
     /// Elements of passive segments; empty once dropped, and for others.
     pub(crate) elems: Vec<Box<[u64]>>,
     /// Which data segments are dropped; active ones are from the start.

@@ -527,3 +527,40 @@ fn a_panic_leaves_no_frame_and_no_limit_behind() {
         parent.restore(&mut world.store, &snapshot).expect("nothing runs");
     }
 }
+
+#[test]
+fn many_globals_count_as_memory() {
+    let mut world = world();
+    let module = |n: usize| {
+        let globals = "(global i64 (i64.const 0))".repeat(n);
+        format!("(module {globals})")
+    };
+    let domain = Domain::new("small", Permissions::all().limit_memory(1 << 20));
+    let [few, many] = [1000, 100_000].map(|n| world.module(&module(n)));
+    world
+        .linker
+        .instantiate_in(&mut world.store, &few, &domain)
+        .expect("16 KB");
+    assert_eq!(domain.memory_used(), 0);
+    let error = world
+        .linker
+        .instantiate_in(&mut world.store, &many, &domain)
+        .expect_err("1.6 MB");
+    assert!(
+        error
+            .to_string()
+            .starts_with("`small` may have 1048576 bytes of memory"),
+        "{error}"
+    );
+    assert_eq!(domain.memory_used(), 0);
+    let domain = Domain::new("large", Permissions::all().limit_memory(2 << 20));
+    world
+        .linker
+        .instantiate_in(&mut world.store, &many, &domain)
+        .expect("1.6 MB");
+    assert!(
+        (1_500_000..1_600_000).contains(&domain.memory_used()),
+        "{}",
+        domain.memory_used()
+    );
+}
