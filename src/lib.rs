@@ -2,8 +2,9 @@
 //!
 //! This crate gathers the parts a Rust program embeds: [`vm`], the machine
 //! itself, [`wasi`], the system interface most programs for it want, and
-//! [`sandbox`], by which guests share pages and run other modules. The `orcavm`
-//! command is built from the same parts.
+//! [`sandbox`], by which guests share pages and run other modules, and [`loader`],
+//! the beginnings of a dynamic linker. The `orcavm` command is built from the same
+//! parts.
 //!
 //! ```
 //! use orcavm::vm::{Engine, Error, Linker, Module, Store};
@@ -62,6 +63,7 @@
 
 #![forbid(unsafe_code)]
 
+pub use orcavm_loader as loader;
 pub use orcavm_sandbox as sandbox;
 pub use orcavm_wasi as wasi;
 pub use vm;

@@ -62,8 +62,9 @@ impl Process {
     }
 
     fn assert_no_more_than(&self, before: &Self) {
-        let is_same = self.descriptors == before.descriptors
-            && self.threads == before.threads
+        // Threads of other tests, which wait for their turn, begin and end.
+        let is_same = self.descriptors <= before.descriptors
+            && self.threads <= before.threads + 4
             && self.mappings <= before.mappings + 8
             && self.resident <= before.resident + (4 << 20);
         assert!(is_same, "{before:?} before, {self:?} after");

@@ -107,7 +107,9 @@ fn nothing_is_left_of_regions_that_are_dropped() {
     let before = (count("/proc/self/fd"), maps(), count("/proc/self/task"), rollup("Rss:"));
     (0..100_000).for_each(&mut cycle);
     let after = (count("/proc/self/fd"), maps(), count("/proc/self/task"), rollup("Rss:"));
-    assert_eq!((before.0, before.2), (after.0, after.2));
+    assert_eq!(before.0, after.0);
+    // Threads of other tests, which wait for their turn, begin and end.
+    assert!(after.2 <= before.2 + 4, "{before:?} {after:?}");
     assert!(after.1 <= before.1 + 4, "{before:?} {after:?}");
     assert!(after.3 <= before.3 + (1 << 20), "{before:?} {after:?}");
 }

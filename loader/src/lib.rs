@@ -1,0 +1,11 @@
+//! The dynamic linker of orcavm: programs made of position-independent modules
+//! that share one memory and one table, as the tool-conventions' *DynamicLinking*
+//! describes them.
+//!
+//! [`Dylink`] is what a module says about itself to a dynamic linker.
+
+#![forbid(unsafe_code)]
+
+mod dylink;
+
+pub use dylink::{Dylink, DylinkError, DylinkErrorKind, Symbol};
