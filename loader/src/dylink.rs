@@ -222,7 +222,7 @@ impl Dylink {
     fn read_legacy(bytes: &[u8]) -> Result<Self, Failure> {
         let mut this = Self::empty();
         let mut reader = BinaryReader::new(bytes, 0);
-        let mut alignment_at = |reader: &mut BinaryReader<'_>| {
+        let alignment_at = |reader: &mut BinaryReader<'_>| {
             let offset = reader.original_position();
             let exponent = reader.read_var_u32().map_err(malformed)?;
             alignment(exponent).map_err(|kind| (offset, kind))
