@@ -5,13 +5,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::engine::Engine;
 use super::image::{Image, ImageOnce};
+use super::val::Val;
 use crate::error::Error;
 #[cfg(feature = "wat")]
 use crate::error::{LoadError, LoadErrorKind};
 use crate::exec::memory::Guarding;
 use crate::ir::code::{CodeOptions, CodeSet};
 use crate::ir::translate::listing;
-use crate::module::{FuncIdx, ModuleData};
+use crate::module::{ConstOp, ExportKind, FuncIdx, ModuleData};
 use crate::types::ExternType;
 
 /// A module. Cheap to clone; clones, and all instances, share what was
@@ -125,6 +126,34 @@ impl Module {
     /// The type of what it exports under a name.
     pub fn get_export(&self, name: &str) -> Option<ExternType> {
         self.0.data.export(name).map(|export| self.0.data.export_type(export))
+    }
+
+    /// The number that an exported global has from the start, if it is one that the
+    /// module defines with a constant: the address of a symbol in a
+    /// position-independent module, say.
+    ///
+    /// ```
+    /// use vm::{Engine, Module};
+    ///
+    /// # fn main() -> Result<(), vm::Error> {
+    /// let module = Module::new(
+    ///     &Engine::default(),
+    ///     r#"(module (global (export "address") i32 (i32.const 16)))"#,
+    /// )?;
+    /// assert_eq!(module.exported_constant("address").and_then(|value| value.i32()), Some(16));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn exported_constant(&self, name: &str) -> Option<Val> {
+        let data = &self.0.data;
+        let ExportKind::Global(global) = data.export(name)?.kind else {
+            return None;
+        };
+        let own = global.index().checked_sub(data.num_imported_globals)?;
+        let [ConstOp::Const(slot)] = data.global_inits.get(own)?.0[..] else {
+            return None;
+        };
+        Val::number(slot, data.globals.get(global.index())?.content())
     }
 
     /// The contents of its custom sections of a name, in order.

@@ -28,6 +28,18 @@ pub enum Val {
 }
 
 impl Val {
+    /// The number of a type in a slot.
+    pub(crate) fn number(slot: u64, ty: ValType) -> Option<Self> {
+        match ty {
+            // The low half is the value.
+            ValType::I32 => Some(Self::I32((slot as u32).cast_signed())),
+            ValType::I64 => Some(Self::I64(slot.cast_signed())),
+            ValType::F32 => Some(Self::F32(slot as u32)),
+            ValType::F64 => Some(Self::F64(slot)),
+            _ => None,
+        }
+    }
+
     /// Its type.
     pub fn ty(&self) -> ValType {
         match self {
@@ -124,12 +136,11 @@ impl Val {
     /// # Panics
     /// If the type is `v128`, which validation refuses.
     pub(crate) fn from_slot(slot: u64, ty: ValType, store: &StoreInner) -> Self {
+        if let Some(number) = Self::number(slot, ty) {
+            return number;
+        }
         match ty {
-            // The low half is the value.
-            ValType::I32 => Self::I32(slot as u32 as i32),
-            ValType::I64 => Self::I64(slot.cast_signed()),
-            ValType::F32 => Self::F32(slot as u32),
-            ValType::F64 => Self::F64(slot),
+            ValType::I32 | ValType::I64 | ValType::F32 | ValType::F64 => unreachable!("they are numbers"),
             ValType::V128 => unreachable!("validation refuses v128"),
             ValType::Ref(ty) => match ty.heap_type() {
                 HeapType::Func => Self::FuncRef(FuncRef::from_slot(slot).map(|func| Func::new_handle(store.id, func))),

@@ -1,0 +1,342 @@
+//! What a module gives others and needs of them, in the terms of a dynamic linker:
+//! symbols instead of imports and exports.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use vm::{ExternType, FuncType, Module, Mutability, Val, ValType};
+
+use crate::Dylink;
+
+/// The import module of functions, the memory, the table and the bases.
+const ENV: &str = "env";
+/// The import module of addresses of data.
+const GOT_MEM: &str = "GOT.mem";
+/// The import module of addresses of functions.
+const GOT_FUNC: &str = "GOT.func";
+
+/// What an import of a position-independent module stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Need {
+    /// `env.memory`: the program's memory.
+    Memory,
+    /// `env.__indirect_function_table`: the program's table.
+    Table,
+    /// `env.__stack_pointer`: where the stack ends, for all modules.
+    StackPointer,
+    /// `env.__memory_base`: where the module's data begins.
+    MemoryBase,
+    /// `env.__table_base`: where the module's functions begin in the table.
+    TableBase,
+    /// A function of `env`, of another module or the host.
+    Function {
+        /// Its type, as the module calls it.
+        ty: FuncType,
+        /// It may be missing as long as nobody calls it.
+        is_weak: bool,
+    },
+    /// The address of data in memory, of `GOT.mem`.
+    DataAddress {
+        /// It may be missing, and is 0 then.
+        is_weak: bool,
+    },
+    /// The place of a function in the table, of `GOT.func`.
+    FunctionAddress {
+        /// It may be missing, and is 0 then.
+        is_weak: bool,
+    },
+    /// Something of another import module, as WASI's, which is the host's or another
+    /// instance's.
+    Other(ExternType),
+}
+
+/// Where data that a module exports is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Data {
+    /// Bytes from `__memory_base` on, or from the module's thread-local block on, or
+    /// the address itself.
+    pub offset: u32,
+    /// One that is not weak comes before it.
+    pub is_weak: bool,
+    /// It is relative to the thread-local block.
+    pub is_tls: bool,
+    /// It is the address itself.
+    pub is_absolute: bool,
+}
+
+/// A function that a module exports.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Function {
+    /// Its type.
+    pub ty: FuncType,
+    /// One that is not weak comes before it.
+    pub is_weak: bool,
+}
+
+/// A module in the terms of a dynamic linker.
+///
+/// ```
+/// use orcavm_loader::{Dylink, Interface, Need};
+/// use vm::{Engine, Module};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let library = Module::new(
+///     &Engine::default(),
+///     r#"(module
+///         (@dylink.0 (mem-info (memory 4 2)) (export-info "answer" binding-weak))
+///         (import "env" "memory" (memory 0))
+///         (import "env" "__memory_base" (global i32))
+///         (import "GOT.mem" "environ" (global (mut i32)))
+///         (import "env" "puts" (func (param i32) (result i32)))
+///         (global (export "answer") i32 (i32.const 0)))"#,
+/// )?;
+/// let dylink = Dylink::read(&library)?.expect("it has the section");
+/// let interface = Interface::of(&library, &dylink)?;
+/// let [Need::Memory, Need::MemoryBase, Need::DataAddress { .. }, Need::Function { ty, .. }] = &interface.needs[..]
+/// else {
+///     panic!("these it needs, in the order of its imports");
+/// };
+/// assert_eq!(ty.to_string(), "(func (param i32) (result i32))");
+/// assert!(interface.data["answer"].is_weak);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Interface {
+    /// What its imports stand for, in order.
+    pub needs: Vec<Need>,
+    /// The functions that it exports.
+    pub functions: BTreeMap<Box<str>, Function>,
+    /// The data that it exports.
+    pub data: BTreeMap<Box<str>, Data>,
+}
+
+/// An import or export that a position-independent module cannot have.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{symbol} has to be {expected}, and is {found}")]
+pub struct InterfaceError {
+    /// Which.
+    pub symbol: SymbolName,
+    /// What it has to be.
+    pub expected: &'static str,
+    /// What it is.
+    pub found: ExternType,
+}
+
+/// A symbol as it stands in a module.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SymbolName {
+    /// An import: its module and name.
+    Import(Box<str>, Box<str>),
+    /// An export's name.
+    Export(Box<str>),
+}
+
+impl fmt::Display for SymbolName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Import(module, name) => write!(f, "the import `{module}` `{name}`"),
+            Self::Export(name) => write!(f, "the export `{name}`"),
+        }
+    }
+}
+
+impl Interface {
+    /// What a module that says `dylink` gives and needs.
+    ///
+    /// # Errors
+    /// If an import has another type than what it stands for, or an exported global
+    /// is no address.
+    pub fn of(module: &Module, dylink: &Dylink) -> Result<Self, InterfaceError> {
+        let mut this = Self::default();
+        for import in module.imports() {
+            let need = need(import.module(), import.name(), import.ty(), dylink);
+            this.needs.push(need.map_err(|expected| InterfaceError {
+                symbol: SymbolName::Import(import.module().into(), import.name().into()),
+                expected,
+                found: import.ty(),
+            })?);
+        }
+        for export in module.exports() {
+            let symbol = dylink.export(export.name());
+            match export.ty() {
+                ExternType::Func(ty) => {
+                    let is_weak = symbol.is_weak;
+                    this.functions.insert(export.name().into(), Function { ty, is_weak });
+                }
+                // A main program exports its stack pointer, which is no symbol.
+                ExternType::Global(ty) if ty.mutability() == Mutability::Const => {
+                    let Some(Val::I32(offset)) = module.exported_constant(export.name()) else {
+                        continue;
+                    };
+                    let data = Data {
+                        offset: offset.cast_unsigned(),
+                        is_weak: symbol.is_weak,
+                        is_tls: symbol.is_tls,
+                        is_absolute: symbol.is_absolute,
+                    };
+                    this.data.insert(export.name().into(), data);
+                }
+                ExternType::Global(_) | ExternType::Memory(_) | ExternType::Table(_) => {}
+            }
+        }
+        Ok(this)
+    }
+}
+
+/// What an import stands for, or what it would have to be.
+fn need(module: &str, name: &str, ty: ExternType, dylink: &Dylink) -> Result<Need, &'static str> {
+    let is_weak = dylink.import(module, name).is_weak;
+    let is_address = |mutability| {
+        matches!(&ty, ExternType::Global(global)
+            if global.content() == ValType::I32 && global.mutability() == mutability)
+    };
+    let when = |is: bool, need: Need, expected: &'static str| if is { Ok(need) } else { Err(expected) };
+    match (module, name) {
+        (ENV, "memory") => when(matches!(ty, ExternType::Memory(_)), Need::Memory, "a memory"),
+        (ENV, "__indirect_function_table") => when(matches!(ty, ExternType::Table(_)), Need::Table, "a table"),
+        (ENV, "__stack_pointer") => when(
+            is_address(Mutability::Var),
+            Need::StackPointer,
+            "a mutable global of type i32",
+        ),
+        (ENV, "__memory_base") => when(
+            is_address(Mutability::Const),
+            Need::MemoryBase,
+            "an immutable global of type i32",
+        ),
+        (ENV, "__table_base") => when(
+            is_address(Mutability::Const),
+            Need::TableBase,
+            "an immutable global of type i32",
+        ),
+        (GOT_MEM, _) => when(
+            is_address(Mutability::Var),
+            Need::DataAddress { is_weak },
+            "a mutable global of type i32",
+        ),
+        (GOT_FUNC, _) => when(
+            is_address(Mutability::Var),
+            Need::FunctionAddress { is_weak },
+            "a mutable global of type i32",
+        ),
+        (ENV, _) => match ty {
+            ExternType::Func(ty) => Ok(Need::Function { ty, is_weak }),
+            other => Ok(Need::Other(other)),
+        },
+        _ => Ok(Need::Other(ty)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use vm::Engine;
+
+    use super::*;
+
+    fn interface(text: &str) -> Result<Interface, InterfaceError> {
+        let module = Module::new(&Engine::default(), text).expect("valid");
+        let dylink = Dylink::read(&module).expect("well-formed").unwrap_or_default();
+        Interface::of(&module, &dylink)
+    }
+
+    #[test]
+    fn needs_are_in_the_order_of_imports() {
+        let interface = interface(
+            r#"(module (@dylink.0 (import-info "env" "maybe" binding-weak) (import-info "GOT.func" "maybe" binding-weak))
+                (import "env" "__stack_pointer" (global (mut i32)))
+                (import "GOT.func" "maybe" (global (mut i32)))
+                (import "GOT.func" "f" (global (mut i32)))
+                (import "env" "maybe" (func))
+                (import "env" "__table_base" (global i32))
+                (import "env" "__indirect_function_table" (table 0 funcref))
+                (import "env" "f" (func (param i64)))
+                (import "wasi_snapshot_preview1" "proc_exit" (func (param i32))))"#,
+        );
+        let f = FuncType::new([ValType::I64], []);
+        let exit = FuncType::new([ValType::I32], []);
+        let expected = [
+            Need::StackPointer,
+            Need::FunctionAddress { is_weak: true },
+            Need::FunctionAddress { is_weak: false },
+            Need::Function {
+                ty: FuncType::new([], []),
+                is_weak: true,
+            },
+            Need::TableBase,
+            Need::Table,
+            Need::Function { ty: f, is_weak: false },
+            Need::Other(exit.into()),
+        ];
+        assert_eq!(interface.expect("it fits").needs, expected);
+    }
+
+    #[test]
+    fn exports_are_functions_and_addresses() {
+        let interface = interface(
+            r#"(module (@dylink.0 (export-info "thread" tls) (export-info "fixed" absolute) (export-info "g" binding-weak))
+                (global (export "data") i32 (i32.const 8))
+                (global (export "thread") i32 (i32.const 4))
+                (global (export "fixed") i32 (i32.const -1))
+                (global (export "__stack_pointer") (mut i32) (i32.const 65536))
+                (global (export "wide") i64 (i64.const 1))
+                (func (export "f") (result i32) (i32.const 0))
+                (func (export "g")))"#,
+        );
+        let interface = interface.expect("it fits");
+        let data: Vec<_> = interface
+            .data
+            .iter()
+            .map(|(name, data)| (&**name, data.offset, data.is_tls, data.is_absolute))
+            .collect();
+        assert_eq!(
+            data,
+            [
+                ("data", 8, false, false),
+                ("fixed", u32::MAX, false, true),
+                ("thread", 4, true, false)
+            ]
+        );
+        let functions: Vec<_> = interface
+            .functions
+            .iter()
+            .map(|(name, f)| (&**name, f.ty.to_string(), f.is_weak))
+            .collect();
+        assert_eq!(
+            functions,
+            [
+                ("f", "(func (result i32))".to_owned(), false),
+                ("g", "(func)".to_owned(), true)
+            ]
+        );
+    }
+
+    #[test]
+    fn imports_of_other_types_are_told() {
+        for (import, message) in [
+            (
+                r#"(import "env" "memory" (func))"#,
+                "the import `env` `memory` has to be a memory, and is (func)",
+            ),
+            (
+                r#"(import "env" "__memory_base" (global (mut i32)))"#,
+                "the import `env` `__memory_base` has to be an immutable global of type i32, and is (global (mut i32))",
+            ),
+            (
+                r#"(import "GOT.mem" "x" (global i32))"#,
+                "the import `GOT.mem` `x` has to be a mutable global of type i32, and is (global i32)",
+            ),
+            (
+                r#"(import "GOT.func" "x" (func))"#,
+                "the import `GOT.func` `x` has to be a mutable global of type i32, and is (func)",
+            ),
+        ] {
+            let error = interface(&format!("(module {import})")).expect_err(import);
+            assert_eq!(error.to_string(), message);
+        }
+    }
+}
