@@ -51,6 +51,16 @@ pub enum Need {
     Other(ExternType),
 }
 
+/// An import, and what it stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Import {
+    /// Its name, which is the symbol's.
+    pub name: Box<str>,
+    /// What it stands for.
+    pub need: Need,
+}
+
 /// Where data that a module exports is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -95,8 +105,8 @@ pub struct Function {
 /// )?;
 /// let dylink = Dylink::read(&library)?.expect("it has the section");
 /// let interface = Interface::of(&library, &dylink)?;
-/// let [Need::Memory, Need::MemoryBase, Need::DataAddress { .. }, Need::Function { ty, .. }] = &interface.needs[..]
-/// else {
+/// let needs: Vec<&Need> = interface.imports.iter().map(|import| &import.need).collect();
+/// let [Need::Memory, Need::MemoryBase, Need::DataAddress { .. }, Need::Function { ty, .. }] = &needs[..] else {
 ///     panic!("these it needs, in the order of its imports");
 /// };
 /// assert_eq!(ty.to_string(), "(func (param i32) (result i32))");
@@ -107,8 +117,8 @@ pub struct Function {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Interface {
-    /// What its imports stand for, in order.
-    pub needs: Vec<Need>,
+    /// Its imports, in order.
+    pub imports: Vec<Import>,
     /// The functions that it exports.
     pub functions: BTreeMap<Box<str>, Function>,
     /// The data that it exports.
@@ -155,11 +165,13 @@ impl Interface {
         let mut this = Self::default();
         for import in module.imports() {
             let need = need(import.module(), import.name(), import.ty(), dylink);
-            this.needs.push(need.map_err(|expected| InterfaceError {
+            let need = need.map_err(|expected| InterfaceError {
                 symbol: SymbolName::Import(import.module().into(), import.name().into()),
                 expected,
                 found: import.ty(),
-            })?);
+            })?;
+            let name = import.name().into();
+            this.imports.push(Import { name, need });
         }
         for export in module.exports() {
             let symbol = dylink.export(export.name());
@@ -272,7 +284,9 @@ mod tests {
             Need::Function { ty: f, is_weak: false },
             Need::Other(exit.into()),
         ];
-        assert_eq!(interface.expect("it fits").needs, expected);
+        let imports = interface.expect("it fits").imports;
+        let needs: Vec<Need> = imports.into_iter().map(|import| import.need).collect();
+        assert_eq!(needs, expected);
     }
 
     #[test]

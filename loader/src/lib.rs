@@ -3,12 +3,15 @@
 //! describes them.
 //!
 //! [`Dylink`] is what a module says about itself to a dynamic linker, [`Interface`]
-//! what it gives to others and needs of them.
+//! what it gives to others and needs of them; a [`Plan`] says where modules go and who
+//! provides what.
 
 #![forbid(unsafe_code)]
 
 mod dylink;
 mod interface;
+mod plan;
 
 pub use dylink::{Dylink, DylinkError, DylinkErrorKind, Symbol};
-pub use interface::{Data, Function, Interface, InterfaceError, Need, SymbolName};
+pub use interface::{Data, Function, Import, Interface, InterfaceError, Need, SymbolName};
+pub use plan::{Binding, HostFunctions, LOWEST_ADDRESS, Missing, Part, Placed, Plan, PlanError, Provider, Room};

@@ -1,0 +1,502 @@
+//! Plans: where each module of a program goes, and who provides what it needs.
+//!
+//! A plan is made of what modules say, before any of them is instantiated. It is
+//! data: it can be printed, compared and thrown away.
+
+use std::fmt;
+use std::ops::Range;
+
+use vm::FuncType;
+
+use crate::{Dylink, Import, Interface, Need};
+
+/// No object is below, so that none has the address 0 or one near it.
+pub const LOWEST_ADDRESS: u32 = 1024;
+
+/// A module to be linked.
+#[derive(Clone, Copy, Debug)]
+pub struct Part<'a> {
+    /// Its name, for messages.
+    pub name: &'a str,
+    /// What it says of its memory and its libraries.
+    pub dylink: &'a Dylink,
+    /// What it gives and needs.
+    pub interface: &'a Interface,
+}
+
+/// Room for modules: addresses, and places in the table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// Addresses that are free.
+    pub memory: Range<u32>,
+    /// Places in the table that are free.
+    pub table: Range<u32>,
+}
+
+/// Who provides a symbol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Provider {
+    /// The module at this position in the plan.
+    Part(usize),
+    /// The host.
+    Host,
+    /// Nobody. A function traps when it is called, an address is 0.
+    Nobody,
+}
+
+/// What an import is bound to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Binding {
+    /// What the program has one of, or the module's own bases: see [`Need`].
+    Own,
+    /// A function.
+    Function(Provider),
+    /// The address of data.
+    Data(Provider, u32),
+    /// The place of a function in the table, which is found when the provider's
+    /// elements are there.
+    Slot(Provider),
+}
+
+/// Where a module goes, and what its imports are bound to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Placed {
+    /// Addresses of its data.
+    pub memory: Range<u32>,
+    /// Places of its functions in the table.
+    pub table: Range<u32>,
+    /// What its imports are bound to, in their order.
+    pub bindings: Vec<Binding>,
+}
+
+/// Where the modules of a program go, and who provides what they need.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Plan {
+    /// One for each module, in order.
+    pub placed: Vec<Placed>,
+    /// Room that is left.
+    pub left: Room,
+    /// What nobody provides and is not weak.
+    pub missing: Vec<Missing>,
+}
+
+/// A symbol that nobody provides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missing {
+    /// The module that needs it.
+    pub importer: Box<str>,
+    /// Its name.
+    pub symbol: Box<str>,
+    /// Its type, if it is a function that is called.
+    pub ty: Option<FuncType>,
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { importer, symbol, ty } = self;
+        match ty {
+            Some(ty) => write!(f, "`{symbol}` {ty}, needed by {importer}"),
+            None => write!(f, "the address of `{symbol}`, needed by {importer}"),
+        }
+    }
+}
+
+/// Why there is no plan.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PlanError {
+    /// A module does not fit.
+    #[error("{module} needs {size} {what}, aligned to {alignment}: there is no room from {from} to {to}")]
+    NoRoom {
+        /// The module.
+        module: Box<str>,
+        /// `bytes of memory` or `table elements`.
+        what: &'static str,
+        /// How many.
+        size: u32,
+        /// What their start must be a multiple of.
+        alignment: u32,
+        /// Where room begins.
+        from: u32,
+        /// Where it ends.
+        to: u32,
+    },
+    /// A function is called as another type than it has.
+    #[error("{importer} calls `{symbol}` as {expected}, and {provider} has it as {found}")]
+    Type {
+        /// The module that calls it.
+        importer: Box<str>,
+        /// The module that has it.
+        provider: Box<str>,
+        /// The function.
+        symbol: Box<str>,
+        /// The type it is called as.
+        expected: FuncType,
+        /// The type it has.
+        found: FuncType,
+    },
+}
+
+/// What the host provides, by name.
+pub type HostFunctions<'a> = &'a dyn Fn(&str) -> Option<FuncType>;
+
+impl Plan {
+    /// A plan for modules that are loaded together, the program first and then its
+    /// libraries in the order in which symbols are looked for: the first that has
+    /// a symbol which is not weak provides it, else the first that has it, else the
+    /// host.
+    ///
+    /// # Errors
+    /// If a module does not fit, or calls a function as another type than it has.
+    /// That something is missing is no error yet: see [`Plan::missing`].
+    pub fn new(parts: &[Part<'_>], room: &Room, host: HostFunctions<'_>) -> Result<Self, PlanError> {
+        let mut left = room.clone();
+        left.memory.start = left.memory.start.max(LOWEST_ADDRESS);
+        let mut placed = Vec::with_capacity(parts.len());
+        for part in parts {
+            let Dylink {
+                memory_size,
+                memory_alignment,
+                table_size,
+                table_alignment,
+                ..
+            } = *part.dylink;
+            let no_room = |what, size, alignment, room: &Range<u32>| PlanError::NoRoom {
+                module: part.name.into(),
+                what,
+                size,
+                alignment,
+                from: room.start,
+                to: room.end,
+            };
+            placed.push(Placed {
+                memory: take(&mut left.memory, memory_size, memory_alignment)
+                    .ok_or_else(|| no_room("bytes of memory", memory_size, memory_alignment, &left.memory))?,
+                table: take(&mut left.table, table_size, table_alignment)
+                    .ok_or_else(|| no_room("table elements", table_size, table_alignment, &left.table))?,
+                bindings: Vec::new(),
+            });
+        }
+        let mut plan = Self {
+            placed,
+            left,
+            missing: Vec::new(),
+        };
+        for (i, part) in parts.iter().enumerate() {
+            let imports = part.interface.imports.iter();
+            let bindings = imports.map(|import| plan.bind(parts, part, import, host));
+            let bindings = bindings.collect::<Result<Vec<Binding>, PlanError>>()?;
+            if let Some(placed) = plan.placed.get_mut(i) {
+                placed.bindings = bindings;
+            }
+        }
+        Ok(plan)
+    }
+
+    /// What an import is bound to.
+    fn bind(
+        &mut self,
+        parts: &[Part<'_>],
+        importer: &Part<'_>,
+        import: &Import,
+        host: HostFunctions<'_>,
+    ) -> Result<Binding, PlanError> {
+        let Import { name, need } = import;
+        let (binding, is_weak, ty) = match need {
+            Need::Function { ty, is_weak } => {
+                let provider = function(parts, name, host);
+                let found = match provider {
+                    Provider::Part(i) => parts.get(i).and_then(|part| part.interface.functions.get(&**name)),
+                    _ => None,
+                };
+                let found = match (found, provider) {
+                    (Some(found), _) => Some(found.ty.clone()),
+                    (None, Provider::Host) => host(name),
+                    (None, _) => None,
+                };
+                if let Some(found) = found.filter(|found| found != ty) {
+                    return Err(PlanError::Type {
+                        importer: importer.name.into(),
+                        provider: self.name_of(parts, provider).into(),
+                        symbol: name.clone(),
+                        expected: ty.clone(),
+                        found,
+                    });
+                }
+                (Binding::Function(provider), *is_weak, Some(ty))
+            }
+            Need::FunctionAddress { is_weak } => (Binding::Slot(function(parts, name, host)), *is_weak, None),
+            Need::DataAddress { is_weak } => {
+                let provider = first(parts, |interface| interface.data.get(name).map(|data| data.is_weak));
+                let address = match provider {
+                    Provider::Part(i) => self.address(parts, i, name),
+                    _ => 0,
+                };
+                (Binding::Data(provider, address), *is_weak, None)
+            }
+            _ => (Binding::Own, true, None),
+        };
+        let is_missing = matches!(
+            binding,
+            Binding::Function(Provider::Nobody) | Binding::Slot(Provider::Nobody) | Binding::Data(Provider::Nobody, _)
+        );
+        if is_missing && !is_weak {
+            self.missing.push(Missing {
+                importer: importer.name.into(),
+                symbol: name.clone(),
+                ty: ty.cloned(),
+            });
+        }
+        Ok(binding)
+    }
+
+    /// The address of data that the module at a position has.
+    fn address(&self, parts: &[Part<'_>], provider: usize, name: &str) -> u32 {
+        let data = parts.get(provider).and_then(|part| part.interface.data.get(name));
+        let base = self.placed.get(provider).map_or(0, |placed| placed.memory.start);
+        data.map_or(0, |data| match data.is_absolute || data.is_tls {
+            true => data.offset,
+            false => base.wrapping_add(data.offset),
+        })
+    }
+
+    fn name_of<'p>(&self, parts: &[Part<'p>], provider: Provider) -> &'p str {
+        match provider {
+            Provider::Part(i) => parts.get(i).map_or("nobody", |part| part.name),
+            Provider::Host => "the host",
+            Provider::Nobody => "nobody",
+        }
+    }
+
+    /// The plan as text: where each module goes, and who provides what it needs.
+    pub fn describe(&self, parts: &[Part<'_>]) -> String {
+        let mut text = String::new();
+        for (part, placed) in parts.iter().zip(&self.placed) {
+            let Placed {
+                memory,
+                table,
+                bindings,
+            } = placed;
+            text += &format!(
+                "{}: memory {:#x}..{:#x}, table {}..{}\n",
+                part.name, memory.start, memory.end, table.start, table.end
+            );
+            for (Import { name, .. }, binding) in part.interface.imports.iter().zip(bindings) {
+                let line = match *binding {
+                    Binding::Own => continue,
+                    Binding::Function(provider) => format!("{name}: {}", self.name_of(parts, provider)),
+                    Binding::Slot(provider) => format!("&{name}(): {}", self.name_of(parts, provider)),
+                    Binding::Data(provider, address) => {
+                        format!("&{name}: {} {address:#x}", self.name_of(parts, provider))
+                    }
+                };
+                text += &format!("  {line}\n");
+            }
+        }
+        text
+    }
+}
+
+/// Takes room at the start of what is free; the rest is left.
+fn take(free: &mut Range<u32>, size: u32, alignment: u32) -> Option<Range<u32>> {
+    let start = free.start.checked_next_multiple_of(alignment.max(1))?;
+    let end = start.checked_add(size).filter(|end| *end <= free.end)?;
+    free.start = end;
+    Some(start..end)
+}
+
+/// Who provides a function.
+fn function(parts: &[Part<'_>], name: &str, host: HostFunctions<'_>) -> Provider {
+    let found = first(parts, |interface| {
+        interface.functions.get(name).map(|function| function.is_weak)
+    });
+    match found {
+        Provider::Nobody if host(name).is_some() => Provider::Host,
+        found => found,
+    }
+}
+
+/// The first module that has something which is not weak, else the first that has
+/// it; `is_weak` says whether it is, of those that have it.
+fn first(parts: &[Part<'_>], is_weak: impl Fn(&Interface) -> Option<bool>) -> Provider {
+    let mut weak = Provider::Nobody;
+    for (i, part) in parts.iter().enumerate() {
+        match is_weak(part.interface) {
+            Some(false) => return Provider::Part(i),
+            Some(true) if weak == Provider::Nobody => weak = Provider::Part(i),
+            _ => {}
+        }
+    }
+    weak
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use vm::{Engine, Module, ValType};
+
+    use super::*;
+
+    /// Modules by name.
+    struct World(Vec<(&'static str, Dylink, Interface)>);
+
+    impl World {
+        fn new(modules: &[(&'static str, &str)]) -> Self {
+            let engine = Engine::default();
+            let read = |(name, text): &(&'static str, &str)| {
+                let module = Module::new(&engine, text).expect("valid");
+                let dylink = Dylink::read(&module).expect("well-formed").expect("it is there");
+                let interface = Interface::of(&module, &dylink).expect("it fits");
+                (*name, dylink, interface)
+            };
+            Self(modules.iter().map(read).collect())
+        }
+
+        fn plan(&self, room: &Room) -> Result<(Plan, String), PlanError> {
+            let parts: Vec<Part<'_>> = self
+                .0
+                .iter()
+                .map(|(name, dylink, interface)| Part {
+                    name,
+                    dylink,
+                    interface,
+                })
+                .collect();
+            let host =
+                |name: &str| (name == "dlopen").then(|| FuncType::new([ValType::I32, ValType::I32], [ValType::I32]));
+            let plan = Plan::new(&parts, room, &host)?;
+            let text = plan.describe(&parts);
+            Ok((plan, text))
+        }
+    }
+
+    const ROOM: Room = Room {
+        memory: 0..0x10_0000,
+        table: 1..100,
+    };
+
+    const MAIN: (&str, &str) = (
+        "main",
+        r#"(module (@dylink.0 (mem-info (memory 100 4) (table 2 0)) (import-info "env" "maybe" binding-weak)
+                (import-info "GOT.mem" "nothing" binding-weak))
+            (import "env" "memory" (memory 1))
+            (import "env" "__memory_base" (global i32))
+            (import "env" "f" (func (param i32)))
+            (import "env" "maybe" (func))
+            (import "env" "dlopen" (func (param i32 i32) (result i32)))
+            (import "GOT.mem" "data" (global (mut i32)))
+            (import "GOT.mem" "nothing" (global (mut i32)))
+            (import "GOT.mem" "own" (global (mut i32)))
+            (import "GOT.func" "f" (global (mut i32)))
+            (global (export "own") i32 (i32.const 4)))"#,
+    );
+
+    #[test]
+    fn strong_before_weak_and_first_before_later() {
+        let weak = r#"(module (@dylink.0 (mem-info (memory 10 3) (table 1 2)) (export-info "f" binding-weak))
+            (func (export "f") (param i32)) (global (export "data") i32 (i32.const 2)))"#;
+        let strong = r#"(module (@dylink.0 (mem-info (memory 8 0))) (func (export "f") (param i32))
+            (global (export "data") i32 (i32.const 3)) (global (export "own") i32 (i32.const 5)))"#;
+        let world = World::new(&[MAIN, ("weak.so", weak), ("strong.so", strong), ("later.so", strong)]);
+        let (plan, text) = world.plan(&ROOM).expect("there is room");
+        assert_eq!(
+            text,
+            "main: memory 0x400..0x464, table 1..3\n  \
+               f: strong.so\n  \
+               maybe: nobody\n  \
+               dlopen: the host\n  \
+               &data: weak.so 0x46a\n  \
+               &nothing: nobody 0x0\n  \
+               &own: main 0x404\n  \
+               &f(): strong.so\n\
+             weak.so: memory 0x468..0x472, table 4..5\n\
+             strong.so: memory 0x472..0x47a, table 5..5\n\
+             later.so: memory 0x47a..0x482, table 5..5\n"
+        );
+        assert_eq!(plan.missing, []);
+        assert_eq!((plan.left.memory, plan.left.table), (0x482..0x10_0000, 5..100));
+    }
+
+    #[test]
+    fn all_that_is_missing_is_told() {
+        let (plan, _) = World::new(&[MAIN]).plan(&ROOM).expect("there is room");
+        let missing: Vec<String> = plan.missing.iter().map(Missing::to_string).collect();
+        assert_eq!(
+            missing,
+            [
+                "`f` (func (param i32)), needed by main",
+                "the address of `data`, needed by main",
+                "the address of `f`, needed by main"
+            ]
+        );
+    }
+
+    #[test]
+    fn types_are_checked() {
+        let other =
+            r#"(module (@dylink.0) (func (export "f") (param i64)) (global (export "data") i32 (i32.const 3)))"#;
+        let error = World::new(&[MAIN, ("lib.so", other)])
+            .plan(&ROOM)
+            .expect_err("another type");
+        assert_eq!(
+            error.to_string(),
+            "main calls `f` as (func (param i32)), and lib.so has it as (func (param i64))"
+        );
+        let host = r#"(module (@dylink.0) (import "env" "dlopen" (func)))"#;
+        let error = World::new(&[("m", host)]).plan(&ROOM).expect_err("another type");
+        assert_eq!(
+            error.to_string(),
+            "m calls `dlopen` as (func), and the host has it as (func (param i32 i32) (result i32))"
+        );
+    }
+
+    #[test]
+    fn what_does_not_fit_is_told() {
+        let large =
+            |memory: u32, table: u32| format!("(module (@dylink.0 (mem-info (memory {memory} 16) (table {table} 3))))");
+        for (memory, table, message) in [
+            (
+                0x10_0000,
+                0,
+                "large.so needs 1048576 bytes of memory, aligned to 65536: there is no room from 1024 to 1048576",
+            ),
+            (u32::MAX, 0, "large.so needs 4294967295 bytes of memory"),
+            (
+                8,
+                93,
+                "large.so needs 93 table elements, aligned to 8: there is no room from 1 to 100",
+            ),
+        ] {
+            let text = large(memory, table);
+            let error = World::new(&[("large.so", &text)])
+                .plan(&ROOM)
+                .expect_err("too large")
+                .to_string();
+            assert!(error.starts_with(message), "{error}");
+        }
+    }
+
+    proptest! {
+        /// Modules do not overlap, are aligned, and stay inside.
+        #[test]
+        fn room_is_shared_out(sizes in prop::collection::vec((0..5000_u32, 0..8_u32, 0..20_u32, 0..4_u32), 1..12)) {
+            let texts: Vec<String> = sizes
+                .iter()
+                .map(|(memory, p, table, q)| format!("(module (@dylink.0 (mem-info (memory {memory} {p}) (table {table} {q}))))"))
+                .collect();
+            let modules: Vec<(&'static str, &str)> = texts.iter().map(|text| ("m", text.as_str())).collect();
+            let room = Room { memory: 0..20_000, table: 1..60 };
+            let Ok((plan, _)) = World::new(&modules).plan(&room) else { return Ok(()) };
+            let mut ends = (LOWEST_ADDRESS, 1);
+            for (placed, (memory, p, table, q)) in plan.placed.iter().zip(&sizes) {
+                prop_assert!(placed.memory.start >= ends.0 && placed.table.start >= ends.1);
+                prop_assert_eq!((placed.memory.len() as u32, placed.table.len() as u32), (*memory, *table));
+                prop_assert_eq!((placed.memory.start % (1 << p), placed.table.start % (1 << q)), (0, 0));
+                ends = (placed.memory.end, placed.table.end);
+            }
+            prop_assert!(ends.0 <= 20_000 && ends.1 <= 60);
+        }
+    }
+}
