@@ -548,17 +548,7 @@ impl InstanceCx {
         // SAFETY: the block is large enough for a head and nobody else has it.
         unsafe { block.write(head) };
         for (i, func) in wiring.funcs.iter().enumerate() {
-            let callee = func.rec();
-            let rec = FuncRec {
-                ip: Cell::new(callee.ip.get()),
-                cx: callee.cx,
-                ty: callee.ty,
-                func: callee.func,
-                slots: callee.slots,
-                canonical: Cell::new(func.as_ptr()),
-            };
-            // SAFETY: the layout has room for each import's record.
-            unsafe { this.at::<FuncRec>(this.offsets.import(i)).write(rec) };
+            this.write_import(i, *func);
         }
         for (i, global) in wiring.globals.iter().enumerate() {
             let at = this.offsets.imported_globals + i * size_of::<usize>();
@@ -589,6 +579,41 @@ impl InstanceCx {
             unsafe { this.at::<*const FuncRec>(this.offsets.func_ref(dense)).write(rec) };
         }
         this
+    }
+
+    /// Makes imported function `i` another one, of the same type: for calls from now
+    /// on, and for references that are made from now on.
+    ///
+    /// # Panics
+    /// If there is no such import.
+    pub(crate) fn rebind(&mut self, i: usize, func: FuncRef) {
+        let module = Arc::clone(self.code.module());
+        assert!(i < module.num_imported_funcs, "the import exists");
+        self.write_import(i, func);
+        let index = FuncIdx::new(u32::try_from(i).expect("validation bounds the number of imports"));
+        if let Some(dense) = module.escaped_index(index) {
+            // SAFETY: the layout has room for each escaped function's pointer.
+            unsafe {
+                self.at::<*const FuncRec>(self.offsets.func_ref(dense))
+                    .write(func.as_ptr())
+            };
+        }
+    }
+
+    /// Writes the record of imported function `i`.
+    fn write_import(&self, i: usize, func: FuncRef) {
+        let callee = func.rec();
+        let rec = FuncRec {
+            ip: Cell::new(callee.ip.get()),
+            cx: callee.cx,
+            ty: callee.ty,
+            func: callee.func,
+            slots: callee.slots,
+            canonical: Cell::new(func.as_ptr()),
+        };
+        // SAFETY: the layout has room for each import's record; what calls read of
+        // it they read at once.
+        unsafe { self.at::<FuncRec>(self.offsets.import(i)).write(rec) };
     }
 
     /// A pointer into the block.

@@ -88,6 +88,69 @@ impl Instance {
         instantiate(store.as_context_mut(), module, imports, domain)
     }
 
+    /// Makes an imported function another one: calls from now on are calls of
+    /// `func`. `import` is its position among all imports of the module.
+    ///
+    /// So modules can be linked that import from each other: instantiated with
+    /// anything of the right types, and given what they import when that is there.
+    /// References that were made before, in tables and globals, stay.
+    ///
+    /// ```
+    /// use vm::{Engine, Error, Func, Instance, Module, Store};
+    ///
+    /// # fn main() -> Result<(), Error> {
+    /// let engine = Engine::default();
+    /// let mut store = Store::new(&engine, ());
+    /// let module = Module::new(
+    ///     &engine,
+    ///     r#"(module (import "" "f" (func $f (result i32))) (func (export "run") (result i32) (call $f)))"#,
+    /// )?;
+    /// let [one, two] = [1, 2].map(|n| Func::wrap(&mut store, move || n));
+    /// let instance = Instance::new(&mut store, &module, &[one.into()])?;
+    /// let run = instance.get_typed_func::<(), i32>(&mut store, "run")?;
+    /// assert_eq!(run.call(&mut store, ())?, 1);
+    /// instance.rebind(&mut store, 0, two)?;
+    /// assert_eq!(run.call(&mut store, ())?, 2);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`LinkError::IncompatibleImport`] if the import is of another type, or no
+    /// function; [`Error::Type`] if `func` is of another store.
+    ///
+    /// # Panics
+    /// If there is no such import, or the instance is of another store.
+    pub fn rebind(&self, mut store: impl AsContextMut, import: usize, func: Func) -> Result<(), Error> {
+        let inner = &mut store.as_context_mut().0.inner;
+        let given = func.within(inner)?;
+        let module = self.entity(inner).module.clone();
+        let module = module.data();
+        let wanted = module.imports.get(import).expect("the import exists");
+        let is_func = |import: &Import| matches!(import.ty, ImportKind::Func(_));
+        let fits = match wanted.ty {
+            ImportKind::Func(ty) => module.type_ids.get(ty.index()) == Some(&given.ty()),
+            _ => false,
+        };
+        if !fits {
+            return Err(LinkError::IncompatibleImport {
+                module: wanted.module.clone(),
+                name: wanted.name.clone(),
+                expected: module.import_type(wanted),
+                found: func.ty_in(inner).into(),
+            }
+            .into());
+        }
+        let place = module
+            .imports
+            .iter()
+            .take(import)
+            .filter(|import| is_func(import))
+            .count();
+        inner.instances[self.id.index()].cx.rebind(place, given);
+        Ok(())
+    }
+
     /// The domain it belongs to.
     ///
     /// # Panics

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use vm::{
     Caller, Engine, Error, Extern, Func, FuncType, Global, GlobalType, Instance, LinkError, Linker, Module, Mutability,
-    Store, Val, ValType,
+    Store, Trap, Val, ValType,
 };
 
 use crate::common::run;
@@ -255,4 +255,70 @@ fn a_command_is_a_new_instance_for_each_call() {
         .module(&mut store, "unknown", &unknown)
         .expect_err("its import is not defined");
     assert!(matches!(error, Error::Link(LinkError::UnknownImport { .. })), "{error}");
+}
+
+/// Modules that import from each other, and one that is bound anew while it runs.
+#[test]
+fn imports_are_bound_anew() {
+    let engine = Engine::default();
+    let mut store = Store::new(&engine, None);
+    let text = |own: &str, other: &str| {
+        format!(
+            r#"(module (import "host" "x" (global i32)) (import "" "{other}" (func $other (param i32) (result i32)))
+            (import "host" "rebind" (func $rebind))
+            (table 1 funcref) (elem (i32.const 0) $own) (elem declare func $other)
+            (type $t (func (param i32) (result i32)))
+            (func $own (export "{own}") (param i32) (result i32)
+                (if (result i32) (i32.eqz (local.get 0))
+                    (then (i32.const 0))
+                    (else (i32.add (global.get 0) (call $other (i32.sub (local.get 0) (i32.const 1)))))))
+            (func (export "indirect") (param i32) (result i32)
+                (table.set (i32.const 0) (ref.func $other))
+                (call_indirect (type $t) (local.get 0) (i32.const 0)))
+            (func (export "during") (param i32) (result i32)
+                (i32.add (call $other (local.get 0))
+                    (block (result i32) (call $rebind) (call $other (local.get 0))))))"#
+        )
+    };
+    let missing = Func::wrap(&mut store, |_: i32| -> Result<i32, Error> {
+        Err(Trap::UnreachableCodeReached.into())
+    });
+    let rebind = |mut caller: Caller<'_, Option<(Instance, Func)>>| match caller.data_mut().take() {
+        Some((instance, func)) => instance.rebind(&mut caller, 1, func),
+        None => Ok(()),
+    };
+    let rebind = Func::wrap(&mut store, rebind);
+    let mut make = |own, other, x| {
+        let module = Module::new(&engine, text(own, other)).expect("valid");
+        let x = Global::new(
+            &mut store,
+            GlobalType::new(ValType::I32, Mutability::Const),
+            Val::I32(x),
+        );
+        let imports = [x.expect("a number").into(), missing.into(), rebind.into()];
+        Instance::new(&mut store, &module, &imports).expect("they fit")
+    };
+    let (a, b) = (make("a", "b", 1), make("b", "a", 100));
+    let [fa, fb] = [(a, "a"), (b, "b")].map(|(instance, name)| instance.get_func(&mut store, name).expect("exported"));
+    let run = fa.typed::<i32, i32>(&store).expect("its type");
+    assert_eq!(run.call(&mut store, 0).expect("it calls nothing"), 0);
+    assert!(run.call(&mut store, 1).is_err());
+    a.rebind(&mut store, 1, fb).expect("it fits");
+    b.rebind(&mut store, 1, fa).expect("it fits");
+    assert_eq!(run.call(&mut store, 5).expect("both are there"), 1 + 100 + 1 + 100 + 1);
+    let indirect = a.get_typed_func::<i32, i32>(&mut store, "indirect").expect("exported");
+    assert_eq!(indirect.call(&mut store, 2).expect("both are there"), 100 + 1);
+    // Bound calls see it, also while their function runs.
+    let during = a.get_typed_func::<i32, i32>(&mut store, "during").expect("exported");
+    assert_eq!(during.call(&mut store, 2).expect("both are there"), 101 + 101);
+    *store.data_mut() = Some((a, fa));
+    assert_eq!(during.call(&mut store, 2).expect("both are there"), 101 + 2);
+    a.rebind(&mut store, 1, missing).expect("it fits");
+    assert!(during.call(&mut store, 2).is_err());
+    a.rebind(&mut store, 1, fb).expect("it fits");
+    assert_eq!(during.call(&mut store, 2).expect("both are there"), 101 + 101);
+    let other = Func::wrap(&mut store, || 1);
+    let error = a.rebind(&mut store, 1, other).expect_err("another type").to_string();
+    assert!(error.contains("`` `b`"), "{error}");
+    assert!(a.rebind(&mut store, 0, fa).is_err(), "a global");
 }
