@@ -202,7 +202,8 @@ impl Interface {
 
 /// What an import stands for, or what it would have to be.
 fn need(module: &str, name: &str, ty: ExternType, dylink: &Dylink) -> Result<Need, &'static str> {
-    let is_weak = dylink.import(module, name).is_weak;
+    // What is said of a function holds for its address too.
+    let is_weak = dylink.import(module, name).is_weak || dylink.import(ENV, name).is_weak;
     let is_address = |mutability| {
         matches!(&ty, ExternType::Global(global)
             if global.content() == ValType::I32 && global.mutability() == mutability)

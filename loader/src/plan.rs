@@ -31,7 +31,13 @@ pub struct Room {
     pub memory: Range<u32>,
     /// Places in the table that are free.
     pub table: Range<u32>,
+    /// Bytes of the stack that follows the modules' data: of a program, not of
+    /// libraries that it loads later.
+    pub stack_size: u32,
 }
+
+/// What the stack's ends are multiples of (tool-conventions, *BasicCABI*).
+const STACK_ALIGNMENT: u32 = 16;
 
 /// Who provides a symbol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +82,8 @@ pub struct Placed {
 pub struct Plan {
     /// One for each module, in order.
     pub placed: Vec<Placed>,
+    /// Addresses of the stack, which begins at their end.
+    pub stack: Range<u32>,
     /// Room that is left.
     pub left: Room,
     /// What nobody provides and is not weak.
@@ -179,8 +187,21 @@ impl Plan {
                 bindings: Vec::new(),
             });
         }
+        let stack_size = room
+            .stack_size
+            .checked_next_multiple_of(STACK_ALIGNMENT)
+            .unwrap_or(u32::MAX);
+        let stack = take(&mut left.memory, stack_size, STACK_ALIGNMENT).ok_or_else(|| PlanError::NoRoom {
+            module: "the program's stack".into(),
+            what: "bytes of memory",
+            size: stack_size,
+            alignment: STACK_ALIGNMENT,
+            from: left.memory.start,
+            to: left.memory.end,
+        })?;
         let mut plan = Self {
             placed,
+            stack,
             left,
             missing: Vec::new(),
         };
@@ -230,9 +251,10 @@ impl Plan {
             Need::FunctionAddress { is_weak } => (Binding::Slot(function(parts, name, host)), *is_weak, None),
             Need::DataAddress { is_weak } => {
                 let provider = first(parts, |interface| interface.data.get(name).map(|data| data.is_weak));
-                let address = match provider {
-                    Provider::Part(i) => self.address(parts, i, name),
-                    _ => 0,
+                let (provider, address) = match (provider, self.own_address(name)) {
+                    (Provider::Part(i), _) => (provider, self.address(parts, i, name)),
+                    (_, Some(address)) => (Provider::Host, address),
+                    (_, None) => (Provider::Nobody, 0),
                 };
                 (Binding::Data(provider, address), *is_weak, None)
             }
@@ -250,6 +272,15 @@ impl Plan {
             });
         }
         Ok(binding)
+    }
+
+    /// The address that the linker itself gives a symbol.
+    fn own_address(&self, name: &str) -> Option<u32> {
+        match name {
+            "__heap_base" | "__stack_high" => Some(self.stack.end),
+            "__stack_low" => Some(self.stack.start),
+            _ => None,
+        }
     }
 
     /// The address of data that the module at a position has.
@@ -375,6 +406,7 @@ mod tests {
     const ROOM: Room = Room {
         memory: 0..0x10_0000,
         table: 1..100,
+        stack_size: 0,
     };
 
     const MAIN: (&str, &str) = (
@@ -416,7 +448,7 @@ mod tests {
              later.so: memory 0x47a..0x482, table 5..5\n"
         );
         assert_eq!(plan.missing, []);
-        assert_eq!((plan.left.memory, plan.left.table), (0x482..0x10_0000, 5..100));
+        assert_eq!((plan.left.memory, plan.left.table), (0x490..0x10_0000, 5..100));
     }
 
     #[test]
@@ -487,7 +519,7 @@ mod tests {
                 .map(|(memory, p, table, q)| format!("(module (@dylink.0 (mem-info (memory {memory} {p}) (table {table} {q}))))"))
                 .collect();
             let modules: Vec<(&'static str, &str)> = texts.iter().map(|text| ("m", text.as_str())).collect();
-            let room = Room { memory: 0..20_000, table: 1..60 };
+            let room = Room { memory: 0..20_000, table: 1..60, stack_size: 0 };
             let Ok((plan, _)) = World::new(&modules).plan(&room) else { return Ok(()) };
             let mut ends = (LOWEST_ADDRESS, 1);
             for (placed, (memory, p, table, q)) in plan.placed.iter().zip(&sizes) {

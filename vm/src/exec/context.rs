@@ -379,7 +379,7 @@ pub(crate) enum GlobalPlace {
 }
 
 /// A function reference: a record that lives as long as its store.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct FuncRef(NonNull<FuncRec>);
 
 impl FuncRef {

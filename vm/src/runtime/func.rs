@@ -17,7 +17,7 @@ use crate::exec::host::{self, HostDef, Need};
 use crate::types::{FuncType, ValType};
 
 /// A function of a guest or of the host.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Func {
     store: StoreId,
     func: FuncRef,

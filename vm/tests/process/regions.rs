@@ -201,7 +201,12 @@ fn threads_map_and_access_one_region() {
                 (br_if $again (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))))"#;
     let module = Module::new(&engine, module).expect("valid");
     let file = tempfile();
-    let region = Region::adopt(file.try_clone().expect("descriptors")).expect("a file");
+    // Memories without guard pages have no regions that may become shorter.
+    let may_shrink = cfg!(all(target_arch = "x86_64", not(orcavm_portable)));
+    let region = match may_shrink {
+        true => Region::adopt(file.try_clone().expect("descriptors")).expect("a file"),
+        false => Region::new(0x2000).expect("memory"),
+    };
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let work = |seed: u64| {
@@ -249,10 +254,11 @@ fn threads_map_and_access_one_region() {
             }
             file.set_len(0x2000).expect("writable");
         });
-        let ends = threads.map(|thread| thread.join().expect("it does not panic"));
+        let ends = threads.map(|thread| thread.join());
         done.store(true, Ordering::Relaxed);
         shrinker.join().expect("it does not panic");
         for ends in ends {
+            let ends = ends.expect("it does not panic");
             // What is not mapped is out of bounds, and so is what is cut off.
             assert!(ends[2] >= 400, "{ends:?}");
             assert_eq!(ends.iter().sum::<u32>(), 2000);
