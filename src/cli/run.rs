@@ -151,10 +151,6 @@ fn execute(options: &Options, time: Option<&TimeLimit>, profile: &mut Option<pro
         guest.limit_memory_size(size);
     }
     let regions = setup.make_regions()?;
-    let regions: Vec<(String, SharedRegion)> = regions
-        .into_iter()
-        .map(|(name, region)| (name.to_owned(), region))
-        .collect();
     share(&setup, MAIN, &regions, &mut guest)?;
     let mut store = Store::new(
         &engine,

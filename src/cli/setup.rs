@@ -391,13 +391,13 @@ impl Setup {
     /// # Errors
     ///
     /// If one of them cannot be made, or two have one name.
-    pub(crate) fn make_regions(&self) -> Result<Vec<(&str, SharedRegion)>> {
-        let mut made: Vec<(&str, SharedRegion)> = Vec::new();
+    pub(crate) fn make_regions(&self) -> Result<Vec<(String, SharedRegion)>> {
+        let mut made: Vec<(String, SharedRegion)> = Vec::new();
         for source in &self.regions {
             if made.iter().any(|(name, _)| *name == source.name) {
                 bail!("there are two regions {:?}", source.name);
             }
-            made.push((&source.name, source.make()?));
+            made.push((source.name.clone(), source.make()?));
         }
         Ok(made)
     }

@@ -154,6 +154,21 @@ impl WasiCtx {
         self.env.iter().map(Vec::as_slice).filter(is_visible).collect()
     }
 
+    /// The directories that were open from the start and still are.
+    fn preopens(&self) -> impl Iterator<Item = Preopened<'_>> {
+        self.fds.iter().filter_map(Preopened::of)
+    }
+
+    /// The nearest of them around a path, and what of the path is below it.
+    fn around<'p>(&self, path: &'p [&'p str]) -> Option<(Preopened<'_>, &'p [&'p str])> {
+        let around = self
+            .preopens()
+            .filter(|preopened| path.starts_with(&preopened.components));
+        let nearest = around.max_by_key(|preopened| preopened.components.len())?;
+        let below = path.get(nearest.components.len()..).unwrap_or_default();
+        Some((nearest, below))
+    }
+
     /// Lets what follows do what `permissions` allow; for host functions outside
     /// this crate, which say whose they are by [`vm::Caller::lone_domain`].
     pub fn permit(&mut self, whose: Option<(DomainId, Capabilities)>, permissions: &Permissions) {
@@ -170,18 +185,11 @@ impl WasiCtx {
     /// more than `limit` bytes, or what the host says.
     pub fn read_file(&self, path: &str, limit: u64) -> Result<Vec<u8>, Errno> {
         let parts: Vec<&str> = components(path).collect();
-        let preopens = self
-            .fds
-            .iter()
-            .filter_map(|descriptor| Some((descriptor, Preopened::of(descriptor)?)));
-        let around = preopens.filter(|(_, preopened)| parts.starts_with(&preopened.components));
-        let (descriptor, preopened) = around
-            .max_by_key(|(_, preopened)| preopened.components.len())
-            .ok_or(Errno::Noent)?;
+        let (preopened, below) = self.around(&parts).ok_or(Errno::Noent)?;
+        let descriptor = preopened.descriptor;
         if !descriptor.rights().contains(Rights::PATH_OPEN) || !descriptor.inheriting().contains(Rights::FD_READ) {
             return Err(Errno::NotCapable);
         }
-        let below = parts.get(preopened.components.len()..).unwrap_or_default();
         let below: PathBuf = std::iter::once(&".").chain(below).collect();
         let mut options = OpenOptions::new();
         // Opening must not wait for whoever may write to a pipe.
@@ -240,10 +248,9 @@ impl WasiCtx {
             fds.insert_shared(self.fds.standard_stream(number)).map_err(full)?;
         }
         let looks = permissions.allows(Capability::ReadFiles) || permissions.allows(Capability::WriteFiles);
-        let preopens = || self.fds.iter().filter(|_| looks).filter_map(Preopened::of);
         match permissions.directories() {
             None => {
-                for preopened in preopens() {
+                for preopened in self.preopens().filter(|_| looks) {
                     fds.insert_shared(preopened.open(&[], false)?).map_err(full)?;
                 }
             }
@@ -251,13 +258,10 @@ impl WasiCtx {
                 for scope in scopes.iter().filter(|_| looks) {
                     let path = scope.path();
                     let inside: Vec<&str> = components(&path).collect();
-                    let around = preopens().filter(|preopened| inside.starts_with(&preopened.components));
-                    let nearest = around.max_by_key(|preopened| preopened.components.len());
-                    let nearest = nearest.ok_or_else(|| BuildError::OpenDirectory {
+                    let (nearest, below) = self.around(&inside).ok_or_else(|| BuildError::OpenDirectory {
                         path: path.clone().into(),
                         source: std::io::ErrorKind::NotFound.into(),
                     })?;
-                    let below = inside.get(nearest.components.len()..).unwrap_or_default();
                     fds.insert(nearest.open(below, scope.access() == Access::Read)?)
                         .map_err(full)?;
                 }
