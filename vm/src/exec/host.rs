@@ -50,6 +50,9 @@ impl HostDef {
         if granted & bit != 0 && at == domain::drops() {
             return Ok(true);
         }
+        if at != domain::drops() {
+            inner.find_granted();
+        }
         need.ask(inner, slots)
     }
 }
@@ -59,7 +62,6 @@ impl Need {
     #[cold]
     #[inline(never)]
     fn ask(&self, inner: &StoreInner, slots: &mut [u64]) -> Result<bool, Error> {
-        inner.find_granted();
         let Some(domain) = inner.lacking(self.capability) else {
             return Ok(true);
         };
