@@ -34,28 +34,6 @@ fn letter(ty: ValType) -> Option<char> {
     }
 }
 
-/// The value with the bits of a number in a guest's memory.
-fn value(ty: ValType, bits: u64) -> Option<Val> {
-    match ty {
-        ValType::I32 => Some(Val::I32((bits as u32).cast_signed())),
-        ValType::I64 => Some(Val::I64(bits.cast_signed())),
-        ValType::F32 => Some(Val::F32(bits as u32)),
-        ValType::F64 => Some(Val::F64(bits)),
-        _ => None,
-    }
-}
-
-/// The bits of a scalar.
-fn bits(value: &Val) -> u64 {
-    match value {
-        Val::I32(n) => u64::from(n.cast_unsigned()),
-        Val::I64(n) => n.cast_unsigned(),
-        Val::F32(bits) => u64::from(*bits),
-        Val::F64(bits) => *bits,
-        _ => 0,
-    }
-}
-
 /// Checks that all that a function takes and gives are scalars.
 fn check_scalars(ty: &FuncType) -> Result<(), Refusal> {
     match ty.params().chain(ty.results()).all(|ty| letter(ty).is_some()) {
@@ -330,12 +308,13 @@ impl<T: Send + 'static, G: Fn(&mut T, Option<DomainId>) -> &mut SandboxCtx> Gues
             Ok(call) => call,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        let mut given: Vec<Val> = ty.results().filter_map(|ty| value(ty, 0)).collect();
+        let mut given: Vec<Val> = ty.results().filter_map(|ty| Val::from_bits(0, ty)).collect();
         let ended = self.in_child(child, |child, parent, permissions| {
             Ok(child.run(parent, permissions, |store| func.call(store, &values, &mut given)))
         })?;
         Ok(ended.and_then(|()| {
-            let bytes: Vec<u8> = given.iter().flat_map(|value| bits(value).to_le_bytes()).collect();
+            let bits = given.iter().filter_map(Val::to_bits);
+            let bytes: Vec<u8> = bits.flat_map(u64::to_le_bytes).collect();
             self.write(results, &bytes)?;
             Ok(0)
         }))
@@ -359,7 +338,7 @@ impl<T: Send + 'static, G: Fn(&mut T, Option<DomainId>) -> &mut SandboxCtx> Gues
         let values = ty
             .params()
             .zip(numbers)
-            .filter_map(|(ty, bits)| value(ty, bits))
+            .filter_map(|(ty, bits)| Val::from_bits(bits, ty))
             .collect();
         // Before the call, whose results would be lost.
         self.check(results, count(ty.results().len())?, Access::ReadWrite)?;
@@ -454,12 +433,7 @@ impl<T: Send + 'static, G: Fn(&mut T, Option<DomainId>) -> &mut SandboxCtx> Gues
     /// `give_up`: gives up capabilities of the caller's domain for good.
     pub(crate) fn give_up(&mut self, text: u32, len: u32) -> Result<i32, Refusal> {
         let text = self.name(text, len)?;
-        let words = text
-            .split(|c: char| c == ',' || c.is_whitespace())
-            .filter(|word| !word.is_empty());
-        let capabilities = words
-            .map(str::parse)
-            .collect::<Result<vm::Capabilities, vm::UnknownCapability>>();
+        let capabilities = text.parse::<vm::Capabilities>();
         let capabilities = capabilities.map_err(|error| Refusal::new(Errno::Inval, error))?;
         let domain = self.caller.domain().ok_or(Errno::Inval)?.clone();
         domain.drop_capabilities(&mut *self.caller, capabilities)?;

@@ -14,7 +14,7 @@ use crate::error::{Error, TypeError};
 use crate::exec::context::FuncRef;
 use crate::exec::entry;
 use crate::exec::host::{self, HostDef, Need};
-use crate::types::{FuncType, ValType};
+use crate::types::FuncType;
 
 /// A function of a guest or of the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -272,24 +272,13 @@ impl Requirement {
         let refusal = match &self.refusal {
             None => None,
             Some(value) => {
-                let results: smallvec::SmallVec<[ValType; 2]> = def.ty.results().collect();
-                let slot = match value {
-                    Val::I32(n) => Some((ValType::I32, u64::from(n.cast_unsigned()))),
-                    Val::I64(n) => Some((ValType::I64, n.cast_unsigned())),
-                    Val::F32(bits) => Some((ValType::F32, u64::from(*bits))),
-                    Val::F64(bits) => Some((ValType::F64, *bits)),
-                    _ => None,
-                };
-                match slot {
-                    Some((ty, slot)) if results[..] == [ty] => Some(slot),
-                    _ => {
-                        return Err(TypeError::Func {
-                            expected: FuncType::new(def.ty.params(), slot.map(|(ty, _)| ty)),
-                            found: def.ty.clone(),
-                        }
-                        .into());
-                    }
+                let bits = value.to_bits();
+                let expected = FuncType::new(def.ty.params(), bits.map(|_| value.ty()));
+                if bits.is_none() || expected != def.ty {
+                    let found = def.ty.clone();
+                    return Err(TypeError::Func { expected, found }.into());
                 }
+                bits
             }
         };
         def.need = Some(Need {

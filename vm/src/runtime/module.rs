@@ -153,7 +153,7 @@ impl Module {
         let [ConstOp::Const(slot)] = data.global_inits.get(own)?.0[..] else {
             return None;
         };
-        Val::number(slot, data.globals.get(global.index())?.content())
+        Val::from_bits(slot, data.globals.get(global.index())?.content())
     }
 
     /// The contents of its custom sections of a name, in order.

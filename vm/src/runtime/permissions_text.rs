@@ -39,6 +39,21 @@ pub enum PermissionsTextError {
     },
 }
 
+/// The words of a text, with commas or spaces between.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    let separators = |c: char| c == ',' || c.is_whitespace();
+    text.split(separators).filter(|word| !word.is_empty())
+}
+
+impl FromStr for Capabilities {
+    type Err = UnknownCapability;
+
+    /// Names of capabilities, with commas or spaces between.
+    fn from_str(text: &str) -> Result<Self, UnknownCapability> {
+        words(text).map(str::parse::<Capability>).collect()
+    }
+}
+
 impl FromStr for Permissions {
     type Err = PermissionsTextError;
 
@@ -72,8 +87,7 @@ impl FromStr for Permissions {
     /// # Ok::<(), vm::PermissionsTextError>(())
     /// ```
     fn from_str(text: &str) -> Result<Self, PermissionsTextError> {
-        let separators = |c: char| c == ',' || c.is_whitespace();
-        let mut words = text.split(separators).filter(|word| !word.is_empty()).peekable();
+        let mut words = words(text).peekable();
         let is_base = |word: &str| word == "inherit" || word == "none";
         let inherits = words.next_if(|word| is_base(word)) == Some("inherit");
         let mut given: Vec<Capability> = Vec::new();

@@ -28,15 +28,35 @@ pub enum Val {
 }
 
 impl Val {
-    /// The number of a type in a slot.
-    pub(crate) fn number(slot: u64, ty: ValType) -> Option<Self> {
+    /// The number of a type with these bits, of which an `i32` or `f32` has the low
+    /// half; `None` if the type is no number's.
+    ///
+    /// ```
+    /// use vm::{Val, ValType};
+    ///
+    /// let number = Val::from_bits(0xffff_ffff, ValType::I32).unwrap();
+    /// assert_eq!((number.i32(), number.to_bits()), (Some(-1), Some(0xffff_ffff)));
+    /// assert!(Val::from_bits(0, ValType::FUNCREF).is_none());
+    /// ```
+    pub fn from_bits(bits: u64, ty: ValType) -> Option<Self> {
         match ty {
-            // The low half is the value.
-            ValType::I32 => Some(Self::I32((slot as u32).cast_signed())),
-            ValType::I64 => Some(Self::I64(slot.cast_signed())),
-            ValType::F32 => Some(Self::F32(slot as u32)),
-            ValType::F64 => Some(Self::F64(slot)),
+            ValType::I32 => Some(Self::I32((bits as u32).cast_signed())),
+            ValType::I64 => Some(Self::I64(bits.cast_signed())),
+            ValType::F32 => Some(Self::F32(bits as u32)),
+            ValType::F64 => Some(Self::F64(bits)),
             _ => None,
+        }
+    }
+
+    /// The bits of a number, zeros above those of an `i32` or `f32`; `None` for
+    /// references.
+    pub fn to_bits(&self) -> Option<u64> {
+        match self {
+            Self::I32(value) => Some(u64::from(value.cast_unsigned())),
+            Self::I64(value) => Some(value.cast_unsigned()),
+            Self::F32(bits) => Some(u64::from(*bits)),
+            Self::F64(bits) => Some(*bits),
+            Self::FuncRef(_) | Self::ExternRef(_) => None,
         }
     }
 
@@ -121,11 +141,11 @@ impl Val {
             }
             .into());
         }
+        if let Some(bits) = self.to_bits() {
+            return Ok(bits);
+        }
         Ok(match self {
-            Self::I32(value) => u64::from(value.cast_unsigned()),
-            Self::I64(value) => value.cast_unsigned(),
-            Self::F32(bits) => u64::from(bits),
-            Self::F64(bits) => bits,
+            Self::I32(_) | Self::I64(_) | Self::F32(_) | Self::F64(_) => unreachable!("they are numbers"),
             Self::FuncRef(func) => func_slot(func.map(|func| func.within(store)).transpose()?),
             Self::ExternRef(value) => value.map(|value| value.within(store)).transpose()?.unwrap_or(0),
         })
@@ -136,7 +156,7 @@ impl Val {
     /// # Panics
     /// If the type is `v128`, which validation refuses.
     pub(crate) fn from_slot(slot: u64, ty: ValType, store: &StoreInner) -> Self {
-        if let Some(number) = Self::number(slot, ty) {
+        if let Some(number) = Self::from_bits(slot, ty) {
             return number;
         }
         match ty {
