@@ -54,6 +54,18 @@ pub enum LinkError {
         /// The module's exports.
         available: Vec<Box<str>>,
     },
+    /// An instance is not there any more.
+    #[error("call into unloaded {}", Shown(.module))]
+    Unloaded {
+        /// What it was called when it was unloaded.
+        module: Box<str>,
+    },
+    /// An instance cannot be unloaded while it is used.
+    #[error("{} cannot be unloaded while a function of it is running", Shown(.module))]
+    Running {
+        /// What it was to be called.
+        module: Box<str>,
+    },
     /// A name is defined twice in a linker.
     #[error("`{}` `{}` is defined twice; allow shadowing to replace the first", Shown(.module), Shown(.name))]
     DuplicateDefinition {

@@ -55,6 +55,17 @@ impl Mark<'_> {
     }
 }
 
+/// How far a chain is followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Extent {
+    /// To the first instance.
+    Caller,
+    /// To the first gate: those that must be allowed what is done.
+    Allowed,
+    /// To the end.
+    All,
+}
+
 /// What is on the chain.
 #[derive(Debug, Default)]
 pub(crate) struct Chain<'a> {
@@ -71,7 +82,7 @@ impl<'a> Chain<'a> {
     /// The chain of the host function that runs in a store; empty if none does.
     pub(crate) fn of(inner: &'a StoreInner) -> Self {
         let mut chain = Self::default();
-        let is_whole = chain.collect(inner, false);
+        let is_whole = chain.collect(inner, Extent::Allowed);
         chain.is_broken = is_whole.is_none();
         chain
     }
@@ -80,12 +91,19 @@ impl<'a> Chain<'a> {
     /// host function that called it, and so on.
     pub(crate) fn caller(inner: &'a StoreInner) -> Option<u32> {
         let mut chain = Self::default();
-        chain.collect(inner, true)?;
+        chain.collect(inner, Extent::Caller)?;
         chain.instances.first().copied()
     }
 
+    /// Whether a function of an instance has been called and has not returned, as
+    /// far as that can be told; else it is taken to be so.
+    pub(crate) fn is_running(inner: &'a StoreInner, instance: u32) -> bool {
+        let mut chain = Self::default();
+        chain.collect(inner, Extent::All).is_none() || chain.instances.contains(&instance)
+    }
+
     /// `None` where a frame is not what it must be.
-    fn collect(&mut self, inner: &'a StoreInner, only_first: bool) -> Option<()> {
+    fn collect(&mut self, inner: &'a StoreInner, extent: Extent) -> Option<()> {
         let stack = inner.machine.stack();
         let bottom = stack.base();
         // SAFETY: the block lives as long as the store.
@@ -98,14 +116,14 @@ impl<'a> Chain<'a> {
             let mark;
             (mark, free) = match first as *mut u64 {
                 start if start >= bottom && start <= header => (second, start),
-                _ if only_first => {
+                _ if extent == Extent::Caller => {
                     // SAFETY: a guest's call of a host function saves its context.
                     self.instances.push(unsafe { (*(second as *const Cx)).instance });
                     return Some(());
                 }
                 _ => self.run(header, bottom)?,
             };
-            if mark == GATE {
+            if mark == GATE && extent != Extent::All {
                 break;
             }
             // SAFETY: it was made of a reference that is valid while the run goes

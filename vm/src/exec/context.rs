@@ -58,11 +58,13 @@ pub(crate) struct FuncRec {
     pub(crate) cx: *mut Cx,
     /// Engine-wide identity of the function's type.
     pub(crate) ty: TypeId,
-    /// Index in the callee's function index space (unused for host functions).
+    /// Index in the callee's function index space (unused for host functions); of
+    /// an unbound import, in the importer's.
     pub(crate) func: u32,
     /// Slots before the frame's header: the larger of parameters and results.
     pub(crate) slots: u32,
-    /// The record that stands for the function's identity.
+    /// The record that stands for the function's identity; null for an unbound
+    /// import.
     pub(crate) canonical: Cell<*const FuncRec>,
 }
 
@@ -465,6 +467,37 @@ impl HostGlobal {
     }
 }
 
+/// Globals that an instance was given by value: cells that it has for itself.
+#[derive(Debug, Default)]
+pub(crate) struct GivenValues(Box<[[Cell<u64>; 2]]>);
+
+impl GivenValues {
+    /// Cells with these values, as slots.
+    pub(crate) fn new(values: impl Iterator<Item = u64>) -> Self {
+        Self(values.map(|slot| [Cell::new(slot), Cell::new(0)]).collect())
+    }
+
+    /// Gives the globals other values, in order.
+    pub(crate) fn set(&self, values: impl Iterator<Item = u64>) {
+        self.cells().zip(values).for_each(|(cell, value)| cell.set(value));
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The cells, in order.
+    pub(crate) fn cells(&self) -> impl Iterator<Item = GlobalRef> + '_ {
+        self.0.iter().map(|cell| GlobalRef(NonNull::from(&cell[0]).cast()))
+    }
+
+    /// Whether a cell is one of them.
+    pub(crate) fn has(&self, global: GlobalRef) -> bool {
+        self.cells().any(|cell| cell == global)
+    }
+}
+
 /// The owner of an instance's context block and function records.
 #[derive(Debug)]
 pub(crate) struct InstanceCx {
@@ -488,8 +521,8 @@ impl std::fmt::Debug for FuncRec {
 
 /// What an instance imports, and the memories and tables of its index spaces.
 pub(crate) struct Wiring<'a> {
-    /// Imported functions.
-    pub(crate) funcs: &'a [FuncRef],
+    /// Imported functions; none for one that is found when it is first called.
+    pub(crate) funcs: &'a [Option<FuncRef>],
     /// Imported globals.
     pub(crate) globals: &'a [GlobalRef],
     /// All memories: imported, then defined.
@@ -537,48 +570,124 @@ impl InstanceCx {
             records,
             code,
         };
+        this.wire(rt, instance, wiring);
+        this
+    }
+
+    /// Writes the block, whose globals are zeros.
+    fn wire(&self, rt: NonNull<Rt>, instance: u32, wiring: &Wiring<'_>) {
+        let module = self.code.module();
+        let imported = module.num_imported_funcs;
         let head = Cx {
             mem0_base: wiring.memories.first().map_or(ptr::null_mut(), |m| m.base()),
             rt: rt.as_ptr(),
-            code: Arc::as_ptr(&this.code),
+            code: Arc::as_ptr(&self.code),
             instance,
             num_imported_funcs: u32::try_from(imported).expect("validation bounds the number of imports"),
-            own_recs: this.records.as_ptr(),
+            own_recs: self.records.as_ptr(),
         };
-        // SAFETY: the block is large enough for a head and nobody else has it.
-        unsafe { block.write(head) };
+        // SAFETY: the block is large enough for a head, and no code runs in it.
+        unsafe { self.block.write(head) };
         for (i, func) in wiring.funcs.iter().enumerate() {
-            this.write_import(i, *func);
+            match func {
+                Some(func) => self.write_import(i, *func),
+                None => self.write_unbound(i),
+            }
         }
         for (i, global) in wiring.globals.iter().enumerate() {
-            let at = this.offsets.imported_globals + i * size_of::<usize>();
+            let at = self.offsets.imported_globals + i * size_of::<usize>();
             // SAFETY: the layout has room for each imported global's pointer.
-            unsafe { this.at::<*mut u64>(at).write(global.0.as_ptr()) };
+            unsafe { self.at::<*mut u64>(at).write(global.0.as_ptr()) };
         }
         for (i, memory) in wiring.memories.iter().enumerate() {
             // SAFETY: the layout has room for each memory's pointer.
             unsafe {
-                this.at::<*mut super::memory::MemoryInst>(this.offsets.memory(i))
+                self.at::<*mut super::memory::MemoryInst>(self.offsets.memory(i))
                     .write(memory.as_ptr())
             };
         }
         for (i, table) in wiring.tables.iter().enumerate() {
             // SAFETY: the layout has room for each table's pointer.
             unsafe {
-                this.at::<*mut super::table::TableInst>(this.offsets.table(i))
+                self.at::<*mut super::table::TableInst>(self.offsets.table(i))
                     .write(table.as_ptr())
             };
         }
-        let mut own = this.records.iter();
-        for (dense, func) in escaped {
+        let mut own = self.records.iter();
+        for (dense, func) in module.escaped_funcs() {
             let rec: *const FuncRec = match wiring.funcs.get(func.index()) {
-                Some(imported) => imported.as_ptr(),
+                Some(imported) => imported
+                    .expect("an import that the module refers to is bound from the start")
+                    .as_ptr(),
                 None => own.next().expect("one record per escaped defined function"),
             };
             // SAFETY: the layout has room for each escaped function's pointer.
-            unsafe { this.at::<*const FuncRec>(this.offsets.func_ref(dense)).write(rec) };
+            unsafe { self.at::<*const FuncRec>(self.offsets.func_ref(dense)).write(rec) };
         }
-        this
+    }
+
+    /// Makes the instance one without code: who calls its functions is told that
+    /// they are gone. The block and the records stay, for those who have references.
+    ///
+    /// No function of it may be running. `empty` is the code of a module without
+    /// functions, which the instance is one of from now on.
+    pub(crate) fn retire(&mut self, empty: Arc<CodeSet>) {
+        for rec in &self.records {
+            rec.ip.set(stubs::unloaded_entry());
+        }
+        self.code = empty;
+        let head = self.block.as_ptr();
+        // SAFETY: the block is this instance's, and no code runs in it.
+        unsafe { (*head).code = Arc::as_ptr(&self.code) };
+    }
+
+    /// Makes a retired instance one of its former module again: what refers to its
+    /// functions and globals refers to the new ones.
+    ///
+    /// # Panics
+    /// If `code` is of a module with another layout.
+    pub(crate) fn renew(&mut self, code: Arc<CodeSet>, rt: NonNull<Rt>, instance: u32, wiring: &Wiring<'_>) {
+        assert_eq!(code.cx_layout().size, self.layout.size(), "it is of the same module");
+        self.offsets = code.cx_layout();
+        self.code = code;
+        // SAFETY: allocated with this layout; no code runs in it.
+        unsafe { self.block.as_ptr().cast::<u8>().write_bytes(0, self.layout.size()) };
+        for rec in &self.records {
+            rec.ip.set(stubs::bind_entry());
+        }
+        self.wire(rt, instance, wiring);
+    }
+
+    /// Lets calls of imported functions that `is_gone` go nowhere.
+    pub(crate) fn forget_imports(&self, is_gone: impl Fn(FuncRef) -> bool) {
+        for i in 0..self.code.module().num_imported_funcs {
+            if self.imported_func(i).is_some_and(&is_gone) {
+                // SAFETY: written by `wire` for each import.
+                unsafe {
+                    (*self.at::<FuncRec>(self.offsets.import(i)))
+                        .ip
+                        .set(stubs::unloaded_entry())
+                };
+            }
+        }
+    }
+
+    /// Whether a function is one of the instance's own.
+    pub(crate) fn has_func(&self, func: FuncRef) -> bool {
+        // SAFETY: invariant 1.
+        func.rec().cx == self.block.as_ptr()
+    }
+
+    /// The number, in bytes from the block's start, of the import whose record it
+    /// is.
+    ///
+    /// # Panics
+    /// If the record is none of the instance's imports.
+    pub(crate) fn import_at(&self, rec: *const FuncRec) -> usize {
+        let offset = rec.addr() - self.block.as_ptr().addr() - self.offsets.imports;
+        let i = offset / size_of::<FuncRec>();
+        assert!(i < self.code.module().num_imported_funcs, "a record of an import");
+        i
     }
 
     /// Makes imported function `i` another one, of the same type: for calls from now
@@ -616,6 +725,22 @@ impl InstanceCx {
         unsafe { self.at::<FuncRec>(self.offsets.import(i)).write(rec) };
     }
 
+    /// Writes the record of an imported function that is found when it is called.
+    fn write_unbound(&self, i: usize) {
+        let module = self.code.module();
+        let func = FuncIdx::new(u32::try_from(i).expect("validation bounds the number of imports"));
+        let rec = FuncRec {
+            ip: Cell::new(stubs::unbound_entry()),
+            cx: self.block.as_ptr(),
+            ty: module.func_type_id(func),
+            func: func.as_u32(),
+            slots: module.func_type(func).slots(),
+            canonical: Cell::new(ptr::null()),
+        };
+        // SAFETY: as in `write_import`.
+        unsafe { self.at::<FuncRec>(self.offsets.import(i)).write(rec) };
+    }
+
     /// A pointer into the block.
     fn at<V>(&self, offset: usize) -> *mut V {
         debug_assert!(offset < self.offsets.size);
@@ -647,11 +772,11 @@ impl InstanceCx {
         FuncRef(NonNull::new(rec).expect("written by `new`"))
     }
 
-    /// A function that was imported.
-    pub(crate) fn imported_func(&self, i: usize) -> FuncRef {
-        // SAFETY: written by `new` for each import.
+    /// A function that was imported, if it is bound.
+    pub(crate) fn imported_func(&self, i: usize) -> Option<FuncRef> {
+        // SAFETY: written by `wire` for each import.
         let canonical = unsafe { (*self.at::<FuncRec>(self.offsets.import(i))).canonical.get() };
-        FuncRef(NonNull::new(canonical.cast_mut()).expect("written by `new`"))
+        NonNull::new(canonical.cast_mut()).map(FuncRef)
     }
 
     /// The function of the instance's own that a slot refers to, if it does.
@@ -693,6 +818,10 @@ unsafe impl Sync for FuncRef {}
 unsafe impl Send for GlobalRef {}
 // SAFETY: as for `InstanceCx`.
 unsafe impl Sync for GlobalRef {}
+// SAFETY: as for `InstanceCx`.
+unsafe impl Send for GivenValues {}
+// SAFETY: as for `InstanceCx`.
+unsafe impl Sync for GivenValues {}
 // SAFETY: as for `InstanceCx`.
 unsafe impl Send for HostGlobal {}
 // SAFETY: as for `InstanceCx`.

@@ -308,7 +308,7 @@ handler! {
     fn call_other(s) {
         let rec = s.a0 as *const FuncRec;
         let target = (*rec).ip.get();
-        if target == stubs::bind_entry() || entry(s.ip).is_null() {
+        if target != stubs::unbound_entry() && (target == stubs::bind_entry() || entry(s.ip).is_null()) {
             return goto(s, stubs::bind_call);
         }
         s.ip = target;

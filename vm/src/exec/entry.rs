@@ -120,8 +120,12 @@ unsafe fn run(
         // SAFETY: 1.
         return unsafe { host::call_direct(func, store, inner, frame) };
     }
-    let ip = stubs::resolve(func.rec())?;
     let cx = func.rec().cx;
+    if func.rec().ip.get() == stubs::unloaded_entry() {
+        // SAFETY: 1; contexts stay, also of instances that are gone.
+        return Err(unsafe { (*inner).unloaded((*cx).instance) });
+    }
+    let ip = stubs::resolve(func.rec())?;
     // SAFETY: 2; the header of the entry's frame.
     unsafe { fp.add(slots).write(stubs::exit_ip() as u64) };
     // SAFETY: 2; no context to return to, but the mark.

@@ -212,6 +212,42 @@ pub(crate) fn gate(ty: FuncType, func: FuncRef) -> HostDef {
     }
 }
 
+/// Finds the functions of an instance's imports when they are first called.
+#[derive(Clone)]
+pub(crate) struct Binder(Arc<Find>);
+
+/// What a binder asks.
+type Find = dyn Fn(HostCall<'_>) -> Result<(), Error> + Send + Sync;
+
+impl std::fmt::Debug for Binder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Binder")
+    }
+}
+
+impl Binder {
+    /// One that asks `find`, whose call has one slot: it reads the index of an
+    /// imported function there, and leaves a reference to a function of the store.
+    pub(crate) fn new(find: impl Fn(HostCall<'_>) -> Result<(), Error> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(find))
+    }
+
+    /// The function for an imported function, by its index.
+    ///
+    /// # Safety
+    /// `store` is the whole of the store that the binder was made for; the running
+    /// entry has it borrowed and does not use it meanwhile.
+    pub(crate) unsafe fn find(&self, store: *mut (), import: usize) -> Result<FuncRef, Error> {
+        let mut slots = [import as u64];
+        (self.0)(HostCall {
+            store,
+            caller: None,
+            slots: &mut slots,
+        })?;
+        Ok(FuncRef::from_slot(slots[0]).expect("a binder leaves a reference"))
+    }
+}
+
 /// Calls the host function whose head is `cx` for the guest; the frame's
 /// slots begin at `fp` and its header stands `slots` above. The value is an
 /// exit code, 0 to go on.
@@ -227,16 +263,10 @@ pub(crate) unsafe fn call_from_guest(cx: *mut Cx, fp: *mut u64, slots: usize) ->
     // SAFETY: a saved context is live.
     let caller = unsafe { (*caller).instance };
     let rt = host.head.rt;
-    // SAFETY: the store's runtime block, owned by the running thread.
-    let (store, inner, act, before) = unsafe { ((*rt).store, (*rt).inner, (*rt).act, (*rt).next_frame) };
-    // SAFETY: as above.
-    unsafe { (*rt).next_frame = fp.add(slots + 2) };
-    // SAFETY: the running activation outlives the run.
-    unsafe { (*act).set_in_guest(false) };
     // SAFETY: the translator reserves the frame's slots and header in the
     // caller's frame; nothing else refers to them while the call runs.
     let frame = unsafe { std::slice::from_raw_parts_mut(fp, slots) };
-    let outcome = catch_unwind(AssertUnwindSafe(|| {
+    let call = |store, inner: *mut StoreInner| {
         // SAFETY: the entry's borrow of the store is not in use meanwhile.
         if !unsafe { host.def.admit(&*inner, Rt::granted(rt), frame) }? {
             return Ok(());
@@ -246,7 +276,31 @@ pub(crate) unsafe fn call_from_guest(cx: *mut Cx, fp: *mut u64, slots: usize) ->
             caller: Some(InstanceId::new(caller)),
             slots: frame,
         })
-    }));
+    };
+    // SAFETY: the registers of a guest's call, and its frame's end.
+    unsafe { outside(rt, fp.add(slots + 2), call) }
+}
+
+/// Does something for the guest that is no guest's code, with both parts of the
+/// running store. The value stack is in use up to `next_frame`. The value is an
+/// exit code, 0 to go on.
+///
+/// # Safety
+/// `rt` is the block of the store whose guest is running and has just left for
+/// this; the two words before `next_frame` are a header with the guest's context.
+#[inline(always)]
+pub(crate) unsafe fn outside(
+    rt: *mut Rt,
+    next_frame: *mut u64,
+    work: impl FnOnce(*mut (), *mut StoreInner) -> Result<(), Error>,
+) -> u64 {
+    // SAFETY: the store's runtime block, owned by the running thread.
+    let (store, inner, act, before) = unsafe { ((*rt).store, (*rt).inner, (*rt).act, (*rt).next_frame) };
+    // SAFETY: as above.
+    unsafe { (*rt).next_frame = next_frame };
+    // SAFETY: the running activation outlives the run.
+    unsafe { (*act).set_in_guest(false) };
+    let outcome = catch_unwind(AssertUnwindSafe(|| work(store, inner)));
     // SAFETY: as above.
     unsafe { (*act).set_in_guest(true) };
     // SAFETY: as above.

@@ -3,11 +3,12 @@
 
 use super::context::{Cx, FuncRec, Pending};
 use super::control::raise;
-use super::dispatch::{Handler, goto, handler, next};
+use super::dispatch::{Handler, Regs, goto, handler, next};
 use super::{exit, host};
 use crate::error::Error;
 use crate::ir::code::Cell;
 use crate::module::FuncIdx;
+use crate::runtime::store::StoreInner;
 
 /// Code of one instruction that follows a call's last word.
 #[repr(C)]
@@ -24,6 +25,10 @@ static EXIT: AfterCall = AfterCall {
 };
 /// Entry of a record whose function may not be translated yet.
 static BIND: Handler = bind;
+/// Entry of the record of an import that is not bound yet.
+static UNBOUND: Handler = bind_import;
+/// Entry of records whose function is gone.
+static UNLOADED: Handler = unloaded;
 /// Handler of a function's [`Cell`].
 pub(crate) const LAZY: Handler = lazy;
 
@@ -35,6 +40,16 @@ pub(crate) fn exit_ip() -> *const u8 {
 /// Entry of an unbound record.
 pub(crate) fn bind_entry() -> *const u8 {
     (&raw const BIND).cast()
+}
+
+/// Entry of an import's record that nobody has given a function yet.
+pub(crate) fn unbound_entry() -> *const u8 {
+    (&raw const UNBOUND).cast()
+}
+
+/// Entry of a record whose function is gone.
+pub(crate) fn unloaded_entry() -> *const u8 {
+    (&raw const UNLOADED).cast()
 }
 
 /// Code of a host function with `slots` slots before its header.
@@ -110,6 +125,39 @@ unsafe fn lazy_slow(cx: *mut Cx, cell: *const Cell, fp: *const u64) -> *const u8
     }
 }
 
+/// Gives the import whose record is `rec` its function, for the call whose frame is
+/// at `fp`; an exit code, 0 to go on.
+#[cold]
+#[inline(never)]
+unsafe fn bind_import_slow(rec: *const FuncRec, fp: *mut u64) -> u64 {
+    // SAFETY: calls through a record pass it on in `a0`.
+    let (cx, slots) = unsafe { ((*rec).cx, (*rec).slots as usize) };
+    // SAFETY: an unbound record leads to the importing instance's context.
+    let (rt, instance) = unsafe { ((*cx).rt, (*cx).instance) };
+    let bind = |store: *mut (), inner: *mut StoreInner| {
+        // SAFETY: the entry's borrow of the store is not in use meanwhile.
+        let (binder, import) = unsafe { (*inner).binder_of(instance, rec) };
+        // SAFETY: the binder is of this store, which is not in use meanwhile.
+        let func = unsafe { binder.find(store, import) }?;
+        // SAFETY: as above.
+        unsafe { (*inner).bind(instance, import, func) }
+    };
+    // SAFETY: the registers of a guest's call, and a frame's end.
+    unsafe { host::outside(rt, fp.add(slots + 2), bind) }
+}
+
+/// Says that the function whose context is `cx` is gone.
+#[cold]
+#[inline(never)]
+unsafe fn leave_unloaded(cx: *mut Cx) {
+    // SAFETY: a context leads to the block of the running store, retired or not.
+    let (inner, instance) = unsafe { ((*(*cx).rt).inner, (*cx).instance) };
+    // SAFETY: the entry's borrow of the store is not in use while code runs.
+    let error = unsafe { (*inner).unloaded(instance) };
+    // SAFETY: `cx` is a context of the running store.
+    unsafe { leave_error(cx, error) };
+}
+
 /// Leaves `error` for the entry that is running.
 unsafe fn leave_error(cx: *mut Cx, error: Error) -> *const u8 {
     // SAFETY: a live context leads to the block of the running store.
@@ -156,6 +204,30 @@ handler! {
         next(s)
     }
 
+    /// Finds the function of the import whose record is in `a0`, and goes on there.
+    #[cold]
+    fn bind_import(s) {
+        let rec = s.a0 as *const FuncRec;
+        let slots = (*rec).slots as usize;
+        let code = bind_import_slow(rec, s.fp);
+        if code != exit::DONE {
+            return raise_in_caller(s, slots, code);
+        }
+        s.ip = (*rec).ip.get();
+        s.cx = (*rec).cx;
+        s.mb = (*s.cx).mem0_base;
+        next(s)
+    }
+
+    /// Stands where functions were that are gone: `a0` has the record that the call
+    /// went through.
+    #[cold]
+    fn unloaded(s) {
+        let slots = (*(s.a0 as *const FuncRec)).slots as usize;
+        leave_unloaded(s.cx);
+        raise_in_caller(s, slots, exit::HOST)
+    }
+
     /// The instruction in a function's [`Cell`]: translates it and goes on there.
     #[cold]
     fn lazy(s) {
@@ -172,18 +244,44 @@ handler! {
     fn host_call(s) {
         let slots = s.field::<u64>(8) as usize;
         let code = host::call_from_guest(s.cx, s.fp, slots);
-        let header = s.fp.add(slots);
-        let ip = header.cast::<*const u8>().read();
-        let delta = ip.sub(8).cast::<u32>().read();
-        s.cx = header.add(1).cast::<*mut Cx>().read();
-        s.fp = s.fp.byte_sub(delta as usize);
         if code != exit::DONE {
-            s.ip = ip.sub(8);
-            s.a0 = code;
-            return goto(s, raise);
+            return raise_in_caller(s, slots, code);
         }
+        s = caller_of(s, slots);
         s.mb = (*s.cx).mem0_base;
-        s.ip = ip;
         next(s)
     }
+}
+
+/// The registers of the guest that called what has the frame at `fp` and so many
+/// slots before its header, with `ip` at what follows the call.
+///
+/// # Safety
+/// The call may leave its instance: it has saved its context.
+#[inline(always)]
+unsafe fn caller_of(mut s: Regs, slots: usize) -> Regs {
+    let header = s.fp.wrapping_add(slots);
+    // SAFETY: the caller's promise; the call has written both, and the word before
+    // a return address is the call's last.
+    unsafe {
+        s.ip = header.cast::<*const u8>().read();
+        s.cx = header.add(1).cast::<*mut Cx>().read();
+        s.fp = s.fp.byte_sub(s.ip.sub(8).cast::<u32>().read() as usize);
+    }
+    s
+}
+
+/// Ends the run with an exit code as if the call had ended it.
+///
+/// # Safety
+/// As [`caller_of`].
+#[cold]
+#[inline(always)]
+unsafe fn raise_in_caller(s: Regs, slots: usize, code: u64) -> u64 {
+    // SAFETY: the caller's promise.
+    let mut s = unsafe { caller_of(s, slots) };
+    s.ip = s.ip.wrapping_sub(8);
+    s.a0 = code;
+    // SAFETY: in tail position of a handler.
+    unsafe { goto(s, raise) }
 }

@@ -16,6 +16,7 @@ mod sections;
 mod tests;
 mod validate;
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
@@ -59,6 +60,8 @@ pub(crate) struct ModuleData {
     pub(crate) globals: Vec<GlobalType>,
     /// How many of the globals are imported.
     pub(crate) num_imported_globals: usize,
+    /// Indices of imported globals that its functions assign.
+    pub(crate) assigned_imports: BTreeSet<u32>,
     /// First values of defined globals.
     pub(crate) global_inits: Vec<ConstExpr>,
     /// Exports, in order.
@@ -281,10 +284,30 @@ impl ModuleData {
         Some(&self.func_import(func)?.name)
     }
 
+    /// Whether it refers to an imported function by value: exports it, say.
+    pub(crate) fn refers_to_import(&self, func: usize) -> bool {
+        self.escaped.binary_search_by_key(&func, |func| func.index()).is_ok()
+    }
+
+    /// Whether an imported global has the same value always as far as the module
+    /// is concerned: its functions do not assign it, and nobody else can get at it
+    /// through the module.
+    pub(crate) fn keeps_import(&self, global: GlobalIdx) -> bool {
+        let is_exported = |export: &Export| matches!(export.kind, ExportKind::Global(other) if other == global);
+        !self.assigned_imports.contains(&global.as_u32()) && !self.exports.iter().any(is_exported)
+    }
+
     /// The import of a function.
     pub(crate) fn func_import(&self, func: FuncIdx) -> Option<&Import> {
         let imported = |import: &&Import| matches!(import.ty, ImportKind::Func(_));
         self.imports.iter().filter(imported).nth(func.index())
+    }
+
+    /// The position among all imports of the imported function with this index.
+    pub(crate) fn import_of_func(&self, func: usize) -> Option<usize> {
+        let imports = self.imports.iter().enumerate();
+        let mut funcs = imports.filter(|(_, import)| matches!(import.ty, ImportKind::Func(_)));
+        funcs.nth(func).map(|(position, _)| position)
     }
 
     /// Where the body of a function begins, in bytes from the module's start;

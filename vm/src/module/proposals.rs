@@ -81,7 +81,7 @@ fn failure(bytes: &[u8], features: WasmFeatures, offset: u64) -> Option<u64> {
                 && body.range().contains(&offset)
             {
                 let mut validator = func.into_validator(FuncValidatorAllocations::default());
-                body_failure = drive(&mut validator, &body).err().map(|error| error.offset());
+                body_failure = drive(&mut validator, &body, |_| ()).err().map(|error| error.offset());
             }
         }
         Ok(())

@@ -58,6 +58,7 @@ impl Builder {
             num_imported_memories: 0,
             globals: Vec::new(),
             num_imported_globals: 0,
+            assigned_imports: std::collections::BTreeSet::new(),
             global_inits: Vec::new(),
             exports: Vec::new(),
             exports_by_name: Box::default(),

@@ -1,6 +1,7 @@
 //! Validation of function bodies (Spec 3.0 §3.4), by several threads where
 //! there is much of them.
 
+use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use wasmparser::{
@@ -44,7 +45,8 @@ pub(super) fn validate_bodies(module: &mut ModuleData, common: &Bodies, threads:
     let mut bodies = std::mem::take(&mut module.bodies);
     let result = validate_all(module, &mut bodies, common, threads);
     module.bodies = bodies;
-    result
+    module.assigned_imports = result?;
+    Ok(())
 }
 
 /// Batches of bodies that wait for a thread, in order, and the first error.
@@ -52,15 +54,17 @@ struct Queue<'a> {
     batches: std::iter::Enumerate<std::slice::ChunksMut<'a, FuncBody>>,
     /// With the position of its body.
     error: Option<(usize, LoadError)>,
+    /// Imported globals that bodies assign.
+    assigned: BTreeSet<u32>,
 }
 
-/// As [`validate_bodies`].
+/// As [`validate_bodies`]; the imported globals that bodies assign.
 fn validate_all(
     module: &ModuleData,
     bodies: &mut [FuncBody],
     common: &Bodies,
     threads: usize,
-) -> Result<(), LoadError> {
+) -> Result<BTreeSet<u32>, LoadError> {
     let bytes: usize = bodies.iter().map(|body| body.range.len()).sum();
     let threads = if bytes < PARALLEL_BYTES {
         1
@@ -70,13 +74,15 @@ fn validate_all(
     let queue = Mutex::new(Queue {
         batches: bodies.chunks_mut(BATCH).enumerate(),
         error: None,
+        assigned: BTreeSet::new(),
     });
     let work = || {
         let mut allocations = FuncValidatorAllocations::default();
+        let mut assigned = BTreeSet::new();
         while let Some((batch, bodies)) = next_batch(&queue) {
             for (i, body) in bodies.iter_mut().enumerate() {
                 let defined = batch * BATCH + i;
-                if let Err(error) = validate_body(module, defined, body, common, &mut allocations) {
+                if let Err(error) = validate_body(module, defined, body, common, &mut allocations, &mut assigned) {
                     let mut queue = lock(&queue);
                     if queue.error.as_ref().is_none_or(|(first, _)| defined < *first) {
                         queue.error = Some((defined, error));
@@ -85,6 +91,7 @@ fn validate_all(
                 }
             }
         }
+        lock(&queue).assigned.append(&mut assigned);
     };
     std::thread::scope(|scope| {
         for _ in 1..threads {
@@ -95,9 +102,10 @@ fn validate_all(
         }
         work();
     });
-    match lock(&queue).error.take() {
+    let Queue { error, assigned, .. } = queue.into_inner().unwrap_or_else(PoisonError::into_inner);
+    match error {
         Some((_, error)) => Err(error),
-        None => Ok(()),
+        None => Ok(assigned),
     }
 }
 
@@ -123,6 +131,7 @@ fn validate_body(
     body: &mut FuncBody,
     common: &Bodies,
     allocations: &mut FuncValidatorAllocations,
+    assigned: &mut BTreeSet<u32>,
 ) -> Result<(), LoadError> {
     // The validator has counted functions and bodies, and bounded their number.
     let func = FuncIdx::new(u32::try_from(module.num_imported_funcs + defined).expect("fewer than 2^32 functions"));
@@ -144,6 +153,11 @@ fn validate_body(
     body.max_stack = drive(
         &mut validator,
         &FunctionBody::new(BinaryReader::new(bytes, body.range.start as u64)),
+        |global| {
+            if (global as usize) < module.num_imported_globals {
+                assigned.insert(global);
+            }
+        },
     )?;
     body.num_locals = validator.len_locals();
     *allocations = validator.into_allocations();
@@ -159,11 +173,15 @@ fn validate_body(
     Err(LoadError::new(kind, Some(body.range.start as u64)))
 }
 
+/// The first byte of `global.set` (Spec 3.0 §5.4.6).
+const GLOBAL_SET: u8 = 0x24;
+
 /// Validates a body; the operands that are on its operand stack at once, at
-/// most.
+/// most. `assigned` is told of each global that it assigns.
 pub(super) fn drive(
     validator: &mut FuncValidator<ValidatorResources>,
     body: &FunctionBody<'_>,
+    mut assigned: impl FnMut(u32),
 ) -> Result<u32, BinaryReaderError> {
     let mut reader = body.get_binary_reader();
     validator.read_locals(&mut reader)?;
@@ -171,12 +189,25 @@ pub(super) fn drive(
     let mut max_stack = 0;
     while !reader.eof() {
         let at = reader.original_position();
+        let operator = reader.clone();
         reader.visit_operator(&mut validator.visitor(at))??;
+        if let Some(global) = assigned_by(operator) {
+            assigned(global);
+        }
         max_stack = max_stack.max(validator.operand_stack_height());
     }
     let end = reader.original_position();
     reader.finish_expression(&validator.visitor(end))?;
     Ok(max_stack)
+}
+
+/// The global that the operator which begins here assigns, if it does.
+#[inline]
+fn assigned_by(mut operator: BinaryReader<'_>) -> Option<u32> {
+    match operator.read_u8() {
+        Ok(GLOBAL_SET) => operator.read_var_u32().ok(),
+        _ => None,
+    }
 }
 
 /// Slots that a function's code may name, at most: its parameters and results,

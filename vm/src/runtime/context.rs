@@ -3,8 +3,8 @@
 
 use super::domain::{Domain, DomainId};
 use super::engine::Engine;
-use super::externs::Extern;
-use super::instance::export_of;
+use super::externs::{Extern, Memory};
+use super::instance::{Instance, export_of};
 use super::permissions::{Capabilities, Capability, Permissions};
 use super::store::{InstanceId, OuterLimit, Store, StoreData, StoreInner};
 use crate::error::{Error, LimitError};
@@ -313,6 +313,22 @@ impl<'a, T> Caller<'a, T> {
     /// and so no export, where the host itself called the function.
     pub fn get_export(&mut self, name: &str) -> Option<Extern> {
         export_of(&mut self.store.0.inner, self.instance?, name)
+    }
+
+    /// The calling instance; `None` where the host itself called the function.
+    pub fn instance(&self) -> Option<Instance> {
+        Some(Instance::handle(self.store_inner().id, self.instance?))
+    }
+
+    /// Memory 0 of the calling instance, if it has imported it. That it has is no
+    /// secret, unlike a memory of its own.
+    pub fn imported_memory(&self) -> Option<Memory> {
+        let inner = self.store_inner();
+        let instance = inner.instances.get(self.instance?.index())?;
+        if instance.module.data().num_imported_memories == 0 {
+            return None;
+        }
+        Some(Memory::handle(inner.id, *instance.memories.first()?))
     }
 
     /// The domain of the calling instance; `None` where the host itself called

@@ -5,12 +5,14 @@ use super::domain::{Domain, Resource};
 use super::externs::{Export, Extern, Global, Memory, Table, check_store, new_memory, new_table};
 use super::func::{Func, TypedFunc};
 use super::image::Image;
+use super::linking::Link;
 use super::module::Module;
 use super::snapshot::Saved;
 use super::store::{InstanceEntity, InstanceId, StoreData, StoreId, StoreInner};
 use super::typed::{WasmParams, WasmResults};
 use crate::error::{Error, LinkError};
-use crate::exec::context::{CxLayout, FuncRef, GlobalRef, Wiring};
+use crate::exec::context::{CxLayout, FuncRef, GivenValues, GlobalRef, InstanceCx, Wiring};
+use crate::exec::host::Binder;
 use crate::exec::memory::{Guarding, MemoryRef};
 use crate::exec::table::TableRef;
 use crate::exec::{entry, slow};
@@ -19,7 +21,7 @@ use crate::module::{
     ConstExpr, ConstOp, DataKind, ElemItems, ElemKind, ExportKind, FuncIdx, GlobalIdx, Import, ImportKind, ModuleData,
 };
 use crate::trap::Trap;
-use crate::types::{MemoryType, TableType};
+use crate::types::{GlobalType, MemoryType, TableType};
 
 /// An instance of a module.
 ///
@@ -124,31 +126,21 @@ impl Instance {
     pub fn rebind(&self, mut store: impl AsContextMut, import: usize, func: Func) -> Result<(), Error> {
         let inner = &mut store.as_context_mut().0.inner;
         let given = func.within(inner)?;
-        let module = self.entity(inner).module.clone();
-        let module = module.data();
-        let wanted = module.imports.get(import).expect("the import exists");
+        let index = u32::try_from(self.within(inner).index()).expect("made from one");
+        let imports = &self.entity(inner).module.data().imports;
+        let wanted = imports.get(import).expect("the import exists");
         let is_func = |import: &Import| matches!(import.ty, ImportKind::Func(_));
-        let fits = match wanted.ty {
-            ImportKind::Func(ty) => module.type_ids.get(ty.index()) == Some(&given.ty()),
-            _ => false,
-        };
-        if !fits {
+        if !is_func(wanted) {
             return Err(LinkError::IncompatibleImport {
                 module: wanted.module.clone(),
                 name: wanted.name.clone(),
-                expected: module.import_type(wanted),
+                expected: self.entity(inner).module.data().import_type(wanted),
                 found: func.ty_in(inner).into(),
             }
             .into());
         }
-        let place = module
-            .imports
-            .iter()
-            .take(import)
-            .filter(|import| is_func(import))
-            .count();
-        inner.instances[self.id.index()].cx.rebind(place, given);
-        Ok(())
+        let place = imports.iter().take(import).filter(|import| is_func(import)).count();
+        inner.bind(index, place, given)
     }
 
     /// The domain it belongs to.
@@ -267,10 +259,21 @@ fn resolve(store: &StoreInner, entity: &InstanceEntity, kind: ExportKind) -> Ext
 /// The parts of a store that an instance gets from outside.
 #[derive(Default)]
 pub(super) struct Imports {
-    funcs: Vec<FuncRef>,
+    /// None where a function is to be found when it is called.
+    funcs: Vec<Option<FuncRef>>,
     tables: Vec<TableRef>,
     memories: Vec<MemoryRef>,
-    globals: Vec<GlobalRef>,
+    globals: Vec<GivenGlobal>,
+    binder: Option<Binder>,
+}
+
+/// A global that an instance gets.
+#[derive(Clone, Copy)]
+enum GivenGlobal {
+    /// One that there is.
+    Cell(GlobalRef),
+    /// One for itself, with this value.
+    Value(u64),
 }
 
 impl Imports {
@@ -290,17 +293,67 @@ impl Imports {
         Ok(imports)
     }
 
+    /// As [`Imports::check`], of links; `binder` finds what is unbound.
+    pub(super) fn check_links(
+        store: &StoreInner,
+        module: &ModuleData,
+        links: &[Link],
+        binder: Binder,
+    ) -> Result<Self, Error> {
+        if links.len() != module.imports.len() {
+            return Err(LinkError::WrongImportCount {
+                expected: module.imports.len(),
+                found: links.len(),
+            }
+            .into());
+        }
+        let mut imports = Self {
+            binder: Some(binder),
+            ..Self::default()
+        };
+        for (import, link) in module.imports.iter().zip(links) {
+            match (link, import.ty) {
+                (Link::Extern(given), _) => imports.add(store, module, import, given)?,
+                (Link::Value(value), ImportKind::Global(ty)) if value.ty() == ty.content() => {
+                    let slot = value.to_slot(ty.content(), store)?;
+                    imports.globals.push(GivenGlobal::Value(slot));
+                }
+                (Link::Unbound, ImportKind::Func(_)) if !module.refers_to_import(imports.funcs.len()) => {
+                    imports.funcs.push(None);
+                }
+                (Link::Value(_) | Link::Unbound, _) => {
+                    return Err(LinkError::UnknownImport {
+                        module: import.module.clone(),
+                        name: import.name.clone(),
+                        ty: module.import_type(import),
+                        similar: None,
+                    }
+                    .into());
+                }
+            }
+        }
+        Ok(imports)
+    }
+
     /// What an instance was given.
     pub(super) fn of(instance: &InstanceEntity) -> Self {
         let module = instance.module.data();
         let globals = (0..).map(GlobalIdx::new).take(module.num_imported_globals);
+        let given = |global| {
+            let cell = instance.cx.global(global);
+            match instance.values.last() {
+                Some(values) if values.has(cell) => GivenGlobal::Value(cell.get()),
+                _ => GivenGlobal::Cell(cell),
+            }
+        };
         Self {
             funcs: (0..module.num_imported_funcs)
                 .map(|i| instance.cx.imported_func(i))
                 .collect(),
             tables: instance.tables[..module.num_imported_tables].to_vec(),
             memories: instance.memories[..module.num_imported_memories].to_vec(),
-            globals: globals.map(|global| instance.cx.global(global)).collect(),
+            globals: globals.map(given).collect(),
+            binder: instance.binder.clone(),
         }
     }
 
@@ -309,7 +362,7 @@ impl Imports {
         let fits = match (import.ty, given) {
             (ImportKind::Func(ty), Extern::Func(func)) => {
                 let func = func.func_ref();
-                self.funcs.push(func);
+                self.funcs.push(Some(func));
                 module.type_ids.get(ty.index()) == Some(&func.ty())
             }
             (ImportKind::Table(ty), Extern::Table(table)) => {
@@ -323,7 +376,7 @@ impl Imports {
                 memory_fits(&ty, memory.get().ty(), memory.get().pages())
             }
             (ImportKind::Global(ty), Extern::Global(global)) => {
-                self.globals.push(global.cell());
+                self.globals.push(GivenGlobal::Cell(global.cell()));
                 given.ty_in(store) == ty.into()
             }
             _ => false,
@@ -393,7 +446,8 @@ pub(super) fn allocate<T: 'static>(
     let data = module.data();
     let own_memories = data.memories.len() - data.num_imported_memories;
     let own_tables = data.tables.len() - data.num_imported_tables;
-    inner.check_counts(whole, own_memories, own_tables)?;
+    let former = inner.former(module.data());
+    inner.check_counts(whole, former.is_some(), own_memories, own_tables)?;
     let charge = domain.charge(Resource::Instances, 1)?;
     let beyond = CxLayout::bytes(data).saturating_sub(FREE_CONTEXT);
     let context = domain.charge(Resource::Memory, beyond as u64)?;
@@ -404,12 +458,42 @@ pub(super) fn allocate<T: 'static>(
         mut tables,
         mut memories,
         globals,
+        binder,
     } = imports;
     let mark = inner.mark();
     if let Err(error) = allocate_own(inner, whole, data, saved, domain, &mut memories, &mut tables) {
         inner.roll_back(&mark);
         return Err(error);
     }
+    // What is another's can change in one that it can be changed through.
+    let constant = |(i, (ty, global)): (usize, (&GlobalType, &GivenGlobal))| match *global {
+        GivenGlobal::Cell(cell) => ty.is_constant_number().then(|| cell.get()),
+        GivenGlobal::Value(slot) => data.keeps_import(global_idx(i)).then_some(slot),
+    };
+    let constants = data.globals.iter().zip(&globals).enumerate().map(constant).collect();
+    let given = globals.iter().filter_map(|global| match global {
+        GivenGlobal::Value(slot) => Some(*slot),
+        GivenGlobal::Cell(_) => None,
+    });
+    // Cells of a former instance may be referred to still.
+    let former_values = former.and_then(|former| inner.instances.get_mut(former.index()));
+    let count = given.clone().count();
+    let values = match former_values.and_then(|former| former.values.pop_if(|values| values.len() == count)) {
+        Some(values) => {
+            values.set(given);
+            values
+        }
+        None => GivenValues::new(given),
+    };
+    let mut cells = values.cells();
+    let globals: Vec<GlobalRef> = globals
+        .iter()
+        .map(|global| match global {
+            GivenGlobal::Cell(cell) => *cell,
+            GivenGlobal::Value(_) => cells.next().expect("one cell for each value"),
+        })
+        .collect();
+    drop(cells);
     let config = inner.engine.config();
     let options = CodeOptions {
         fuel: config.fuel,
@@ -418,34 +502,56 @@ pub(super) fn allocate<T: 'static>(
             .iter()
             .map(|memory| memory.get().guarding() == Guarding::Checked)
             .collect(),
-        constants: data
-            .globals
-            .iter()
-            .zip(&globals)
-            .map(|(ty, global)| ty.is_constant_number().then(|| global.get()))
-            .collect(),
+        constants,
     };
     let code = module.code(options);
-    let index = u32::try_from(inner.instances.len()).expect("the number of instances is limited");
+    let index = former.map_or(inner.instances.len(), InstanceId::index);
+    let index = u32::try_from(index).expect("the number of instances is limited");
     let wiring = Wiring {
         funcs: &funcs,
         globals: &globals,
         memories: &memories,
         tables: &tables,
     };
-    let cx = crate::exec::context::InstanceCx::new(code, inner.machine.rt(), index, &wiring);
-    let entity = InstanceEntity {
-        cx,
-        dropped_data: InstanceEntity::fresh_data(data),
-        elems: Vec::new(),
-        module: module.clone(),
-        memories,
-        tables,
-        domain: domain_index,
-        _charges: (charge, context),
+    let rt = inner.machine.rt();
+    let id = InstanceId::new(index);
+    inner.instances_made += 1;
+    let Some(former) = former.and_then(|former| inner.instances.get_mut(former.index())) else {
+        let cx = InstanceCx::new(code, rt, index, &wiring);
+        inner.instances.push(InstanceEntity {
+            cx,
+            dropped_data: InstanceEntity::fresh_data(data),
+            elems: Vec::new(),
+            module: module.clone(),
+            memories,
+            tables,
+            domain: domain_index,
+            charges: Some((charge, context)),
+            binder,
+            values: vec![values],
+            unloaded: None,
+            kept_types: Vec::new(),
+        });
+        return Ok(id);
     };
-    inner.instances.push(entity);
-    Ok(InstanceId::new(index))
+    former.cx.renew(code, rt, index, &wiring);
+    former.dropped_data = InstanceEntity::fresh_data(data);
+    former.module = module.clone();
+    former.memories = memories;
+    former.tables = tables;
+    former.domain = domain_index;
+    former.charges = Some((charge, context));
+    former.binder = binder;
+    former.values.push(values);
+    former.unloaded = None;
+    former.kept_types = Vec::new();
+    inner.retired.retain(|(_, retired)| *retired != id);
+    Ok(id)
+}
+
+/// The index of a global.
+fn global_idx(i: usize) -> GlobalIdx {
+    GlobalIdx::new(u32::try_from(i).expect("validation bounds globals"))
 }
 
 /// Makes the memories and tables that a module defines.
@@ -471,7 +577,7 @@ fn allocate_own(
 
 /// Gives globals, tables and memories their first values, and runs the start
 /// function.
-fn initialize<T: 'static>(
+pub(super) fn initialize<T: 'static>(
     store: &mut StoreData<T>,
     id: InstanceId,
     module: &ModuleData,

@@ -9,6 +9,7 @@ pub(crate) mod image;
 pub(crate) mod instance;
 pub(crate) mod limits;
 pub(crate) mod linker;
+pub(crate) mod linking;
 pub(crate) mod module;
 pub(crate) mod permissions;
 pub(crate) mod permissions_text;

@@ -12,7 +12,7 @@ use crate::error::{LoadError, LoadErrorKind};
 use crate::exec::memory::Guarding;
 use crate::ir::code::{CodeOptions, CodeSet};
 use crate::ir::translate::listing;
-use crate::module::{ConstOp, ExportKind, FuncIdx, ModuleData};
+use crate::module::{ConstOp, ElemItems, ElemKind, ExportKind, FuncIdx, ImportKind, ModuleData};
 use crate::types::ExternType;
 
 /// A module. Cheap to clone; clones, and all instances, share what was
@@ -108,10 +108,14 @@ impl Module {
 
     /// Its imports, in order.
     pub fn imports(&self) -> impl ExactSizeIterator<Item = ImportType<'_>> + '_ {
-        self.0.data.imports.iter().map(|import| ImportType {
+        let data = &self.0.data;
+        let mut funcs = 0..;
+        data.imports.iter().map(move |import| ImportType {
             module: &import.module,
             name: &import.name,
-            ty: self.0.data.import_type(import),
+            ty: data.import_type(import),
+            is_referenced: matches!(import.ty, ImportKind::Func(_))
+                && funcs.next().is_some_and(|func| data.refers_to_import(func)),
         })
     }
 
@@ -154,6 +158,75 @@ impl Module {
             return None;
         };
         Val::from_bits(slot, data.globals.get(global.index())?.content())
+    }
+
+    /// The index of an exported function in the module's function index space, where
+    /// imported ones come first. Two names of one function have the same.
+    pub fn function_index(&self, name: &str) -> Option<u32> {
+        match self.0.data.export(name)?.kind {
+            ExportKind::Func(func) => Some(func.as_u32()),
+            _ => None,
+        }
+    }
+
+    /// Where in tables instances put functions by active element segments, in order:
+    /// those at a constant offset, and those at one from an imported global.
+    ///
+    /// ```
+    /// use vm::{Engine, Module};
+    ///
+    /// # fn main() -> Result<(), vm::Error> {
+    /// let module = Module::new(
+    ///     &Engine::default(),
+    ///     r#"(module
+    ///         (import "env" "table" (table 2 funcref))
+    ///         (import "env" "__table_base" (global $base i32))
+    ///         (elem (global.get $base) $f $g)
+    ///         (func $f)
+    ///         (func $g (export "g")))"#,
+    /// )?;
+    /// let elements: Vec<_> = module.active_elements().collect();
+    /// assert_eq!(Some(elements[1].func_index), module.function_index("g"));
+    /// assert_eq!((elements[1].table_index, elements[1].base, elements[1].offset), (0, Some(0), 1));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn active_elements(&self) -> impl Iterator<Item = ActiveElement> + '_ {
+        let data = &self.0.data;
+        let active = data.elems.iter().filter_map(|segment| {
+            let ElemKind::Active { table, offset } = &segment.kind else {
+                return None;
+            };
+            let (base, start) = match offset.0[..] {
+                [ConstOp::Const(slot)] => (None, slot),
+                [ConstOp::GlobalGet(global)] => (Some(global.as_u32()), 0),
+                [ConstOp::GlobalGet(global), ConstOp::Const(slot), ConstOp::I32Add]
+                | [ConstOp::Const(slot), ConstOp::GlobalGet(global), ConstOp::I32Add] => (Some(global.as_u32()), slot),
+                _ => return None,
+            };
+            Some((table.as_u32(), base, start, &segment.items))
+        });
+        active.flat_map(|(table_index, base, start, items)| {
+            let funcs: Vec<Option<FuncIdx>> = match items {
+                ElemItems::Funcs(funcs) => funcs.iter().copied().map(Some).collect(),
+                ElemItems::Exprs(exprs) => exprs
+                    .iter()
+                    .map(|expr| match expr.0[..] {
+                        [ConstOp::RefFunc(func)] => Some(func),
+                        _ => None,
+                    })
+                    .collect(),
+            };
+            let places = (start..).zip(funcs);
+            places.filter_map(move |(offset, func)| {
+                Some(ActiveElement {
+                    table_index,
+                    base,
+                    offset,
+                    func_index: func?.as_u32(),
+                })
+            })
+        })
     }
 
     /// The contents of its custom sections of a name, in order.
@@ -225,7 +298,7 @@ impl Module {
     }
 
     /// What code of instances that import nothing special depends on.
-    fn own_options(&self) -> CodeOptions {
+    pub(super) fn own_options(&self) -> CodeOptions {
         let config = self.0.engine.config();
         let checked = |ty| Guarding::of(ty, config.guard) == Guarding::Checked;
         CodeOptions {
@@ -255,12 +328,28 @@ impl Module {
     }
 }
 
+/// A function that instances of a module put into a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ActiveElement {
+    /// The table, in the module's table index space.
+    pub table_index: u32,
+    /// The imported global, in the global index space, that `offset` counts from; 0 if
+    /// none.
+    pub base: Option<u32>,
+    /// Elements from there on.
+    pub offset: u64,
+    /// The function, in the module's function index space.
+    pub func_index: u32,
+}
+
 /// An import of a module.
 #[derive(Clone, Debug)]
 pub struct ImportType<'a> {
     module: &'a str,
     name: &'a str,
     ty: ExternType,
+    is_referenced: bool,
 }
 
 impl<'a> ImportType<'a> {
@@ -277,6 +366,12 @@ impl<'a> ImportType<'a> {
     /// What is imported.
     pub fn ty(&self) -> ExternType {
         self.ty.clone()
+    }
+
+    /// Whether it is a function that the module refers to by value: as an export, an
+    /// element or by `ref.func`.
+    pub fn is_referenced(&self) -> bool {
+        self.is_referenced
     }
 }
 

@@ -312,6 +312,10 @@ impl Snapshot {
         let inner = &store.0.inner;
         self.check_store(inner)?;
         let original = &inner.instances[self.0.instance.index()];
+        if !Arc::ptr_eq(original.module.data(), self.0.module.data()) {
+            // It was unloaded.
+            return Err(SnapshotError::OtherModule.into());
+        }
         let domain = inner.domain_at(original.domain).clone();
         let imports = Imports::of(original);
         let id = allocate(&mut store, &self.0.module, imports, Some(&self.0.saved), &domain)?;

@@ -3,8 +3,8 @@
 
 use std::any::Any;
 use std::num::NonZero;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 
 pub(crate) use super::context::Caller;
 use smallvec::SmallVec;
@@ -17,14 +17,14 @@ use super::module::Module;
 use super::permissions::{Capabilities, Capability, Permissions};
 use crate::error::{Error, LimitError};
 use crate::exec::chain::{self, Chain};
-use crate::exec::context::{FuncRef, GlobalRef, HostGlobal, InstanceCx, Machine};
-use crate::exec::host::{HostDef, HostFunc, LimiterOf};
+use crate::exec::context::{FuncRef, GivenValues, GlobalRef, HostGlobal, InstanceCx, Machine};
+use crate::exec::host::{Binder, HostDef, HostFunc, LimiterOf};
 use crate::exec::lend::Lender;
 use crate::exec::memory::{MemoryInst, MemoryRef};
 use crate::exec::table::{TableInst, TableRef};
 use crate::module::{DataKind, ModuleData};
 use crate::sys::{self, StackControl};
-use crate::types::{MemoryType, TableType};
+use crate::types::{FuncType, MemoryType, TableType};
 
 /// Which store a handle belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -63,11 +63,19 @@ pub(crate) struct InstanceEntity {
     /// Index of its domain in the store.
     pub(crate) domain: u32,
     /// Count it as one of its domain's, and its context where that is large.
-    pub(crate) _charges: (Charge, Charge),
+    pub(crate) charges: Option<(Charge, Charge)>,
     /// Elements of passive segments; empty once dropped, and for others.
     pub(crate) elems: Vec<Box<[u64]>>,
     /// Which data segments are dropped; active ones are from the start.
     pub(crate) dropped_data: Vec<bool>,
+    /// Finds the functions of imports that are not bound.
+    pub(crate) binder: Option<Binder>,
+    /// Globals that it was given by value: the last are those it has.
+    pub(crate) values: Vec<GivenValues>,
+    /// What it was called when it was unloaded, if it was.
+    pub(crate) unloaded: Option<Box<str>>,
+    /// The types of functions that are gone, whose identities references have.
+    pub(crate) kept_types: Vec<FuncType>,
 }
 
 impl InstanceEntity {
@@ -117,6 +125,12 @@ pub struct StoreInner {
     pub(crate) engine: Engine,
     pub(crate) machine: Machine,
     pub(crate) instances: Vec<InstanceEntity>,
+    /// How often an instance was made.
+    pub(super) instances_made: u64,
+    /// Instances that were unloaded, by their former modules.
+    pub(super) retired: Vec<(Weak<ModuleData>, InstanceId)>,
+    /// A module without anything: that of unloaded instances.
+    pub(super) empty: Option<Module>,
     /// Values that `externref`s refer to; slot values are indices plus one.
     pub(crate) externs: Vec<Box<dyn Any + Send + Sync>>,
     /// The store that is lent to this one.
@@ -150,6 +164,9 @@ impl StoreInner {
             engine: engine.clone(),
             machine,
             instances: Vec::new(),
+            instances_made: 0,
+            retired: Vec::new(),
+            empty: None,
             externs: Vec::new(),
             lender: Lender::default(),
             domain: Domain::default(),
@@ -333,7 +350,7 @@ impl StoreInner {
             memories: self.memories.len(),
             tables: self.tables.len(),
             host_funcs: self.host_funcs.len(),
-            instances: self.instances.len(),
+            instances: self.instances_made,
         }
     }
 
@@ -352,7 +369,7 @@ impl StoreInner {
     /// Drops the host functions made since `mark` for an instance, if that was not
     /// made: nothing else has been given a reference to them.
     pub(crate) fn roll_back_funcs(&mut self, mark: &Mark) {
-        if self.instances.len() == mark.instances {
+        if self.instances_made == mark.instances {
             self.host_funcs.truncate(mark.host_funcs);
         }
     }
@@ -413,10 +430,16 @@ impl StoreInner {
     }
 
     /// Whether one more instance with this many memories and tables of its own
-    /// may be made.
-    pub(crate) fn check_counts(&mut self, store: *mut (), memories: usize, tables: usize) -> Result<(), LimitError> {
+    /// may be made; `is_again` where it is to be in the place of a former one.
+    pub(crate) fn check_counts(
+        &mut self,
+        store: *mut (),
+        is_again: bool,
+        memories: usize,
+        tables: usize,
+    ) -> Result<(), LimitError> {
         let limit = self.limiter(store).map_or(DEFAULT_COUNT, |limiter| limiter.instances());
-        if self.instances.len() >= limit {
+        if self.instances.len() >= limit && !is_again {
             return Err(LimitError::TooMany {
                 what: "instances",
                 limit,
@@ -461,7 +484,7 @@ pub(crate) struct Mark {
     memories: usize,
     tables: usize,
     host_funcs: usize,
-    instances: usize,
+    instances: u64,
 }
 
 /// What finds the limiter in the embedder's data.

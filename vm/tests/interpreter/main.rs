@@ -15,6 +15,7 @@ mod interrupts;
 mod lending;
 mod limits;
 mod linker;
+mod linking;
 mod listings;
 mod locals;
 mod permissions;
