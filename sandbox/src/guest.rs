@@ -97,7 +97,8 @@ pub(crate) struct Guest<'a, 'b, T: 'static, G> {
 
 impl<'a, 'b, T: 'static, G: Fn(&mut T, Option<DomainId>) -> &mut SandboxCtx> Guest<'a, 'b, T, G> {
     pub(crate) fn new(caller: &'a mut Caller<'b, T>, get: G) -> Self {
-        let memory = caller.get_export("memory").and_then(Extern::into_memory);
+        let exported = caller.get_export("memory").and_then(Extern::into_memory);
+        let memory = exported.or_else(|| caller.imported_memory());
         let domain = caller.domain().map(vm::Domain::id);
         Self {
             caller,
@@ -114,7 +115,7 @@ impl<'a, 'b, T: 'static, G: Fn(&mut T, Option<DomainId>) -> &mut SandboxCtx> Gue
 
     /// Its memory.
     pub(crate) fn memory(&self) -> Result<Memory, Refusal> {
-        let missing = "the module does not export its memory as \"memory\"";
+        let missing = "the module neither imports a memory nor exports its own as \"memory\"";
         self.memory.ok_or_else(|| Refusal::new(Errno::Fault, missing))
     }
 

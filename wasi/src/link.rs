@@ -14,9 +14,9 @@ use crate::types::Fd;
 use crate::{preview0, preview1};
 
 /// A WASI function that needs the guest's memory was called by a module that
-/// exports none.
+/// neither exports nor imports one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the module calls WASI but does not export its memory as \"memory\"")]
+#[error("the module calls WASI but neither imports a memory nor exports its own as \"memory\"")]
 pub struct MissingMemory;
 
 /// The memory of the instance that called a WASI function.
@@ -63,7 +63,9 @@ fn enter<T: 'static>(
     abi: &'static Abi,
     function: impl FnOnce(&mut Call<'_>) -> Result<(), Failure>,
 ) -> Result<i32, Error> {
-    let memory = caller.get_export("memory").and_then(vm::Extern::into_memory);
+    // Position-independent modules have the program's memory, and export none.
+    let exported = caller.get_export("memory").and_then(vm::Extern::into_memory);
+    let memory = exported.or_else(|| caller.imported_memory());
     // The state and the memory both belong to the store, so the state is
     // taken out for the call. No WASI function calls the guest, so nothing
     // sees it missing.

@@ -144,3 +144,23 @@ fn an_interrupted_wait_is_an_interrupt_trap() {
     assert_eq!(error.trap(), Some(Trap::Interrupt));
     setter.join().unwrap();
 }
+
+#[test]
+fn a_module_that_imports_its_memory_has_that() {
+    let text = r#"(module
+        (import "env" "memory" (memory 1))
+        (import "wasi_snapshot_preview1" "random_get" (func $random (param i32 i32) (result i32)))
+        (func (export "run") (result i32) (call $random (i32.const 8) (i32.const 64))))"#;
+    let engine = Engine::default();
+    let mut linker = Linker::new(&engine);
+    add_to_linker(&mut linker, |state: &mut State| &mut state.wasi).unwrap();
+    let wasi = WasiCtxBuilder::new().build().unwrap();
+    let mut store = Store::new(&engine, State { wasi });
+    let memory = vm::Memory::new(&mut store, vm::MemoryType::new(1, None)).unwrap();
+    linker.define(&mut store, "env", "memory", memory).unwrap();
+    let module = Module::new(&engine, text).unwrap();
+    let instance = linker.instantiate(&mut store, &module).unwrap();
+    assert_eq!(run(&mut store, instance).unwrap(), 0);
+    let bytes = memory.data(&store);
+    assert!(bytes[..8].iter().all(|byte| *byte == 0) && bytes[8..72].iter().any(|byte| *byte != 0));
+}
