@@ -5,7 +5,9 @@
 //! for while it runs is limited to what [`Reach`] says.
 
 use std::collections::VecDeque;
+use std::error::Error;
 use std::ffi::OsString;
+use std::fmt;
 use std::fs::{File, Metadata};
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
@@ -44,7 +46,7 @@ const KEPT_BYTES: u64 = 64 << 20;
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let folder = std::env::temp_dir().join(format!("directories-{}", std::process::id()));
 /// # std::fs::create_dir_all(&folder)?;
-/// std::fs::write(folder.join("libm.so"), "(module)")?;
+/// std::fs::write(folder.join("libm.so"), b"\0asm\x01\0\0\0")?;
 /// let finder = Directories::new(&Engine::default()).search(&folder);
 /// let found = finder.find(&Request::new("libm.so", "app.wasm"))?;
 /// assert_eq!(found.path.as_deref(), Some(&*folder.join("libm.so")));
@@ -54,12 +56,24 @@ const KEPT_BYTES: u64 = 64 << 20;
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug)]
 pub struct Directories {
     engine: Engine,
     directories: Vec<PathBuf>,
     reach: Reach,
+    translate: Option<Box<Translate>>,
     kept: Mutex<Kept>,
+}
+
+/// Makes a binary of a file's contents in another format.
+type Translate = dyn Fn(&Path, &[u8]) -> Result<Vec<u8>, Box<dyn Error + Send + Sync>> + Send + Sync;
+
+impl fmt::Debug for Directories {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Directories")
+            .field("directories", &self.directories)
+            .field("reach", &self.reach)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Why a file is no library.
@@ -87,6 +101,9 @@ pub enum FileError {
     /// It is no module that the engine runs.
     #[error(transparent)]
     Module(#[from] vm::Error),
+    /// It is in another format, and cannot be translated.
+    #[error(transparent)]
+    Translation(Box<dyn Error + Send + Sync>),
 }
 
 impl Directories {
@@ -96,6 +113,7 @@ impl Directories {
             engine: engine.clone(),
             directories: Vec::new(),
             reach: Reach::default(),
+            translate: None,
             kept: Mutex::default(),
         }
     }
@@ -122,6 +140,18 @@ impl Directories {
     #[must_use]
     pub fn give(mut self, host: impl Into<PathBuf>, guest: &str) -> Self {
         self.reach.give(host.into(), guest);
+        self
+    }
+
+    /// What is in files that the host asks for and that hold no binaries, such as
+    /// modules in the text format, is made a binary by this function. A guest that runs
+    /// has no use of it.
+    #[must_use]
+    pub fn translate(
+        mut self,
+        translate: impl Fn(&Path, &[u8]) -> Result<Vec<u8>, Box<dyn Error + Send + Sync>> + Send + Sync + 'static,
+    ) -> Self {
+        self.translate = Some(Box::new(translate));
         self
     }
 
@@ -172,7 +202,7 @@ impl Directories {
         let module = match kept {
             Some(module) => module,
             None => {
-                let module = self.parse(&read(&mut file, &metadata)?, who)?;
+                let module = self.parse(path, &read(&mut file, &metadata)?, who)?;
                 let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
                 kept.add(key.clone(), module.clone());
                 module
@@ -186,19 +216,21 @@ impl Directories {
         })
     }
 
-    /// The module of a file's contents. The text format is for people: a guest that
-    /// runs is not given a parser for it.
-    fn parse(&self, bytes: &[u8], who: Who) -> Result<Module, FileError> {
+    /// The module of a file's contents.
+    fn parse(&self, path: &Path, bytes: &[u8], who: Who) -> Result<Module, FileError> {
+        let is_binary = bytes.starts_with(b"\0asm");
         // After the version, two bytes say what it is: 0 for a module, 1 for a
         // component (component model, Binary.md).
-        if bytes.starts_with(b"\0asm") && bytes.get(6..8) == Some(&[1, 0]) {
+        if is_binary && bytes.get(6..8) == Some(&[1, 0]) {
             return Err(FileError::Component);
         }
-        let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
-        Ok(match (who, first) {
-            (Who::Host, Some(b'(' | b';')) => Module::new(&self.engine, bytes)?,
-            _ => Module::from_binary(&self.engine, bytes)?,
-        })
+        match &self.translate {
+            Some(translate) if who == Who::Host && !is_binary => {
+                let bytes = translate(path, bytes).map_err(FileError::Translation)?;
+                Ok(Module::from_binary(&self.engine, &bytes)?)
+            }
+            _ => Ok(Module::from_binary(&self.engine, bytes)?),
+        }
     }
 }
 
@@ -236,8 +268,9 @@ impl Finder for Directories {
                 }
                 Err(source) => {
                     return Err(FindError::Unusable {
-                        // A guest knows it by another path, if by any.
-                        path: (who == Who::Host).then_some(file),
+                        // A guest knows it by another path, if by any; who asked for it by its
+                        // path knows it.
+                        path: (who == Who::Host && file.as_os_str() != request.name).then_some(file),
                         source: source.into(),
                     });
                 }

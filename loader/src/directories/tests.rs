@@ -218,7 +218,10 @@ fn guests_find_what_they_may_load() {
     let folder = folder(&["lib/x", "data/plugins/p", "data/q", "secret/s"]);
     let at = |name: &str| folder.path().join(name);
     fs::write(at("data/text"), "(module)").expect("it is written");
-    let finder = directories().search(at("lib")).give(at("data"), "/data");
+    let finder = directories()
+        .translate(|_, text| Ok(wat::parse_bytes(text)?.into_owned()))
+        .search(at("lib"))
+        .give(at("data"), "/data");
     let secret: Vec<Box<str>> = vec![at("secret").to_str().expect("text").into()];
     let find = |name, permissions: &str| {
         let permissions: Permissions = permissions.parse().expect("permissions");
@@ -252,6 +255,8 @@ fn guests_find_what_they_may_load() {
         told.starts_with("not a") && !told.contains(&*folder.path().to_string_lossy()),
         "{told}"
     );
+    let text = at("data/text");
+    assert!(finder.file(&text).is_ok(), "it is a module for the host");
     assert_eq!(
         export(finder.find(&Request::new("none", "app").permitted(Some(&Permissions::all())))),
         "not found",
