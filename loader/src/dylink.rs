@@ -129,19 +129,31 @@ impl Dylink {
     /// # Errors
     /// If the section cannot be read, says something twice, or what cannot be.
     pub fn read(module: &Module) -> Result<Option<Self>, DylinkError> {
-        for (section, read) in [
-            ("dylink.0", Self::read_0 as fn(&[u8]) -> _),
-            ("dylink", Self::read_legacy),
-        ] {
-            let fail = |(offset, kind)| DylinkError { section, offset, kind };
+        for section in ["dylink.0", "dylink"] {
             let mut contents = module.custom_sections(section);
             let Some(bytes) = contents.next() else { continue };
             if contents.next().is_some() {
-                return Err(fail((0, DylinkErrorKind::Twice)));
+                let (offset, kind) = (0, DylinkErrorKind::Twice);
+                return Err(DylinkError { section, offset, kind });
             }
-            return read(bytes).map(Some).map_err(fail);
+            return Self::read_section(section, bytes);
         }
         Ok(None)
+    }
+
+    /// What the contents of a custom section say; `None` if it is not for dynamic
+    /// linkers.
+    ///
+    /// # Errors
+    /// As [`Dylink::read`].
+    pub fn read_section(name: &str, contents: &[u8]) -> Result<Option<Self>, DylinkError> {
+        let (section, read) = match name {
+            "dylink.0" => ("dylink.0", Self::read_0(contents)),
+            "dylink" => ("dylink", Self::read_legacy(contents)),
+            _ => return Ok(None),
+        };
+        read.map(Some)
+            .map_err(|(offset, kind)| DylinkError { section, offset, kind })
     }
 
     /// What is said of an export.
@@ -153,6 +165,17 @@ impl Dylink {
     pub fn import(&self, module: &str, name: &str) -> Symbol {
         let names = self.imports.get(module);
         names.and_then(|names| names.get(name)).copied().unwrap_or_default()
+    }
+
+    /// The exports that something is said of, and what.
+    pub fn exports(&self) -> impl Iterator<Item = (&str, Symbol)> {
+        self.exports.iter().map(|(name, symbol)| (&**name, *symbol))
+    }
+
+    /// The imports that something is said of, by module and name, and what.
+    pub fn imports(&self) -> impl Iterator<Item = (&str, &str, Symbol)> {
+        let modules = self.imports.iter();
+        modules.flat_map(|(module, names)| names.iter().map(|(name, symbol)| (&**module, &**name, *symbol)))
     }
 
     /// Reads the contents of a section `dylink.0`.
