@@ -8,10 +8,11 @@ use std::io::{self, Write};
 
 use anyhow::{Result, anyhow, bail};
 use clap::ValueHint;
+use orcavm::loader::{Dylink, DylinkError, Symbol};
 use orcavm::vm::Engine;
 use wasmparser::{
-    CustomSectionReader, Dylink0Subsection, ExternalKind, GlobalType, KnownCustom, MemoryType, Name, Parser, Payload,
-    SubType, TableType, TypeRef,
+    CustomSectionReader, ExternalKind, GlobalType, KnownCustom, MemoryType, Name, Parser, Payload, SubType, TableType,
+    TypeRef,
 };
 
 use super::setup::{self, Setup};
@@ -123,8 +124,8 @@ struct Contents<'b> {
     start: Option<u32>,
     /// Name and size in bytes.
     customs: Vec<(&'b str, usize)>,
-    /// Libraries the module is linked with at run time (`dylink.0`).
-    needed: Vec<&'b str>,
+    /// What it says to dynamic linkers; once, if it is as it should be.
+    dylinks: Vec<Result<Dylink, DylinkError>>,
     module_name: Option<&'b str>,
     /// What the name section has names of, and how many.
     names: Vec<(&'static str, usize)>,
@@ -280,14 +281,11 @@ impl<'b> Contents<'b> {
                     self.names.push((what, number));
                 }
             }
-            KnownCustom::Dylink0(reader) => {
-                for part in reader.into_iter().map_while(Result::ok) {
-                    if let Dylink0Subsection::Needed(libraries) = part {
-                        self.needed.extend(libraries);
-                    }
+            _ => {
+                if let Some(dylink) = Dylink::read_section(reader.name(), reader.data()).transpose() {
+                    self.dylinks.push(dylink);
                 }
             }
-            _ => {}
         }
     }
 
@@ -446,12 +444,9 @@ impl<'b> Contents<'b> {
             [Align::Left],
             self.start.iter().map(|func| [format!("func {func}")]),
         )?;
-        table(
-            out,
-            "needed libraries",
-            [Align::Left],
-            self.needed.iter().map(|name| [format!("{name:?}")]),
-        )?;
+        for dylink in &self.dylinks {
+            print_dylink(out, dylink)?;
+        }
         let rows = self
             .customs
             .iter()
@@ -463,6 +458,54 @@ impl<'b> Contents<'b> {
             .map(|(what, number)| [number.to_string(), (*what).to_owned()]);
         table(out, "names of", [Align::Right, Align::Left], rows)
     }
+}
+
+/// Prints what a module says to dynamic linkers.
+fn print_dylink(out: &mut impl Write, dylink: &Result<Dylink, DylinkError>) -> io::Result<()> {
+    let dylink = match dylink {
+        Ok(dylink) => dylink,
+        Err(error) => return writeln!(out, "\nlinking: {error}"),
+    };
+    let room = [
+        ("memory", count(dylink.memory_size, "byte"), dylink.memory_alignment),
+        ("table", count(dylink.table_size, "element"), dylink.table_alignment),
+    ];
+    let rows = room
+        .into_iter()
+        .map(|(what, size, alignment)| [what.to_owned(), size, format!("aligned to {alignment}")]);
+    table(out, "linking", [Align::Left, Align::Right, Align::Left], rows)?;
+    let target = dylink.target.iter().map(|target| [format!("{target:?}")]);
+    table(out, "target", [Align::Left], target)?;
+    let quoted = |names: &[Box<str>]| names.iter().map(|name| [format!("{name:?}")]).collect::<Vec<_>>();
+    table(
+        out,
+        "needed libraries",
+        [Align::Left],
+        quoted(&dylink.needed).into_iter(),
+    )?;
+    table(
+        out,
+        "runtime path",
+        [Align::Left],
+        quoted(&dylink.runtime_path).into_iter(),
+    )?;
+    let exports = dylink.exports();
+    let rows = exports.map(|(name, symbol)| [format!("{name:?}"), flags(symbol)]);
+    table(out, "flags of exports", [Align::Left; 2], rows)?;
+    let imports = dylink.imports();
+    let rows = imports.map(|(module, name, symbol)| [format!("{module:?}"), format!("{name:?}"), flags(symbol)]);
+    table(out, "flags of imports", [Align::Left; 3], rows)
+}
+
+/// What is said of a symbol.
+fn flags(symbol: Symbol) -> String {
+    let all = [
+        (symbol.is_weak, "weak"),
+        (symbol.is_tls, "thread-local"),
+        (symbol.is_absolute, "absolute"),
+    ];
+    let set: Vec<&str> = all.into_iter().filter_map(|(is, what)| is.then_some(what)).collect();
+    set.join(", ")
 }
 
 /// `1 type`, `2 types`.

@@ -1,0 +1,1 @@
+(module (@custom "dylink.0" "\01\05\00"))
