@@ -41,7 +41,11 @@ pub(crate) fn check<T: 'static>(
         return Ok(());
     };
     let name = source.name();
-    let mut message = format!("{name}: unknown import {}; {}", show(first), hint(first, links));
+    let mut message = format!(
+        "{name}: unknown import {}; {}",
+        show(first),
+        hint(first.module(), first.name(), links)
+    );
     // Writing to a String cannot fail.
     for other in others.iter().take(NAMED - 1) {
         let _ = write!(message, "\n  also unknown: {}", show(other));
@@ -57,8 +61,7 @@ fn show(import: &ImportType<'_>) -> String {
 }
 
 /// Who may provide an import.
-fn hint(import: &ImportType<'_>, links: &Links<'_>) -> String {
-    let (module, name) = (import.module(), import.name());
+pub(crate) fn hint(module: &str, name: &str, links: &Links<'_>) -> String {
     match links.names.iter().position(|link| *link == module) {
         Some(index) if index < links.done => return format!("the module linked as {module:?} does not export it"),
         Some(_) => return format!("--link {module}=... has to stand earlier"),

@@ -11,13 +11,14 @@ use orcavm::vm::Permissions;
 use serde::Deserialize;
 use wasmparser::{Parser, Payload};
 
+use super::libraries::{self, Libraries};
 use super::rights::Rights;
 use super::setup::{self, Module, Setup, Share};
 use super::source::Source;
 
 /// A manifest as it is written.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct Text {
     program: PathBuf,
     #[serde(default)]
@@ -31,6 +32,13 @@ struct Text {
     #[serde(default)]
     deny: Vec<String>,
     permissions: Option<String>,
+    #[serde(default)]
+    library_path: Vec<PathBuf>,
+    #[serde(default)]
+    preload: Vec<PathBuf>,
+    #[serde(default)]
+    bind_now: bool,
+    stack_size: Option<String>,
     #[serde(default)]
     modules: BTreeMap<String, TextModule>,
     #[serde(default)]
@@ -101,6 +109,16 @@ impl Manifest {
         if let Some(text) = &text.permissions {
             setup.permissions = permissions(text).context("permissions")?;
         }
+        setup.libraries = Libraries {
+            directories: text.library_path,
+            preloads: text.preload,
+            bind_now: text.bind_now,
+            stack_size: match &text.stack_size {
+                Some(size) => Some(libraries::stack_size(size).with_context(|| format!("stack-size: {size:?}"))?),
+                None => None,
+            },
+        };
+        setup.libraries.relative_to(&base);
         let mut modules = Vec::new();
         for (
             name,

@@ -8,9 +8,11 @@
 //! | 2         | the command line itself is wrong                              |
 
 mod completions;
+mod dynamic;
 mod imports;
 mod inspect;
 mod invoke;
+mod libraries;
 mod manifest;
 mod profile;
 mod rights;
@@ -23,6 +25,7 @@ mod units;
 mod validate;
 mod wast;
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
@@ -98,7 +101,24 @@ fn report(message: impl std::fmt::Display) {
     for part in parts {
         plain += part.split_once(')').map_or(part, |(_number, rest)| rest);
     }
-    let _ = writeln!(io::stderr(), "error: {plain}");
+    let _ = writeln!(io::stderr(), "error: {}", self::plain(&plain));
+}
+
+/// A text that does nothing to a terminal but to begin new lines, whatever names from
+/// modules are in it.
+fn plain(text: &str) -> Cow<'_, str> {
+    let acts = |c: char| c.is_control() && c != '\n';
+    if !text.contains(acts) {
+        return text.into();
+    }
+    let mut plain = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        match acts(c) {
+            true => plain.extend(c.escape_default()),
+            false => plain.push(c),
+        }
+    }
+    plain.into()
 }
 
 /// Whether the error is that whoever read our output has gone: `orcavm inspect

@@ -21,7 +21,7 @@ use super::imports::{self, Links};
 use super::profile::{self, Recording};
 use super::setup::{self, MAIN, Setup};
 use super::source::Source;
-use super::{FAILURE, invoke, report, units};
+use super::{FAILURE, dynamic, invoke, report, units};
 
 /// Exit code of a program that trapped: that of a native one that aborted.
 const TRAPPED: u8 = 134;
@@ -238,8 +238,13 @@ fn start(
         links.done += 1;
     }
 
-    let instance = instantiate(&links, source, module, &main.domain, linker, store)?;
     let name = source.name();
+    let instance = if dynamic::is_dynamic(source, module)? {
+        dynamic::link(setup, source, module, &links, linker, store)?
+    } else {
+        setup.libraries.check_unused(name)?;
+        instantiate(&links, source, module, &main.domain, linker, store)?
+    };
     if let Some(function) = &options.invoke {
         let func = invoke::function(name, store, module, instance, function)?;
         initialize(source, store, instance)?;

@@ -14,6 +14,7 @@ use orcavm::sandbox::SharedRegion;
 use orcavm::vm::{Access, Capabilities, Permissions, Region};
 use orcavm::wasi::{DirPerms, WasiCtx, WasiCtxBuilder};
 
+use super::libraries::{Libraries, LibraryOptions, LinkOptions};
 use super::manifest::Manifest;
 use super::rights::Rights;
 use super::units;
@@ -23,6 +24,8 @@ pub(crate) const MAIN: &str = "main";
 
 /// Options that say what runs, and what it may do.
 #[derive(clap::Args)]
+// Another group of options has that name.
+#[group(skip)]
 pub(crate) struct Options {
     /// Give the program a directory, by another name or its own; with ::ro to read only
     #[arg(long = "dir", value_name = "HOST[::GUEST][::ro]", value_hint = ValueHint::DirPath, value_parser = directory)]
@@ -39,6 +42,10 @@ pub(crate) struct Options {
         value_parser = link
     )]
     links: Vec<Link>,
+    #[command(flatten)]
+    libraries: LibraryOptions,
+    #[command(flatten)]
+    link_as: LinkOptions,
     #[command(flatten)]
     rights: Rights,
     /// Let the module NAME, or main, do no more than this, such as stdout,dir=/data:ro,memory=16MiB or
@@ -255,6 +262,7 @@ pub(crate) struct Setup {
     vars: Vec<Variable>,
     /// Modules to instantiate before it, in order.
     pub(crate) modules: Vec<Module>,
+    pub(crate) libraries: Libraries,
     pub(crate) regions: Vec<RegionSource>,
     pub(crate) shares: Vec<Share>,
 }
@@ -274,14 +282,7 @@ impl Setup {
     ///
     /// If the manifest cannot be used, or something named is not there.
     pub(crate) fn new(options: &Options, program: &OsStr, args: &[OsString]) -> Result<Setup> {
-        let is_manifest = Path::new(program)
-            .extension()
-            .is_some_and(|extension| extension == "toml");
-        let (mut setup, rights) = if is_manifest {
-            Manifest::read(Path::new(program))?.setup()?
-        } else {
-            (Setup::of(program.to_owned()), Rights::default())
-        };
+        let (mut setup, rights) = Setup::read(program)?;
         setup.args.extend_from_slice(args);
         setup.dirs.extend_from_slice(&options.dirs);
         setup.vars.extend_from_slice(&options.vars);
@@ -293,6 +294,8 @@ impl Setup {
             permissions: None,
         });
         setup.modules.extend(links);
+        setup.libraries.extend(&options.libraries);
+        setup.libraries.link_as(&options.link_as);
         let rights = rights.and(options.rights).capabilities();
         setup.permissions = setup.permissions.keep(rights.iter());
         for (option, permits) in [("permit", &options.permits), ("drop", &options.drops)] {
@@ -312,6 +315,19 @@ impl Setup {
         Ok(setup)
     }
 
+    /// What the manifest says, if `program` is one, and what the program may do.
+    ///
+    /// # Errors
+    ///
+    /// If the manifest cannot be used.
+    pub(crate) fn read(program: &OsStr) -> Result<(Setup, Rights)> {
+        let path = Path::new(program);
+        if path.extension().is_some_and(|extension| extension == "toml") {
+            return Manifest::read(path)?.setup();
+        }
+        Ok((Setup::of(program.to_owned()), Rights::default()))
+    }
+
     /// A program alone.
     pub(crate) fn of(program: OsString) -> Setup {
         Setup {
@@ -321,6 +337,7 @@ impl Setup {
             dirs: Vec::new(),
             vars: Vec::new(),
             modules: Vec::new(),
+            libraries: Libraries::default(),
             regions: Vec::new(),
             shares: Vec::new(),
         }
@@ -442,6 +459,11 @@ impl Setup {
 }
 
 impl Directory {
+    /// Where it is for the host.
+    pub(crate) fn host(&self) -> &Path {
+        &self.host
+    }
+
     /// What may be done in it.
     pub(crate) fn access(&self) -> Access {
         match self.perms {

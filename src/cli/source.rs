@@ -3,9 +3,10 @@
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Error, Result, anyhow, bail};
+use orcavm::loader::Found;
 use orcavm::vm::{self, Engine, Module};
 use wast::Wat;
 use wast::lexer::Lexer;
@@ -17,6 +18,8 @@ const MAGIC: &[u8] = b"\0asm";
 /// A binary module and the name it was given by.
 pub(crate) struct Source {
     name: String,
+    /// Where it was read from; `None` for standard input.
+    path: Option<PathBuf>,
     bytes: Vec<u8>,
     is_text: bool,
 }
@@ -29,15 +32,17 @@ impl Source {
     /// If it cannot be read, is something else than a module, or its text is
     /// malformed. That a binary is well-formed is not looked at.
     pub(crate) fn read(file: &OsStr) -> Result<Source> {
-        let (name, bytes) = if file == "-" {
+        let (name, path, bytes) = if file == "-" {
             let mut bytes = Vec::new();
             io::stdin()
                 .lock()
                 .read_to_end(&mut bytes)
                 .context("cannot read standard input")?;
-            ("<stdin>".to_owned(), bytes)
+            ("<stdin>".to_owned(), None, bytes)
         } else {
-            (file.to_string_lossy().into_owned(), read_file(Path::new(file))?)
+            let path = PathBuf::from(file);
+            let bytes = read_file(&path)?;
+            (file.to_string_lossy().into_owned(), Some(path), bytes)
         };
         if bytes.starts_with(MAGIC) {
             // After the version, two bytes say what it is: 0 for a module, 1 for
@@ -47,20 +52,19 @@ impl Source {
             }
             return Ok(Source {
                 name,
+                path,
                 bytes,
                 is_text: false,
             });
         }
         let bytes = match std::str::from_utf8(&bytes) {
             _ if bytes.is_empty() => bail!("{name} is empty"),
-            Ok(text) if looks_like_wat(&name, text) => encode(&name, text)?,
-            _ => bail!(
-                "{name}: not a WebAssembly module: it starts with {} (at byte 0x0)",
-                start_of(&bytes)
-            ),
+            Ok(text) if looks_like_wat(&name, text) => encode(text).map_err(|error| anyhow!("{name}:{error}"))?,
+            _ => bail!("{name}: {}", no_module(&bytes)),
         };
         Ok(Source {
             name,
+            path,
             bytes,
             is_text: true,
         })
@@ -83,6 +87,14 @@ impl Source {
     /// What is wrong with it, and at which byte.
     pub(crate) fn module(&self, engine: &Engine) -> Result<Module> {
         Module::from_binary(engine, &self.bytes).map_err(|error| self.refused(&error))
+    }
+
+    /// Its module as a dynamic linker has it: with its file, if it is in one.
+    pub(crate) fn found(&self, module: &Module) -> Found {
+        match &self.path {
+            Some(path) => Found::in_file(&self.name, path, module.clone()),
+            None => Found::new(&self.name, module.clone()),
+        }
     }
 
     /// The error to report when the vm refuses it.
@@ -116,7 +128,7 @@ fn looks_like_wat(name: &str, text: &str) -> bool {
 }
 
 /// Translates a text to a binary.
-fn encode(name: &str, text: &str) -> Result<Vec<u8>> {
+fn encode(text: &str) -> Result<Vec<u8>> {
     let encode = || {
         let mut lexer = Lexer::new(text);
         lexer.allow_confusing_unicode(true);
@@ -127,13 +139,35 @@ fn encode(name: &str, text: &str) -> Result<Vec<u8>> {
         let span = error.span();
         let (line, column) = span.linecol_in(text);
         anyhow!(
-            "{name}:{}:{} (at byte {:#x}): {}",
+            "{}:{} (at byte {:#x}): {}",
             line + 1,
             column + 1,
             span.offset(),
             error.message()
         )
     })
+}
+
+/// Translates a library in the text format, as [`Source::read`] does for programs.
+///
+/// # Errors
+///
+/// If it is malformed, or something else.
+pub(crate) fn translate(path: &Path, bytes: &[u8]) -> Result<Vec<u8>, Box<dyn std::error::Error + Send + Sync>> {
+    let translated = match std::str::from_utf8(bytes) {
+        _ if bytes.is_empty() => Err(anyhow!("it is empty")),
+        Ok(text) if looks_like_wat(&path.to_string_lossy(), text) => encode(text),
+        _ => Err(anyhow!(no_module(bytes))),
+    };
+    Ok(translated?)
+}
+
+/// What is said of a file that is no module.
+fn no_module(bytes: &[u8]) -> String {
+    format!(
+        "not a WebAssembly module: it starts with {} (at byte 0x0)",
+        start_of(bytes)
+    )
 }
 
 /// What a file that is no module starts with, for people.

@@ -1,0 +1,2 @@
+;; It is linked with nothing.
+(module (func (export "_start")))
