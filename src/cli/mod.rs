@@ -12,6 +12,7 @@ mod dynamic;
 mod imports;
 mod inspect;
 mod invoke;
+mod ldd;
 mod libraries;
 mod manifest;
 mod profile;
@@ -65,6 +66,8 @@ enum Command {
     Validate(validate::Options),
     /// Show what is in a module
     Inspect(inspect::Options),
+    /// Show the libraries that a program needs, and what is missing
+    Ldd(ldd::Options),
     /// Print a completion script for a shell
     Completions(completions::Options),
 }
@@ -78,6 +81,7 @@ pub(crate) fn main() -> ExitCode {
         Some(Command::Wast(options)) => wast::run(&options),
         Some(Command::Validate(options)) => validate::run(&options),
         Some(Command::Inspect(options)) => inspect::run(&options),
+        Some(Command::Ldd(options)) => ldd::run(&options),
         Some(Command::Completions(options)) => completions::run(&options),
     };
     match result {
