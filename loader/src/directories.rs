@@ -202,12 +202,15 @@ impl Directories {
         let module = match kept {
             Some(module) => module,
             None => {
-                let module = self.parse(path, &read(&mut file, &metadata)?, who)?;
+                let bytes = read(&mut file, &metadata)?;
+                trace!(path = %path.display(), bytes = bytes.len(), "read");
+                let module = self.parse(path, &bytes, who)?;
                 let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
                 kept.add(key.clone(), module.clone());
                 module
             }
         };
+        debug!(library = shown(name), path = %path.display(), "found");
         Ok(Found {
             name: name.into(),
             identity: key.identity,
@@ -253,18 +256,16 @@ impl Finder for Directories {
                 Some(permissions) => match self.reach.check(permissions, file) {
                     Ok(file) => (file, Who::Guest),
                     Err(why) => {
+                        debug!(path = %file.display(), %why, "not to be loaded");
                         refused = refused.or(Some(why));
                         continue;
                     }
                 },
             };
             match self.load(&file, request.name, who) {
-                Ok(found) => {
-                    debug!(library = shown(request.name), path = %file.display(), "found");
-                    return Ok(found);
-                }
+                Ok(found) => return Ok(found),
                 Err(FileError::Io(error)) if is_absent(&error) => {
-                    trace!(path = %file.display(), %error, "not there");
+                    trace!(path = %file.display(), reason = %error.kind(), "not there");
                 }
                 Err(source) => {
                     return Err(FindError::Unusable {

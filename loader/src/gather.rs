@@ -12,6 +12,8 @@ use crate::{Dylink, DylinkError, FindError, Finder, Found, Identity, Request};
 
 /// Names of libraries in one search at most.
 const MOST_LIBRARIES: usize = 10_000;
+/// Names that are told of one module where the search is traced.
+const TOLD: usize = 100;
 
 /// Why the libraries of a program could not be gathered.
 #[derive(Debug, thiserror::Error)]
@@ -169,6 +171,11 @@ impl<'a> Search<'a> {
                     Dylink::default()
                 }
             };
+            debug!(
+                module = shown(&importer.name),
+                needs = ?dylink.needed.iter().take(TOLD).map(|name| shown(name)).collect::<Vec<_>>(),
+                "gathering"
+            );
             for name in dylink.needed {
                 let library = match known.names.get(&*name) {
                     Some(library) => *library,
@@ -194,11 +201,6 @@ impl<'a> Search<'a> {
                 };
                 own.push(Needed { name, library });
             }
-            debug!(
-                module = shown(&importer.name),
-                needs = ?own.iter().map(|needed| shown(&needed.name)).collect::<Vec<_>>(),
-                "gathered"
-            );
             needs.push(own);
         }
         needs.resize(known.libraries.len(), Vec::new());
