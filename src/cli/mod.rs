@@ -14,6 +14,7 @@ mod inspect;
 mod invoke;
 mod ldd;
 mod libraries;
+mod log;
 mod manifest;
 mod profile;
 mod rights;
@@ -32,6 +33,12 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+/// What `--help` says of the environment.
+const ENVIRONMENT: &str = "\
+Environment:
+  ORCAVM_LIBRARY_PATH  Directories in which to look for libraries, with colons between
+  ORCAVM_LOG           What to tell of its own work, such as loader=debug, or trace for all";
+
 /// Exit code for input that cannot be used.
 const FAILURE: u8 = 1;
 
@@ -46,6 +53,7 @@ const FAILURE: u8 = 1;
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
     subcommand_help_heading = "Other commands",
+    after_help = ENVIRONMENT,
     override_usage = "orcavm [OPTIONS] <MODULE> [ARGS]...\n       orcavm <COMMAND>"
 )]
 struct Cli {
@@ -75,7 +83,7 @@ enum Command {
 /// Does what the command line says.
 pub(crate) fn main() -> ExitCode {
     let cli = Cli::parse();
-    let result = match cli.command {
+    let result = log::start().and_then(|()| match cli.command {
         None => run::run(cli.run),
         Some(Command::Run(options)) => run::run(options),
         Some(Command::Wast(options)) => wast::run(&options),
@@ -83,7 +91,7 @@ pub(crate) fn main() -> ExitCode {
         Some(Command::Inspect(options)) => inspect::run(&options),
         Some(Command::Ldd(options)) => ldd::run(&options),
         Some(Command::Completions(options)) => completions::run(&options),
-    };
+    });
     match result {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
