@@ -19,6 +19,8 @@ use crate::{Library, Refused};
 const LONGEST_NAME: usize = 4096;
 /// Characters of a name that messages show.
 const SHOWN: usize = 200;
+/// Directories that messages show.
+const SHOWN_PLACES: usize = 8;
 
 /// A library that is looked for.
 #[derive(Clone, Copy, Debug)]
@@ -244,10 +246,12 @@ impl NameError {
 
 /// Where was looked, as a part of a sentence.
 pub(crate) fn places(looked: &[PathBuf]) -> String {
-    let looked: Vec<String> = looked.iter().map(|path| shown(&path.to_string_lossy())).collect();
-    match looked.is_empty() {
-        true => String::new(),
-        false => format!(" in {}", looked.join(", ")),
+    let some = looked.iter().take(SHOWN_PLACES);
+    let some: Vec<String> = some.map(|path| shown(&path.to_string_lossy())).collect();
+    match looked.len().saturating_sub(some.len()) {
+        0 if some.is_empty() => String::new(),
+        0 => format!(" in {}", some.join(", ")),
+        more => format!(" in {} and {more} more directories", some.join(", ")),
     }
 }
 

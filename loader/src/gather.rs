@@ -14,6 +14,8 @@ use crate::{Dylink, DylinkError, FindError, Finder, Found, Identity, Request};
 const MOST_LIBRARIES: usize = 10_000;
 /// Names that are told of one module where the search is traced.
 const TOLD: usize = 100;
+/// Errors that say where was looked: each may hold a hundred long paths.
+const DETAILED: usize = 100;
 
 /// Why the libraries of a program could not be gathered.
 #[derive(Debug, thiserror::Error)]
@@ -26,7 +28,7 @@ pub enum GatherError {
         name: Box<str>,
         /// The module that needs it.
         importer: Box<str>,
-        /// The directories that were looked in.
+        /// The directories that were looked in; not told of one after many others.
         looked: Vec<PathBuf>,
     },
     /// A library may not be loaded, or is there and cannot be used.
@@ -191,7 +193,12 @@ impl<'a> Search<'a> {
                             .permitted(self.permissions);
                         match self.finder.find(&request) {
                             Ok(found) => Some(known.add(found)),
-                            Err(error) => {
+                            Err(mut error) => {
+                                if let FindError::NotFound { looked } = &mut error
+                                    && errors.len() >= DETAILED
+                                {
+                                    *looked = Vec::new();
+                                }
                                 known.names.insert(Arc::from(&*name), None);
                                 errors.push(told(error, &name, &importer.name));
                                 None
@@ -401,6 +408,31 @@ mod tests {
         assert!(
             error.starts_with("a.so: in the section `dylink.0`, at byte "),
             "{error}"
+        );
+    }
+
+    #[test]
+    fn errors_that_are_many_are_short() {
+        let finder = Asked(|_: &Request<'_>| {
+            Err(FindError::NotFound {
+                looked: vec![PathBuf::from("/lib"); 100],
+            })
+        });
+        let names: Vec<String> = (0..1000).map(|i| format!("\"{i}\"")).collect();
+        let text = format!("(module (@dylink.0 (needed {})))", names.join(" "));
+        let errors = Search::new(&finder).gather(program(&text)).errors;
+        let paths = errors.iter().map(|error| match error {
+            GatherError::NotFound { looked, .. } => looked.len(),
+            _ => 0,
+        });
+        assert_eq!((errors.len(), paths.sum::<usize>()), (1000, DETAILED * 100));
+        assert_eq!(
+            errors[0].to_string(),
+            "app needs the library `0`, which is not found in /lib, /lib, /lib, /lib, /lib, /lib, /lib, /lib and 92 more directories"
+        );
+        assert_eq!(
+            errors[999].to_string(),
+            "app needs the library `999`, which is not found"
         );
     }
 
