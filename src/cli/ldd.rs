@@ -9,15 +9,13 @@ use std::path::Path;
 use anyhow::Result;
 use clap::ValueHint;
 use orcavm::loader::{Dylink, Found, GatherError, Gathered, Interface, LoadError, Need, Part, Plan, Room};
-use orcavm::sandbox::{self, SandboxCtx};
-use orcavm::vm::{Domain, Engine, ExternType, Linker, Module, Permissions, Store};
-use orcavm::wasi::WasiCtxBuilder;
+use orcavm::vm::{Engine, ExternType, Linker, Module, Store};
 
 use super::imports::{self, Links};
 use super::libraries::{self, LibraryOptions};
-use super::setup::{MAIN, Setup};
+use super::setup::Setup;
 use super::source::Source;
-use super::{FAILURE, dynamic, plain, report};
+use super::{FAILURE, dynamic, plain, report, run};
 
 /// Levels of the tree beyond which it does not move further to the right.
 const DEEPEST: usize = 40;
@@ -127,25 +125,18 @@ fn tree(out: &mut impl Write, gathered: &Gathered) -> io::Result<()> {
 struct Host {
     /// Modules that a manifest names, whose exports stand before the host's own.
     linked: Vec<(String, Module)>,
-    linker: Linker<SandboxCtx>,
-    store: Store<SandboxCtx>,
+    linker: Linker<run::State>,
+    store: Store<run::State>,
 }
 
 impl Host {
     fn new(setup: &Setup, engine: &Engine) -> Result<Host> {
-        let mut linker = Linker::new(engine);
-        sandbox::add_to_linker(&mut linker, |guest: &mut SandboxCtx, _| guest)?;
-        let domain = Domain::new(MAIN, Permissions::none());
-        let guest = SandboxCtx::new(engine, domain, WasiCtxBuilder::new().build()?)?;
+        let (linker, store) = run::host(engine)?;
         let mut linked = Vec::new();
         for module in &setup.modules {
             linked.push((module.name.clone(), Source::read(&module.file)?.module(engine)?));
         }
-        Ok(Host {
-            linked,
-            linker,
-            store: Store::new(engine, guest),
-        })
+        Ok(Host { linked, linker, store })
     }
 
     /// The type of what there is for an import.

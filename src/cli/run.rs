@@ -15,7 +15,7 @@ use orcavm::vm::{
     self, Config, Domain, DomainId, Engine, Instance, InterruptHandle, Linker, Module, Permissions, Store, StoreLimits,
     StoreLimitsBuilder, Trap,
 };
-use orcavm::wasi::I32Exit;
+use orcavm::wasi::{I32Exit, WasiCtxBuilder};
 
 use super::imports::{self, Links};
 use super::profile::{self, Recording};
@@ -72,7 +72,7 @@ pub(crate) struct Options {
 }
 
 /// What the store of a program holds.
-struct State {
+pub(crate) struct State {
     /// What the program and its modules have: first those of the first domain.
     guests: Vec<(DomainId, SandboxCtx)>,
     limits: StoreLimits,
@@ -84,6 +84,26 @@ impl State {
         let own = self.guests.iter().position(|(id, _)| Some(*id) == domain);
         &mut self.guests[own.unwrap_or(0)].1
     }
+}
+
+/// All that programs may import of the host.
+fn linker(engine: &Engine) -> Result<Linker<State>> {
+    let mut linker = Linker::new(engine);
+    sandbox::add_to_linker(&mut linker, State::guest)?;
+    Ok(linker)
+}
+
+/// The same, and a store in which nothing is to run: to be asked what there is.
+pub(crate) fn host(engine: &Engine) -> Result<(Linker<State>, Store<State>)> {
+    let domain = Domain::new(MAIN, Permissions::none());
+    let state = State {
+        guests: vec![(
+            domain.id(),
+            SandboxCtx::new(engine, domain, WasiCtxBuilder::new().build()?)?,
+        )],
+        limits: StoreLimitsBuilder::new().build(),
+    };
+    Ok((linker(engine)?, Store::new(engine, state)))
 }
 
 /// The program's domain, and what it gives to the modules.
@@ -130,8 +150,7 @@ fn execute(options: &Options, time: Option<&TimeLimit>, profile: &mut Option<pro
     let source = Source::read(&setup.program)?;
     let module = source.module(&engine)?;
 
-    let mut linker = Linker::new(&engine);
-    sandbox::add_to_linker(&mut linker, State::guest)?;
+    let mut linker = linker(&engine)?;
     // --link may stand in for parts of WASI.
     linker.allow_shadowing(true);
     let mut limits = StoreLimitsBuilder::new();
