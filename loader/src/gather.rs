@@ -153,9 +153,13 @@ impl<'a> Search<'a> {
     /// for the first module that needs it; one that a module is called by already (see
     /// [`Found::is_called`]) is not looked for.
     pub fn gather(self, roots: Vec<Found>) -> Gathered {
-        let loaded = self.loaded.len();
         let mut known = Known::default();
-        for found in self.loaded.into_iter().chain(roots) {
+        for found in self.loaded {
+            known.add(found);
+        }
+        // One may be named twice.
+        let loaded = known.libraries.len();
+        for found in roots {
             known.add(found);
         }
         let mut needs: Vec<Vec<Needed>> = vec![Vec::new(); loaded];
@@ -362,7 +366,9 @@ mod tests {
         let gathered = Search::new(&finder).loaded(loaded).gather(vec![root.clone()]);
         assert_eq!(names(&gathered.libraries), ["app", "b", "a", "c"]);
         assert_eq!(names(&gathered.complete().expect("all are found")), ["a", "c"]);
-        let again = Search::new(&finder).loaded(vec![root.clone()]).gather(vec![root]);
+        let again = Search::new(&finder)
+            .loaded(vec![root.clone(), root.clone()])
+            .gather(vec![root]);
         assert_eq!(again.complete().expect("nothing is missing").len(), 0);
     }
 
