@@ -63,12 +63,21 @@ fn failed(error: LoadError, source: &Source, links: &Links<'_>) -> Error {
     }
 }
 
+/// Who may provide a symbol.
+fn hint(missing: &Missing) -> String {
+    let origin = imports::origin("env", &missing.symbol);
+    origin.unwrap_or_else(|| "--preload FILE adds a library that may".to_owned())
+}
+
 /// Symbols that nobody provides, in a few lines.
 fn missing(symbols: &[Missing]) -> String {
     let mut text = String::from("nobody provides ");
     // Writing to a String cannot fail.
     for (i, symbol) in symbols.iter().take(NAMED).enumerate() {
-        let _ = write!(text, "{}{symbol}", if i == 0 { "" } else { "\n  nor " });
+        let _ = match i {
+            0 => write!(text, "{symbol}; {}", hint(symbol)),
+            _ => write!(text, "\n  nor {symbol}"),
+        };
     }
     if let Some(more @ 1..) = symbols.len().checked_sub(NAMED) {
         let _ = write!(text, "\n  nor {more} more, which `orcavm ldd` lists");

@@ -67,18 +67,26 @@ pub(crate) fn hint(module: &str, name: &str, links: &Links<'_>) -> String {
         Some(_) => return format!("--link {module}=... has to stand earlier"),
         None => {}
     }
-    match module {
-        "wasi_snapshot_preview1" | "wasi_unstable" => format!("WASI preview 1 has no function {name:?}"),
-        "wasi" if name == "thread-spawn" => "it is of WASI threads, which are not supported".to_owned(),
-        "GOT.mem" | "GOT.func" => "it is for a dynamic linker".to_owned(),
-        "go" | "gojs" => "it is of Go for JavaScript; GOOS=wasip1 builds programs for WASI".to_owned(),
-        "wbg" => "it is of wasm-bindgen, made for JavaScript".to_owned(),
-        _ if module.starts_with("__wbindgen") => "it is of wasm-bindgen, made for JavaScript".to_owned(),
-        _ if module.starts_with("wasi:") => "it is of WASI 0.2, which is for components".to_owned(),
-        "env" if name.starts_with("emscripten_") || name.starts_with("_emscripten_") || name.starts_with("invoke_") => {
-            "it is of emscripten's JavaScript; -sSTANDALONE_WASM builds programs for WASI".to_owned()
-        }
-        "" => "no module has an empty name".to_owned(),
-        _ => format!("--link {module}=FILE would take it from FILE's exports"),
-    }
+    origin(module, name).unwrap_or_else(|| format!("--link {module}=FILE would take it from FILE's exports"))
+}
+
+/// What an import is of that no other module can provide, if that is known.
+pub(crate) fn origin(module: &str, name: &str) -> Option<String> {
+    let is_emscriptens = |name: &str| {
+        let starts = ["emscripten_", "_emscripten_", "invoke_"];
+        starts.iter().any(|start| name.starts_with(start))
+    };
+    let origin = match module {
+        "wasi_snapshot_preview1" | "wasi_unstable" => return Some(format!("WASI preview 1 has no function {name:?}")),
+        "wasi" if name == "thread-spawn" => "it is of WASI threads, which are not supported",
+        "GOT.mem" | "GOT.func" => "it is for a dynamic linker",
+        "go" | "gojs" => "it is of Go for JavaScript; GOOS=wasip1 builds programs for WASI",
+        "wbg" => "it is of wasm-bindgen, made for JavaScript",
+        _ if module.starts_with("__wbindgen") => "it is of wasm-bindgen, made for JavaScript",
+        _ if module.starts_with("wasi:") => "it is of WASI 0.2, which is for components",
+        "env" if is_emscriptens(name) => "it is of emscripten's JavaScript; -sSTANDALONE_WASM builds programs for WASI",
+        "" => "no module has an empty name",
+        _ => return None,
+    };
+    Some(origin.to_owned())
 }

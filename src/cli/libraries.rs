@@ -106,7 +106,9 @@ impl Libraries {
         for directory in env::split_paths(&path).filter(|directory| !directory.as_os_str().is_empty()) {
             finder = finder.search(directory);
         }
-        if let Some(origin) = program.origin() {
+        // A program in the root directory would reach everything.
+        let is_root = |directory: &Path| directory.canonicalize().is_ok_and(|real| real.parent().is_none());
+        if let Some(origin) = program.origin().filter(|origin| !is_root(origin)) {
             finder = finder.open(origin);
         }
         for directory in given {
