@@ -242,6 +242,48 @@ mod tests {
         assert!(reach.check(&Permissions::all(), &file).is_ok());
     }
 
+    #[cfg(unix)]
+    proptest::proptest! {
+        // Each with a folder, and many paths in it.
+        #![proptest_config(proptest::test_runner::Config::with_cases(16))]
+
+        /// Whatever the path, what may be loaded is inside.
+        #[test]
+        fn no_path_leads_outside(
+            paths in proptest::collection::vec(proptest::collection::vec(0..PARTS.len(), 1..8), 50)
+        ) {
+            let folder = folder();
+            let reach = reach(&folder);
+            let real = folder.path().canonicalize().expect("it is there");
+            for parts in paths {
+                let path: PathBuf = parts.into_iter().map(|part| PARTS[part]).collect();
+                let Ok(file) = reach.check(&Permissions::all(), &folder.path().join(&path)) else { continue };
+                let inside = file.starts_with(real.join("lib")) || file.starts_with(real.join("data"));
+                proptest::prop_assert!(inside, "{}: {}", path.display(), file.display());
+                if file.exists() {
+                    proptest::prop_assert_eq!(file.canonicalize().expect("it is there"), file);
+                }
+            }
+        }
+    }
+
+    /// What paths are made of.
+    #[cfg(unix)]
+    const PARTS: [&str; 12] = [
+        "..",
+        ".",
+        "lib",
+        "data",
+        "plugins",
+        "secret",
+        "in",
+        "out",
+        "out.so",
+        "a.so",
+        "nowhere.so",
+        "missing",
+    ];
+
     #[test]
     fn guests_paths_are_the_hosts() {
         let mut reach = Reach::default();
