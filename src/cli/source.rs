@@ -92,6 +92,12 @@ impl Source {
     /// Its module as a dynamic linker has it: with its file, if it is in one.
     pub(crate) fn found(&self, module: &Module) -> Found {
         match &self.path {
+            // What stands beside a program that is a link does so beside what the link
+            // leads to.
+            Some(path) if path.is_symlink() => {
+                let real = path.canonicalize();
+                Found::in_file(&self.name, real.as_ref().unwrap_or(path), module.clone())
+            }
             Some(path) => Found::in_file(&self.name, path, module.clone()),
             None => Found::new(&self.name, module.clone()),
         }

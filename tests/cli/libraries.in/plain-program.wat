@@ -1,0 +1,4 @@
+;; Needs nothing, and does nothing.
+(module $program
+  (@dylink.0)
+  (func (export "_start")))
