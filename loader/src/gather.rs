@@ -150,8 +150,9 @@ impl<'a> Search<'a> {
 
     /// These modules and all libraries that they need, breadth first: those that the
     /// first of them names, in order, and so on for each. Each name is looked for once,
-    /// for the first module that needs it; one that a module is called by already (see
-    /// [`Found::is_called`]) is not looked for.
+    /// for the first module that needs it; one that a library is called by already (see
+    /// [`Found::is_called`]) is not looked for. The first of all modules is the program,
+    /// which is no library.
     pub fn gather(self, roots: Vec<Found>) -> Gathered {
         let mut known = Known::default();
         for found in self.loaded {
@@ -247,6 +248,11 @@ impl Known {
     fn add(&mut self, found: Found) -> usize {
         let next = self.libraries.len();
         let at = *self.identities.entry(found.identity.clone()).or_insert(next);
+        if next == 0 {
+            // A library that has the program's name is another.
+            self.libraries.push(found);
+            return at;
+        }
         self.names.entry(Arc::clone(&found.name)).or_insert(Some(at));
         let file = found.path.as_deref().and_then(Path::file_name);
         if let Some(file) = file.and_then(|file| file.to_str()) {
@@ -329,7 +335,7 @@ mod tests {
             ["app", "a", "b", "c"]
         );
         let asked = asked.lock().expect("no panic");
-        assert_eq!(*asked, ["a for app", "b for a", "c for b"]);
+        assert_eq!(*asked, ["a for app", "b for a", "c for b", "app for b"]);
     }
 
     #[test]
@@ -353,6 +359,19 @@ mod tests {
         roots.push(Found::in_file("build/early.so", early, needing(r#""c""#)));
         let all = Search::new(&finder).gather(roots).complete().expect("all are found");
         assert_eq!(names(&all), ["app", "build/early.so", "a", "b", "c"]);
+    }
+
+    #[test]
+    fn a_library_may_have_the_programs_name() {
+        let finder = Asked(|request: &Request<'_>| {
+            let path = Path::new("lib").join(request.name);
+            Ok(Found::in_file(request.name, &path, module("(module)")))
+        });
+        let text = r#"(module (@dylink.0 (needed "app")))"#;
+        let app = Found::in_file("app", Path::new("app"), module(text));
+        let all = Search::new(&finder).gather(vec![app]).complete().expect("it is found");
+        let paths: Vec<_> = all.iter().filter_map(|found| found.path.as_deref()).collect();
+        assert_eq!(paths, [Path::new("app"), Path::new("lib/app")]);
     }
 
     #[test]
