@@ -5,6 +5,9 @@ use std::path::{Component, Path, PathBuf};
 
 use vm::{Capability, Permissions};
 
+/// What a guest needs to load libraries at all.
+const LOAD: Capability = Capability::LoadModules;
+
 /// Why a guest must not load a library.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -26,10 +29,9 @@ impl Refused {
     /// # Errors
     /// [`Refused::Permission`], if it may not.
     pub fn check_load(permissions: Option<&Permissions>) -> Result<(), Self> {
-        let permission = Capability::LoadModules;
-        match permissions.is_none_or(|own| own.allows(permission)) {
+        match permissions.is_none_or(|own| own.allows(LOAD)) {
             true => Ok(()),
-            false => Err(Self::Permission { permission }),
+            false => Err(Self::Permission { permission: LOAD }),
         }
     }
 }
@@ -191,9 +193,7 @@ mod tests {
         let folder = folder();
         let reach = reach(&folder);
         let outside = Err(Refused::Outside);
-        let no_load = Err(Refused::Permission {
-            permission: Capability::LoadModules,
-        });
+        let no_load = Err(Refused::Permission { permission: LOAD });
         let no_read = Err(Refused::Permission {
             permission: Capability::ReadFiles,
         });
