@@ -26,6 +26,16 @@ pub(crate) fn print(out: &mut impl Write, setup: &Setup) -> io::Result<()> {
         indent: "",
     };
     program.print(out, setup, &main.permissions(), &given)?;
+    let libraries = &setup.libraries;
+    for (what, paths) in [
+        ("libraries in", &libraries.directories),
+        ("preloaded", &libraries.preloads),
+    ] {
+        let paths: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+        if !paths.is_empty() {
+            writeln!(out, "  {what}: {}", paths.join(", "))?;
+        }
+    }
     for module in &setup.modules {
         let permissions = module.permissions.clone().unwrap_or_else(Permissions::all);
         let linked = Module {
