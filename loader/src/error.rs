@@ -1,13 +1,25 @@
-//! What can go wrong when modules are linked.
+//! Why modules could not be linked.
 
 use vm::ExternType;
 
-use crate::{DylinkError, InterfaceError, Missing, PlanError};
+use crate::find::shown;
+use crate::{DylinkError, FindError, GatherError, InterfaceError, Missing, PlanError};
 
 /// Why modules could not be linked.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoadError {
+    /// A library that was asked for by name was not found.
+    #[error("{}: {source}", shown(.name))]
+    Find {
+        /// Its name.
+        name: Box<str>,
+        /// Why not.
+        source: FindError,
+    },
+    /// A library that others need was not found.
+    #[error(transparent)]
+    Gather(#[from] GatherError),
     /// A module that is not position-independent.
     #[error("{module} is not position-independent: it has no section `dylink.0`")]
     NotDynamic {
@@ -51,7 +63,61 @@ pub enum LoadError {
         /// What it is to be.
         ty: ExternType,
     },
-    /// Something could not be made, or a constructor failed.
+    /// The program brings no table, and a library needs one.
+    #[error("the program exports no table `__indirect_function_table`, which its libraries need")]
+    NoTable,
+    /// A session has a program already.
+    #[error("the session has a program already")]
+    SecondProgram,
+    /// Something was asked for that needs a program.
+    #[error("no program is loaded")]
+    NoProgram,
+    /// A library was asked for that is not open.
+    #[error("not the handle of an open library")]
+    Handle,
+    /// Flags that there are not, or neither lazy nor now.
+    #[error("{flags:#x} is no way to open a library: it is RTLD_LAZY or RTLD_NOW, and other RTLD_ flags with it")]
+    Flags {
+        /// The flags.
+        flags: u32,
+    },
+    /// A namespace that there is not.
+    #[error("there is no namespace {number}")]
+    Namespace {
+        /// Its number.
+        number: i32,
+    },
+    /// A string that cannot be read.
+    #[error("the name is not in memory, not UTF-8, or longer than 4,095 bytes")]
+    Text,
+    /// An open library has no such symbol.
+    #[error("{library} has no symbol `{}`", shown(.symbol))]
+    Symbol {
+        /// The library, or whatever was searched.
+        library: Box<str>,
+        /// The symbol.
+        symbol: Box<str>,
+    },
+    /// An instance of a module could not be made.
+    #[error("{module}: {source}")]
+    Instantiate {
+        /// The module.
+        module: Box<str>,
+        /// Why not.
+        source: Box<vm::Error>,
+    },
+    /// A constructor did not return.
+    #[error("a constructor of {module} failed: {source}")]
+    Constructor {
+        /// The module.
+        module: Box<str>,
+        /// How.
+        source: Box<vm::Error>,
+    },
+    /// The session that made an instance is gone.
+    #[error("the session that loaded this module is gone")]
+    SessionGone,
+    /// Something could not be made.
     #[error(transparent)]
     Run(#[from] vm::Error),
 }

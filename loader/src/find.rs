@@ -320,6 +320,16 @@ impl fmt::Debug for dyn Finder + '_ {
     }
 }
 
+/// Finds nothing.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NoFinder;
+
+impl Finder for NoFinder {
+    fn find(&self, _request: &Request<'_>) -> Result<Found, FindError> {
+        Err(FindError::NotFound { looked: Vec::new() })
+    }
+}
+
 /// Modules by name. Guests need the permission to load.
 impl Finder for BTreeMap<String, Module> {
     fn find(&self, request: &Request<'_>) -> Result<Found, FindError> {

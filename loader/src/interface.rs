@@ -9,7 +9,13 @@ use vm::{ExternType, FuncType, Module, Mutability, Val, ValType};
 use crate::Dylink;
 
 /// The import module of functions, the memory, the table and the bases.
-const ENV: &str = "env";
+pub(crate) const ENV: &str = "env";
+/// The memory's name.
+pub(crate) const MEMORY: &str = "memory";
+/// The table's name.
+pub(crate) const TABLE: &str = "__indirect_function_table";
+/// The stack pointer's name.
+pub(crate) const STACK_POINTER: &str = "__stack_pointer";
 /// The import module of addresses of data.
 const GOT_MEM: &str = "GOT.mem";
 /// The import module of addresses of functions.
@@ -59,6 +65,26 @@ pub struct Import {
     pub name: Box<str>,
     /// What it stands for.
     pub need: Need,
+    /// The module refers to it by value: it is a function that is an element or is
+    /// exported again.
+    pub is_referenced: bool,
+}
+
+impl Import {
+    /// Whether it is a function in the module's function index space.
+    pub(crate) fn is_function(&self) -> bool {
+        matches!(self.need, Need::Function { .. } | Need::Other(ExternType::Func(_)))
+    }
+}
+
+impl Need {
+    /// Whether it is a symbol of the program's.
+    pub(crate) fn is_symbol(&self) -> bool {
+        matches!(
+            self,
+            Self::Function { .. } | Self::DataAddress { .. } | Self::FunctionAddress { .. }
+        )
+    }
 }
 
 /// Where data that a module exports is.
@@ -84,6 +110,38 @@ pub struct Function {
     pub ty: FuncType,
     /// One that is not weak comes before it.
     pub is_weak: bool,
+    /// Its index in the module's function index space: two names with the same are
+    /// one function.
+    pub index: u32,
+}
+
+/// Where a module puts a function in the program's table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Element {
+    /// So many places from `__table_base` on.
+    Relative(u32),
+    /// At this place.
+    Fixed(u32),
+}
+
+impl Element {
+    /// The place in the table, for a module with these places of its own.
+    pub(crate) fn slot(self, table: &std::ops::Range<u32>) -> u32 {
+        match self {
+            Self::Relative(offset) => table.start.wrapping_add(offset),
+            Self::Fixed(slot) => slot,
+        }
+    }
+}
+
+/// The thread-local data of a module.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Tls {
+    /// Bytes of a block.
+    pub size: u32,
+    /// What a block's address must be a multiple of.
+    pub alignment: u32,
 }
 
 /// A module in the terms of a dynamic linker.
@@ -123,7 +181,28 @@ pub struct Interface {
     pub functions: BTreeMap<Box<str>, Function>,
     /// The data that it exports.
     pub data: BTreeMap<Box<str>, Data>,
+    /// Where its functions are in the table, by their index.
+    pub elements: BTreeMap<u32, Element>,
+    /// Its thread-local data, if it says how to make it: by exporting `__wasm_init_tls`
+    /// and `__tls_size`.
+    pub tls: Option<Tls>,
+    /// It is a program at fixed addresses, which brings the memory and the table.
+    pub is_static: bool,
 }
+
+/// Exports that each module has for itself, and that are nobody else's symbols.
+const OWN_EXPORTS: [&str; 10] = [
+    "_start",
+    "_initialize",
+    "__wasm_call_ctors",
+    "__wasm_apply_data_relocs",
+    "__wasm_apply_global_relocs",
+    "__wasm_apply_tls_relocs",
+    "__wasm_apply_global_tls_relocs",
+    "__wasm_init_memory",
+    "__wasm_init_tls",
+    "__tls_size",
+];
 
 /// An import or export that a position-independent module cannot have.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -170,15 +249,29 @@ impl Interface {
                 expected,
                 found: import.ty(),
             })?;
-            let name = import.name().into();
-            this.imports.push(Import { name, need });
+            this.imports.push(Import {
+                name: import.name().into(),
+                need,
+                is_referenced: import.is_referenced(),
+            });
         }
+        this.is_static = !this.imports.iter().any(|import| import.need == Need::Memory)
+            && matches!(module.get_export(MEMORY), Some(ExternType::Memory(_)));
+        this.tls = tls(module);
+        this.elements = elements(module);
         for export in module.exports() {
+            if OWN_EXPORTS.contains(&export.name()) {
+                continue;
+            }
             let symbol = dylink.export(export.name());
             match export.ty() {
                 ExternType::Func(ty) => {
+                    let Some(index) = module.function_index(export.name()) else {
+                        continue;
+                    };
                     let is_weak = symbol.is_weak;
-                    this.functions.insert(export.name().into(), Function { ty, is_weak });
+                    let function = Function { ty, is_weak, index };
+                    this.functions.insert(export.name().into(), function);
                 }
                 // A main program exports its stack pointer, which is no symbol.
                 ExternType::Global(ty) if ty.mutability() == Mutability::Const => {
@@ -189,7 +282,8 @@ impl Interface {
                         offset: offset.cast_unsigned(),
                         is_weak: symbol.is_weak,
                         is_tls: symbol.is_tls,
-                        is_absolute: symbol.is_absolute,
+                        // A program at fixed addresses says them.
+                        is_absolute: symbol.is_absolute || this.is_static,
                     };
                     this.data.insert(export.name().into(), data);
                 }
@@ -198,6 +292,44 @@ impl Interface {
         }
         Ok(this)
     }
+}
+
+/// The thread-local data of a module.
+fn tls(module: &Module) -> Option<Tls> {
+    let number = |name| Some(module.exported_constant(name)?.i32()?.cast_unsigned());
+    let init = FuncType::new([ValType::I32], []);
+    if module.get_export("__wasm_init_tls") != Some(init.into()) {
+        return None;
+    }
+    Some(Tls {
+        size: number("__tls_size")?,
+        alignment: number("__tls_align").unwrap_or(1),
+    })
+}
+
+/// Where a module puts functions in the program's table.
+fn elements(module: &Module) -> BTreeMap<u32, Element> {
+    let globals = module
+        .imports()
+        .filter(|import| matches!(import.ty(), ExternType::Global(_)));
+    let base = globals
+        .into_iter()
+        .position(|import| (import.module(), import.name()) == (ENV, "__table_base"));
+    let base = base.and_then(|base| u32::try_from(base).ok());
+    let mut elements = BTreeMap::new();
+    // The program's table is a module's first, if it has one.
+    for element in module.active_elements().filter(|element| element.table_index == 0) {
+        let Ok(offset) = u32::try_from(element.offset) else {
+            continue;
+        };
+        let place = match element.base {
+            None => Element::Fixed(offset),
+            Some(global) if Some(global) == base => Element::Relative(offset),
+            Some(_) => continue,
+        };
+        elements.entry(element.func_index).or_insert(place);
+    }
+    elements
 }
 
 /// What an import stands for, or what it would have to be.
@@ -210,9 +342,9 @@ fn need(module: &str, name: &str, ty: ExternType, dylink: &Dylink) -> Result<Nee
     };
     let when = |is: bool, need: Need, expected: &'static str| if is { Ok(need) } else { Err(expected) };
     match (module, name) {
-        (ENV, "memory") => when(matches!(ty, ExternType::Memory(_)), Need::Memory, "a memory"),
-        (ENV, "__indirect_function_table") => when(matches!(ty, ExternType::Table(_)), Need::Table, "a table"),
-        (ENV, "__stack_pointer") => when(
+        (ENV, MEMORY) => when(matches!(ty, ExternType::Memory(_)), Need::Memory, "a memory"),
+        (ENV, TABLE) => when(matches!(ty, ExternType::Table(_)), Need::Table, "a table"),
+        (ENV, STACK_POINTER) => when(
             is_address(Mutability::Var),
             Need::StackPointer,
             "a mutable global of type i32",

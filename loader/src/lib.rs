@@ -10,22 +10,47 @@
 
 #![forbid(unsafe_code)]
 
+mod bind;
+mod close;
 mod directories;
 mod dylink;
 mod error;
 mod find;
+mod functions;
 mod gather;
+mod guest;
 mod image;
 mod interface;
+mod load;
+mod object;
 mod plan;
 mod reach;
+mod session;
+mod space;
 
 pub use directories::{Directories, FileError};
 pub use dylink::{Dylink, DylinkError, DylinkErrorKind, Symbol};
 pub use error::LoadError;
 pub use find::{FindError, Finder, Found, Identity, NameError, Request};
 pub use gather::{GatherError, Gathered, Needed, Search};
-pub use image::{DEFAULT_STACK, Image, Library, Unbound};
-pub use interface::{Data, Function, Import, Interface, InterfaceError, Need, SymbolName};
-pub use plan::{Binding, HostFunctions, LOWEST_ADDRESS, Missing, Part, Placed, Plan, PlanError, Provider, Room};
+pub use image::{Image, Library};
+pub use interface::{Data, Element, Function, Import, Interface, InterfaceError, Need, SymbolName, Tls};
+pub use plan::{
+    Binding, HostFunctions, LOWEST_ADDRESS, Missing, NewSlot, Part, Place, Placed, Plan, PlanError, Provider, Room,
+};
 pub use reach::{Reach, Refused};
+pub use session::{DEFAULT_STACK, OpenFlags, Opened, Session, SessionBuilder, Unbound};
+
+use find::NoFinder;
+
+/// Functions of `env` that the host provides before libraries do: what opens
+/// libraries while a program runs. Only the program itself comes before.
+pub(crate) const RESERVED: [&str; 7] = [
+    "dl_iterate_phdr",
+    "dladdr",
+    "dlclose",
+    "dlerror",
+    "dlmopen",
+    "dlopen",
+    "dlsym",
+];

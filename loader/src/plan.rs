@@ -8,12 +8,13 @@ use std::ops::Range;
 
 use vm::FuncType;
 
-use crate::{Dylink, Import, Interface, Need};
+use crate::bind::Binder;
+use crate::{Dylink, Import, Interface, RESERVED};
 
 /// No object is below, so that none has the address 0 or one near it.
 pub const LOWEST_ADDRESS: u32 = 1024;
 
-/// A module to be linked.
+/// A module to be linked, or one that is there.
 #[derive(Clone, Copy, Debug)]
 pub struct Part<'a> {
     /// Its name, for messages.
@@ -40,7 +41,7 @@ pub struct Room {
 const STACK_ALIGNMENT: u32 = 16;
 
 /// Who provides a symbol.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Provider {
     /// The module at this position in the plan.
     Part(usize),
@@ -55,25 +56,48 @@ pub enum Provider {
 pub enum Binding {
     /// What the program has one of, or the module's own bases: see [`Need`].
     Own,
+    /// A function that is looked for when it is first called.
+    Lazy,
     /// A function.
     Function(Provider),
     /// The address of data.
     Data(Provider, u32),
-    /// The place of a function in the table, which is found when the provider's
-    /// elements are there.
-    Slot(Provider),
+    /// The place of a function in the table; 0 is nobody's.
+    Slot(Provider, u32),
+}
+
+/// Where a module is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Place {
+    /// Addresses of its data.
+    pub memory: Range<u32>,
+    /// Places of its functions in the table.
+    pub table: Range<u32>,
+    /// Addresses of its thread-local data.
+    pub tls: Range<u32>,
 }
 
 /// Where a module goes, and what its imports are bound to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Placed {
-    /// Addresses of its data.
-    pub memory: Range<u32>,
-    /// Places of its functions in the table.
-    pub table: Range<u32>,
+    /// Where it goes.
+    pub place: Place,
     /// What its imports are bound to, in their order.
     pub bindings: Vec<Binding>,
+}
+
+/// A place in the table for a function that has none by its module's elements.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NewSlot {
+    /// Who has the function.
+    pub provider: Provider,
+    /// A name that it has there.
+    pub symbol: Box<str>,
+    /// The place.
+    pub slot: u32,
 }
 
 /// Where the modules of a program go, and who provides what they need.
@@ -86,6 +110,8 @@ pub struct Plan {
     pub stack: Range<u32>,
     /// Room that is left.
     pub left: Room,
+    /// Places in the table beyond the modules' own.
+    pub slots: Vec<NewSlot>,
     /// What nobody provides and is not weak.
     pub missing: Vec<Missing>,
 }
@@ -145,6 +171,12 @@ pub enum PlanError {
         /// The type it has.
         found: FuncType,
     },
+    /// There is no program, or it is not where it has to be.
+    #[error("{module} brings a memory of its own, which only a program can")]
+    NotTheProgram {
+        /// The module.
+        module: Box<str>,
+    },
 }
 
 /// What the host provides, by name.
@@ -161,166 +193,56 @@ impl Plan {
     /// That something is missing is no error yet: see [`Plan::missing`].
     pub fn new(parts: &[Part<'_>], room: &Room, host: HostFunctions<'_>) -> Result<Self, PlanError> {
         let mut left = room.clone();
-        left.memory.start = left.memory.start.max(LOWEST_ADDRESS);
-        let mut placed = Vec::with_capacity(parts.len());
-        for part in parts {
-            let Dylink {
-                memory_size,
-                memory_alignment,
-                table_size,
-                table_alignment,
-                ..
-            } = *part.dylink;
-            let no_room = |what, size, alignment, room: &Range<u32>| PlanError::NoRoom {
-                module: part.name.into(),
-                what,
-                size,
-                alignment,
-                from: room.start,
-                to: room.end,
-            };
-            placed.push(Placed {
-                memory: take(&mut left.memory, memory_size, memory_alignment)
-                    .ok_or_else(|| no_room("bytes of memory", memory_size, memory_alignment, &left.memory))?,
-                table: take(&mut left.table, table_size, table_alignment)
-                    .ok_or_else(|| no_room("table elements", table_size, table_alignment, &left.table))?,
-                bindings: Vec::new(),
-            });
+        let (places, stack) = place(parts, &mut left, room.stack_size)?;
+        let scope: Vec<usize> = (0..parts.len()).collect();
+        let addresses = |name: &str| stack_address(&stack, name);
+        let mut table = left.table.clone();
+        let mut bound = Binder {
+            parts,
+            places: &places,
+            known: &|_, _| None,
+            from: 0,
+            scope: &|_| scope.clone(),
+            reserved: &|_, name| RESERVED.contains(&name).then_some(1),
+            is_lazy: false,
+            addresses: &addresses,
+            host,
+            take_slot: &mut || Some(take(&mut table, 1, 1)?.start),
         }
-        let stack_size = room
-            .stack_size
-            .checked_next_multiple_of(STACK_ALIGNMENT)
-            .unwrap_or(u32::MAX);
-        let stack = take(&mut left.memory, stack_size, STACK_ALIGNMENT).ok_or_else(|| PlanError::NoRoom {
-            module: "the program's stack".into(),
-            what: "bytes of memory",
-            size: stack_size,
-            alignment: STACK_ALIGNMENT,
-            from: left.memory.start,
-            to: left.memory.end,
-        })?;
-        let mut plan = Self {
-            placed,
+        .bind()?;
+        left.table = table;
+        let bindings = std::mem::take(&mut bound.bindings);
+        let placed = places.into_iter().zip(bindings);
+        Ok(Self {
+            placed: placed.map(|(place, bindings)| Placed { place, bindings }).collect(),
             stack,
             left,
-            missing: Vec::new(),
-        };
-        for (i, part) in parts.iter().enumerate() {
-            let imports = part.interface.imports.iter();
-            let bindings = imports.map(|import| plan.bind(parts, part, import, host));
-            let bindings = bindings.collect::<Result<Vec<Binding>, PlanError>>()?;
-            if let Some(placed) = plan.placed.get_mut(i) {
-                placed.bindings = bindings;
-            }
-        }
-        Ok(plan)
-    }
-
-    /// What an import is bound to.
-    fn bind(
-        &mut self,
-        parts: &[Part<'_>],
-        importer: &Part<'_>,
-        import: &Import,
-        host: HostFunctions<'_>,
-    ) -> Result<Binding, PlanError> {
-        let Import { name, need } = import;
-        let (binding, is_weak, ty) = match need {
-            Need::Function { ty, is_weak } => {
-                let provider = function(parts, name, host);
-                let found = match provider {
-                    Provider::Part(i) => parts.get(i).and_then(|part| part.interface.functions.get(&**name)),
-                    _ => None,
-                };
-                let found = match (found, provider) {
-                    (Some(found), _) => Some(found.ty.clone()),
-                    (None, Provider::Host) => host(name),
-                    (None, _) => None,
-                };
-                if let Some(found) = found.filter(|found| found != ty) {
-                    return Err(PlanError::Type {
-                        importer: importer.name.into(),
-                        provider: self.name_of(parts, provider).into(),
-                        symbol: name.clone(),
-                        expected: ty.clone(),
-                        found,
-                    });
-                }
-                (Binding::Function(provider), *is_weak, Some(ty))
-            }
-            Need::FunctionAddress { is_weak } => (Binding::Slot(function(parts, name, host)), *is_weak, None),
-            Need::DataAddress { is_weak } => {
-                let provider = first(parts, |interface| interface.data.get(name).map(|data| data.is_weak));
-                let (provider, address) = match (provider, self.own_address(name)) {
-                    (Provider::Part(i), _) => (provider, self.address(parts, i, name)),
-                    (_, Some(address)) => (Provider::Host, address),
-                    (_, None) => (Provider::Nobody, 0),
-                };
-                (Binding::Data(provider, address), *is_weak, None)
-            }
-            _ => (Binding::Own, true, None),
-        };
-        let is_missing = matches!(
-            binding,
-            Binding::Function(Provider::Nobody) | Binding::Slot(Provider::Nobody) | Binding::Data(Provider::Nobody, _)
-        );
-        if is_missing && !is_weak {
-            self.missing.push(Missing {
-                importer: importer.name.into(),
-                symbol: name.clone(),
-                ty: ty.cloned(),
-            });
-        }
-        Ok(binding)
-    }
-
-    /// The address that the linker itself gives a symbol.
-    fn own_address(&self, name: &str) -> Option<u32> {
-        match name {
-            "__heap_base" | "__stack_high" => Some(self.stack.end),
-            "__stack_low" => Some(self.stack.start),
-            _ => None,
-        }
-    }
-
-    /// The address of data that the module at a position has.
-    fn address(&self, parts: &[Part<'_>], provider: usize, name: &str) -> u32 {
-        let data = parts.get(provider).and_then(|part| part.interface.data.get(name));
-        let base = self.placed.get(provider).map_or(0, |placed| placed.memory.start);
-        data.map_or(0, |data| match data.is_absolute || data.is_tls {
-            true => data.offset,
-            false => base.wrapping_add(data.offset),
+            slots: bound.slots,
+            missing: bound.missing,
         })
-    }
-
-    fn name_of<'p>(&self, parts: &[Part<'p>], provider: Provider) -> &'p str {
-        match provider {
-            Provider::Part(i) => parts.get(i).map_or("nobody", |part| part.name),
-            Provider::Host => "the host",
-            Provider::Nobody => "nobody",
-        }
     }
 
     /// The plan as text: where each module goes, and who provides what it needs.
     pub fn describe(&self, parts: &[Part<'_>]) -> String {
         let mut text = String::new();
         for (part, placed) in parts.iter().zip(&self.placed) {
-            let Placed {
-                memory,
-                table,
-                bindings,
-            } = placed;
+            let Place { memory, table, tls } = &placed.place;
             text += &format!(
-                "{}: memory {:#x}..{:#x}, table {}..{}\n",
+                "{}: memory {:#x}..{:#x}, table {}..{}",
                 part.name, memory.start, memory.end, table.start, table.end
             );
-            for (Import { name, .. }, binding) in part.interface.imports.iter().zip(bindings) {
+            if !tls.is_empty() {
+                text += &format!(", thread-local {:#x}..{:#x}", tls.start, tls.end);
+            }
+            text.push('\n');
+            for (Import { name, .. }, binding) in part.interface.imports.iter().zip(&placed.bindings) {
                 let line = match *binding {
                     Binding::Own => continue,
-                    Binding::Function(provider) => format!("{name}: {}", self.name_of(parts, provider)),
-                    Binding::Slot(provider) => format!("&{name}(): {}", self.name_of(parts, provider)),
+                    Binding::Lazy => format!("{name}: when it is called"),
+                    Binding::Function(provider) => format!("{name}: {}", name_of(parts, provider)),
+                    Binding::Slot(provider, slot) => format!("&{name}(): {} {slot}", name_of(parts, provider)),
                     Binding::Data(provider, address) => {
-                        format!("&{name}: {} {address:#x}", self.name_of(parts, provider))
+                        format!("&{name}: {} {address:#x}", name_of(parts, provider))
                     }
                 };
                 text += &format!("  {line}\n");
@@ -330,37 +252,97 @@ impl Plan {
     }
 }
 
+/// Places a program's modules one after the other, and the stack behind them.
+///
+/// # Errors
+/// If one does not fit.
+pub(crate) fn place(
+    parts: &[Part<'_>],
+    left: &mut Room,
+    stack_size: u32,
+) -> Result<(Vec<Place>, Range<u32>), PlanError> {
+    left.memory.start = left.memory.start.max(LOWEST_ADDRESS);
+    let mut places = Vec::with_capacity(parts.len());
+    for part in parts {
+        let Dylink {
+            memory_size,
+            memory_alignment,
+            table_size,
+            table_alignment,
+            ..
+        } = *part.dylink;
+        if part.interface.is_static {
+            return Err(PlanError::NotTheProgram {
+                module: part.name.into(),
+            });
+        }
+        let memory = |free: &mut Range<u32>, size, alignment| {
+            take(free, size, alignment).ok_or_else(|| no_room(part.name, BYTES, size, alignment, free))
+        };
+        let tls = part.interface.tls;
+        places.push(Place {
+            memory: memory(&mut left.memory, memory_size, memory_alignment)?,
+            tls: memory(
+                &mut left.memory,
+                tls.map_or(0, |tls| tls.size),
+                tls.map_or(1, |tls| tls.alignment),
+            )?,
+            table: take(&mut left.table, table_size, table_alignment)
+                .ok_or_else(|| no_room(part.name, ELEMENTS, table_size, table_alignment, &left.table))?,
+        });
+    }
+    let size = stack_size.checked_next_multiple_of(STACK_ALIGNMENT).unwrap_or(u32::MAX);
+    let stack = take(&mut left.memory, size, STACK_ALIGNMENT)
+        .ok_or_else(|| no_room("the program's stack", BYTES, size, STACK_ALIGNMENT, &left.memory))?;
+    Ok((places, stack))
+}
+
+/// What there is no room for.
+pub(crate) const BYTES: &str = "bytes of memory";
+/// See [`BYTES`].
+pub(crate) const ELEMENTS: &str = "table elements";
+
+/// That a module does not fit.
+pub(crate) fn no_room(module: &str, what: &'static str, size: u32, alignment: u32, room: &Range<u32>) -> PlanError {
+    PlanError::NoRoom {
+        module: module.into(),
+        what,
+        size,
+        alignment,
+        from: room.start,
+        to: room.end,
+    }
+}
+
+/// The address that the linker itself gives a symbol of a program with this stack.
+pub(crate) fn stack_address(stack: &Range<u32>, name: &str) -> Option<u32> {
+    match name {
+        "__heap_base" | "__stack_high" => Some(stack.end),
+        "__stack_low" => Some(stack.start),
+        // As large as the memory is made for it.
+        "__heap_end" => stack.end.checked_next_multiple_of(PAGE),
+        _ => None,
+    }
+}
+
+/// Bytes of a page of memory.
+pub(crate) const PAGE: u32 = 65_536;
+
 /// Takes room at the start of what is free; the rest is left.
-fn take(free: &mut Range<u32>, size: u32, alignment: u32) -> Option<Range<u32>> {
+pub(crate) fn take(free: &mut Range<u32>, size: u32, alignment: u32) -> Option<Range<u32>> {
     let start = free.start.checked_next_multiple_of(alignment.max(1))?;
     let end = start.checked_add(size).filter(|end| *end <= free.end)?;
     free.start = end;
     Some(start..end)
 }
 
-/// Who provides a function.
-fn function(parts: &[Part<'_>], name: &str, host: HostFunctions<'_>) -> Provider {
-    let found = first(parts, |interface| {
-        interface.functions.get(name).map(|function| function.is_weak)
-    });
-    match found {
-        Provider::Nobody if host(name).is_some() => Provider::Host,
-        found => found,
+/// Who that is, for people.
+pub(crate) fn name_of<'p>(parts: &[Part<'p>], provider: Provider) -> &'p str {
+    match provider {
+        Provider::Part(i) => parts.get(i).map_or("nobody", |part| part.name),
+        Provider::Host => "the host",
+        Provider::Nobody => "nobody",
     }
-}
-
-/// The first module that has something which is not weak, else the first that has
-/// it; `is_weak` says whether it is, of those that have it.
-fn first(parts: &[Part<'_>], is_weak: impl Fn(&Interface) -> Option<bool>) -> Provider {
-    let mut weak = Provider::Nobody;
-    for (i, part) in parts.iter().enumerate() {
-        match is_weak(part.interface) {
-            Some(false) => return Provider::Part(i),
-            Some(true) if weak == Provider::Nobody => weak = Provider::Part(i),
-            _ => {}
-        }
-    }
-    weak
 }
 
 #[cfg(test)]
@@ -442,13 +424,13 @@ mod tests {
                &data: weak.so 0x46a\n  \
                &nothing: nobody 0x0\n  \
                &own: main 0x404\n  \
-               &f(): strong.so\n\
+               &f(): strong.so 5\n\
              weak.so: memory 0x468..0x472, table 4..5\n\
              strong.so: memory 0x472..0x47a, table 5..5\n\
              later.so: memory 0x47a..0x482, table 5..5\n"
         );
         assert_eq!(plan.missing, []);
-        assert_eq!((plan.left.memory, plan.left.table), (0x490..0x10_0000, 5..100));
+        assert_eq!((plan.left.memory, plan.left.table), (0x490..0x10_0000, 6..100));
     }
 
     #[test]
@@ -523,10 +505,10 @@ mod tests {
             let Ok((plan, _)) = World::new(&modules).plan(&room) else { return Ok(()) };
             let mut ends = (LOWEST_ADDRESS, 1);
             for (placed, (memory, p, table, q)) in plan.placed.iter().zip(&sizes) {
-                prop_assert!(placed.memory.start >= ends.0 && placed.table.start >= ends.1);
-                prop_assert_eq!((placed.memory.len() as u32, placed.table.len() as u32), (*memory, *table));
-                prop_assert_eq!((placed.memory.start % (1 << p), placed.table.start % (1 << q)), (0, 0));
-                ends = (placed.memory.end, placed.table.end);
+                prop_assert!(placed.place.memory.start >= ends.0 && placed.place.table.start >= ends.1);
+                prop_assert_eq!((placed.place.memory.len() as u32, placed.place.table.len() as u32), (*memory, *table));
+                prop_assert_eq!((placed.place.memory.start % (1 << p), placed.place.table.start % (1 << q)), (0, 0));
+                ends = (placed.place.memory.end, placed.place.table.end);
             }
             prop_assert!(ends.0 <= 20_000 && ends.1 <= 60);
         }

@@ -181,11 +181,11 @@ fn refusals_say_who_and_what() {
         ),
         (
             &[("main", "(module (@dylink.0 (mem-info (memory 4294967295 0))))")],
-            "main needs 4294967295 bytes of memory, aligned to 1: there is no room from 1024 to 4294967295",
+            "main needs 4294967295 bytes of memory, aligned to 1: there is no room from 1024 to 4294901760",
         ),
         (
             &[("main", "(module (@dylink.0 (mem-info (table 20000000 0))))")],
-            "no table of 20000001 elements can be had: the system or a limit refuses it",
+            "main needs 20000000 table elements, aligned to 1: there is no room from 1 to 10000000",
         ),
     ] {
         assert_eq!(world.refusal(modules), message);
@@ -200,7 +200,7 @@ fn constructors_that_trap_end_the_loading() {
         .link(&[("main", "(module (@dylink.0))"), ("bad.so", bad)])
         .expect_err("it traps");
     assert!(
-        matches!(&error, LoadError::Run(error) if error.trap() == Some(Trap::UnreachableCodeReached)),
+        matches!(&error, LoadError::Constructor { source, .. } if source.trap() == Some(Trap::UnreachableCodeReached)),
         "{error:?}"
     );
     // The next program is none the worse for it.

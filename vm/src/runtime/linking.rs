@@ -8,7 +8,7 @@
 
 use std::sync::Arc;
 
-use super::context::{AsContextMut, StoreContextMut};
+use super::context::{AsContext, AsContextMut, StoreContextMut};
 use super::externs::Extern;
 use super::func::Func;
 use super::instance::{Imports, Instance, allocate, initialize};
@@ -156,14 +156,22 @@ impl Instance {
     /// # Panics
     /// If it belongs to another store.
     pub fn unload(&self, mut store: impl AsContextMut, name: &str) -> Result<(), LinkError> {
-        let inner = &mut store.as_context_mut().0.inner;
-        let id = self.within(inner);
-        let index = u32::try_from(id.index()).expect("made from one");
-        if Chain::is_running(inner, index) {
+        if self.is_running(&store) {
             return Err(LinkError::Running { module: name.into() });
         }
-        inner.retire(id, name);
+        let inner = &mut store.as_context_mut().0.inner;
+        inner.retire(self.within(inner), name);
         Ok(())
+    }
+
+    /// Whether a function of it has been called and has not returned.
+    ///
+    /// # Panics
+    /// If it belongs to another store.
+    pub fn is_running(&self, store: impl AsContext) -> bool {
+        let inner = &store.as_context().0.inner;
+        let index = u32::try_from(self.within(inner).index()).expect("made from one");
+        Chain::is_running(inner, index)
     }
 }
 

@@ -1,0 +1,223 @@
+//! What is loaded: objects, the namespaces they are in, and the scopes in which their
+//! symbols are looked for.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Range;
+use std::sync::Arc;
+
+use vm::{Extern, Global, Instance, Memory, Region, Table};
+
+use crate::bind::first;
+use crate::space::Free;
+use crate::{Dylink, Found, Interface, Place, RESERVED};
+
+/// What an object is known by; never used again for another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct ObjectId(pub(crate) u32);
+
+/// A namespace: objects that see each other's symbols.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct NamespaceId(pub(crate) u32);
+
+impl NamespaceId {
+    /// The program's.
+    pub(crate) const BASE: Self = Self(0);
+}
+
+/// Addresses of an object's own, outside the program's first memory.
+#[derive(Debug)]
+pub(crate) struct Block {
+    /// Its addresses.
+    pub(crate) range: Range<u32>,
+    /// Its pages; none where the memory was made larger for it.
+    pub(crate) region: Option<Region>,
+}
+
+/// A module that is loaded.
+#[derive(Debug)]
+pub(crate) struct Object {
+    pub(crate) found: Found,
+    pub(crate) dylink: Arc<Dylink>,
+    pub(crate) interface: Arc<Interface>,
+    /// Once it is made.
+    pub(crate) instance: Option<Instance>,
+    pub(crate) namespace: NamespaceId,
+    pub(crate) place: Place,
+    pub(crate) block: Option<Block>,
+    /// What it needs, in order.
+    pub(crate) needs: Vec<ObjectId>,
+    /// What was loaded with it, in the order of search.
+    pub(crate) local: Arc<[ObjectId]>,
+    /// Others whose symbols it uses, beyond those it needs.
+    pub(crate) uses: BTreeSet<ObjectId>,
+    /// Places of its functions in the table, by index.
+    pub(crate) slots: HashMap<u32, u32>,
+    /// Those of them that are not in its range of the table.
+    pub(crate) extra: Vec<u32>,
+    /// How often it was opened and not closed.
+    pub(crate) opens: u32,
+    /// It is there for good: it is the program's, or was opened so.
+    pub(crate) is_kept: bool,
+    /// Its own libraries come before the program's.
+    pub(crate) is_deep: bool,
+    /// It is being unloaded: nobody can open it.
+    pub(crate) is_leaving: bool,
+    /// Strings of it that the guest can have.
+    pub(crate) strings: Strings,
+}
+
+/// Bytes in the guest's memory that stay there, zero at their end.
+#[derive(Debug, Default)]
+pub(crate) struct Strings {
+    pub(crate) known: HashMap<Box<str>, u32>,
+    pub(crate) free: Range<u32>,
+    pub(crate) blocks: Vec<Block>,
+}
+
+/// What all modules of a program share.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shared {
+    pub(crate) memory: Memory,
+    pub(crate) table: Option<Table>,
+    pub(crate) stack_pointer: Option<Global>,
+}
+
+/// The objects of a namespace that all of it see.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Namespace {
+    /// In the order in which they are searched.
+    pub(crate) global: Vec<ObjectId>,
+    /// How many of them, from the first on, come before the host where the host comes
+    /// before libraries.
+    pub(crate) leaders: usize,
+}
+
+/// A destructor that waits.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Exit {
+    pub(crate) owner: ObjectId,
+    /// Its place in the table.
+    pub(crate) slot: u32,
+    /// What it is called with, if with anything.
+    pub(crate) argument: Option<u32>,
+}
+
+/// Who has a symbol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Holder {
+    Object(ObjectId),
+    Host,
+}
+
+/// All that is loaded.
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    pub(crate) shared: Option<Shared>,
+    pub(crate) main: Option<ObjectId>,
+    /// In the order in which they were loaded.
+    pub(crate) objects: BTreeMap<ObjectId, Object>,
+    pub(crate) namespaces: BTreeMap<NamespaceId, Namespace>,
+    /// Addresses that blocks can have.
+    pub(crate) addresses: Free,
+    /// Places in the table.
+    pub(crate) slots: Free,
+    /// Symbols that the linker gives: where the stack and the heap are.
+    pub(crate) own: HashMap<&'static str, u32>,
+    /// What the linker has by name, once it was asked.
+    pub(crate) host: HashMap<(Box<str>, Box<str>), Option<Extern>>,
+    /// Places of the host's functions in the table.
+    pub(crate) host_slots: HashMap<Box<str>, u32>,
+    /// Destructors, in the order in which they were registered.
+    pub(crate) exits: Vec<Exit>,
+    /// That the program's own exit runs them was seen to.
+    pub(crate) exits_hooked: bool,
+    /// What went wrong last, until it is asked for.
+    pub(crate) error: Option<String>,
+    /// Where that is in the guest's memory, and other things that pass.
+    pub(crate) scratch: Option<Block>,
+    /// How many loads and unloads are going on, one inside the other.
+    pub(crate) busy: u32,
+    next: u32,
+    /// How many objects were loaded, and unloaded.
+    pub(crate) loaded: u64,
+    pub(crate) unloaded: u64,
+}
+
+impl State {
+    /// An identifier for a new object or namespace.
+    pub(crate) fn next_id(&mut self) -> u32 {
+        self.next += 1;
+        self.next
+    }
+
+    /// Where an object's symbols are looked for, in order.
+    pub(crate) fn scope_of(&self, id: ObjectId) -> Vec<ObjectId> {
+        let Some(object) = self.objects.get(&id) else {
+            return Vec::new();
+        };
+        self.scope(object.namespace, &object.local, object.is_deep)
+    }
+
+    /// Where the symbols of objects that were loaded together are looked for.
+    pub(crate) fn scope(&self, namespace: NamespaceId, local: &[ObjectId], is_deep: bool) -> Vec<ObjectId> {
+        let global = self
+            .namespaces
+            .get(&namespace)
+            .map_or(&[][..], |namespace| &namespace.global);
+        let (first, second) = if is_deep { (local, global) } else { (global, local) };
+        let rest = second.iter().filter(|id| !first.contains(id));
+        first.iter().chain(rest).copied().collect()
+    }
+
+    /// For a function that the host provides before others: how many of the scope of
+    /// an object come before the host still. `is_kept` says whether that is there for
+    /// good.
+    pub(crate) fn reserved(&self, namespace: NamespaceId, is_kept: bool, name: &str) -> Option<usize> {
+        if RESERVED.contains(&name) {
+            let namespace = self.namespaces.get(&namespace);
+            return Some(namespace.map_or(0, |namespace| namespace.leaders));
+        }
+        // Destructors of what can be unloaded run then.
+        (!is_kept && ["__cxa_atexit", "atexit"].contains(&name)).then_some(0)
+    }
+
+    /// The first of these objects that has something which is not weak, else the
+    /// first that has it.
+    pub(crate) fn first(&self, scope: &[ObjectId], is_weak: impl Fn(&Interface) -> Option<bool>) -> Option<ObjectId> {
+        let objects: Vec<Option<&Object>> = scope.iter().map(|id| self.objects.get(id)).collect();
+        let all: Vec<usize> = (0..scope.len()).collect();
+        let at = first(&objects, &all, |object| is_weak(&(*object)?.interface))?;
+        scope.get(at).copied()
+    }
+
+    /// The one of these objects that provides a function.
+    pub(crate) fn function(&self, scope: &[ObjectId], name: &str) -> Option<ObjectId> {
+        self.first(scope, |interface| Some(interface.functions.get(name)?.is_weak))
+    }
+
+    /// The one of these objects that provides data.
+    pub(crate) fn data(&self, scope: &[ObjectId], name: &str) -> Option<ObjectId> {
+        self.first(scope, |interface| Some(interface.data.get(name)?.is_weak))
+    }
+
+    /// An object and all it needs, breadth first.
+    pub(crate) fn with_needs(&self, root: ObjectId) -> Vec<ObjectId> {
+        let mut all = vec![root];
+        let mut seen = BTreeSet::from([root]);
+        let mut at = 0;
+        while let Some(object) = all.get(at).map(|id| self.objects.get(id)) {
+            at += 1;
+            let needs = object.map_or(&[][..], |object| &object.needs);
+            all.extend(needs.iter().filter(|id| seen.insert(**id)));
+        }
+        all
+    }
+
+    /// The object that an instance is of.
+    pub(crate) fn of_instance(&self, instance: Instance) -> Option<ObjectId> {
+        let mut objects = self.objects.iter();
+        objects
+            .find(|(_, object)| object.instance == Some(instance))
+            .map(|(id, _)| *id)
+    }
+}
