@@ -6,7 +6,9 @@
 //! exits, is interrupted or runs out of fuel.
 
 use tracing::debug;
-use vm::{AsContextMut, Caller, Engine, Error, Func, Instance, Linker, Ref, StoreContextMut, Trap, Val};
+use vm::{
+    AsContextMut, Caller, Engine, Error, Func, FuncType, Instance, Linker, Ref, StoreContextMut, Trap, Val, ValType,
+};
 
 use crate::bind::address;
 use crate::find::shown;
@@ -25,6 +27,37 @@ const NEW_NAMESPACE: i32 = -1;
 const PT_LOAD: u32 = 1;
 /// `PF_R | PF_W`.
 const READ_WRITE: u32 = 6;
+
+/// What a session provides in `env`: their names and how many
+/// parameters they have; all are `i32`, and so is the result.
+const PROVIDED: [(&str, usize); 9] = [
+    ("__cxa_atexit", 3),
+    ("atexit", 1),
+    ("dl_iterate_phdr", 2),
+    ("dladdr", 2),
+    ("dlclose", 1),
+    ("dlerror", 0),
+    ("dlmopen", 3),
+    ("dlopen", 2),
+    ("dlsym", 2),
+];
+
+/// The type of a function of `env` that every [`Session`] provides.
+///
+/// ```
+/// use orcavm_loader::session_function;
+///
+/// let dlopen = session_function("dlopen").unwrap();
+/// assert_eq!(dlopen.to_string(), "(func (param i32 i32) (result i32))");
+/// assert!(session_function("malloc").is_none());
+/// ```
+pub fn session_function(name: &str) -> Option<FuncType> {
+    let (_, params) = PROVIDED.iter().find(|(known, _)| *known == name)?;
+    Some(FuncType::new(
+        std::iter::repeat_n(ValType::I32, *params),
+        [ValType::I32],
+    ))
+}
 
 /// The functions, in a linker.
 ///
@@ -436,5 +469,27 @@ impl State {
             .max_by_key(|(at, _)| *at)
             .map(|(at, name)| (name.to_string(), at));
         Some((*id, object.place.memory.start, symbol))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use vm::Store;
+
+    use super::*;
+
+    #[test]
+    fn functions_have_the_types_that_are_said() {
+        let engine = Engine::default();
+        let session = Session::<()>::builder(Linker::new(&engine)).build();
+        let mut store = Store::new(&engine, ());
+        for (name, _) in PROVIDED {
+            let func = session.host(&mut store.as_context_mut(), "env", name);
+            let func = func.and_then(vm::Extern::into_func).expect(name);
+            assert_eq!(Some(func.ty(&store)), session_function(name), "{name}");
+        }
+        for name in crate::RESERVED {
+            assert!(session_function(name).is_some(), "{name}");
+        }
     }
 }

@@ -32,6 +32,7 @@ pub use directories::{Directories, FileError};
 pub use dylink::{Dylink, DylinkError, DylinkErrorKind, Symbol};
 pub use error::LoadError;
 pub use find::{FindError, Finder, Found, Identity, NameError, Request};
+pub use functions::session_function;
 pub use gather::{GatherError, Gathered, Needed, Search};
 pub use image::{Image, Library};
 pub use interface::{Data, Element, Function, Import, Interface, InterfaceError, Need, SymbolName, Tls};

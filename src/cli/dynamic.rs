@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use anyhow::{Context, Error, Result, anyhow};
-use orcavm::loader::{Dylink, Image, LoadError, Missing};
+use orcavm::loader::{Dylink, LoadError, Missing, Session};
 use orcavm::vm::{Instance, Linker, Module, Store};
 
 use super::imports::{self, Links};
@@ -24,8 +24,8 @@ pub(crate) fn is_dynamic(source: &Source, module: &Module) -> Result<bool> {
     Ok(dylink.is_some())
 }
 
-/// The instance of a program, linked with the libraries that it needs. Their
-/// constructors, and its own, have run.
+/// A program with the libraries that it needs, whose constructors have run: its
+/// instance, and what it loads others by.
 ///
 /// # Errors
 ///
@@ -37,27 +37,35 @@ pub(crate) fn link<T: 'static>(
     links: &Links<'_>,
     linker: &Linker<T>,
     store: &mut Store<T>,
-) -> Result<Instance> {
+) -> Result<(Instance, Session<T>)> {
     let program = source.found(module);
-    let finder = setup.libraries.finder(module.engine(), &program, &setup.dirs);
-    let found = setup.libraries.gather(&finder, program)?.complete();
-    let found = found.map_err(|error| anyhow!("{error}{}", libraries::advice(&error)))?;
-    let all: Vec<_> = found.iter().map(orcavm::loader::Found::library).collect();
-    // All is bound before the program starts, whether --bind-now asks for it or not.
-    let image = Image::link(store, linker, &all, setup.libraries.stack());
+    let libraries = &setup.libraries;
+    let finder = libraries.finder(module.engine(), &program, &setup.dirs);
+    let preloads = libraries.preloads(&finder)?;
+    let session = Session::builder(linker.clone())
+        .finder(finder)
+        .bind_now(libraries.bind_now)
+        .stack_size(libraries.stack());
+    let session = preloads
+        .into_iter()
+        .fold(session, |session, found| session.preload(found))
+        .build();
+    let image = session.load(store, program);
     let image = image.map_err(|error| failed(error, source, links))?;
-    Ok(image.program())
+    Ok((image.program(), session))
 }
 
 /// The error to report when a program cannot be linked.
 fn failed(error: LoadError, source: &Source, links: &Links<'_>) -> Error {
     match error {
         // A constructor is the guest's, and may trap or exit.
+        LoadError::Constructor { module, source } => Error::new(*source).context(module.into_string()),
         LoadError::Run(error) => Error::new(error).context(source.name().to_owned()),
         LoadError::Missing { symbols } => anyhow!("{}: {}", source.name(), missing(&symbols)),
         LoadError::UnknownImport {
             ref module, ref name, ..
         } => anyhow!("{error}; {}", imports::hint(module, name, links)),
+        LoadError::Gather(error) => anyhow!("{error}{}", libraries::advice(&error)),
         // It says what caused it.
         error => anyhow!("{error}"),
     }

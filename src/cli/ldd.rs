@@ -8,7 +8,9 @@ use std::path::Path;
 
 use anyhow::Result;
 use clap::ValueHint;
-use orcavm::loader::{Dylink, Found, GatherError, Gathered, Interface, LoadError, Need, Part, Plan, Room};
+use orcavm::loader::{
+    Dylink, Found, GatherError, Gathered, Interface, LoadError, Need, Part, Plan, Room, session_function,
+};
 use orcavm::vm::{Engine, ExternType, Linker, Module, Store};
 
 use super::imports::{self, Links};
@@ -145,8 +147,11 @@ impl Host {
         if let Some(ty) = linked.and_then(|(_, linked)| linked.get_export(name)) {
             return Some(ty);
         }
-        let own = self.linker.get(&mut self.store, module, name)?;
-        Some(own.ty(&self.store))
+        match self.linker.get(&mut self.store, module, name) {
+            Some(own) => Some(own.ty(&self.store)),
+            None if module == "env" => session_function(name).map(ExternType::from),
+            None => None,
+        }
     }
 
     fn links(&self) -> Links<'_> {

@@ -124,10 +124,19 @@ impl Libraries {
     /// If one that is to be loaded first cannot be used.
     pub(crate) fn gather(&self, finder: &Directories, program: Found) -> Result<Gathered> {
         let mut roots = vec![program];
-        for file in &self.preloads {
-            roots.push(finder.file(file).map_err(|error| anyhow!("--preload: {error}"))?);
-        }
+        roots.extend(self.preloads(finder)?);
         Ok(Search::new(finder).gather(roots))
+    }
+
+    /// The libraries to load first.
+    ///
+    /// # Errors
+    ///
+    /// If one cannot be used.
+    pub(crate) fn preloads(&self, finder: &Directories) -> Result<Vec<Found>> {
+        let files = self.preloads.iter();
+        let found = files.map(|file| finder.file(file).map_err(|error| anyhow!("--preload: {error}")));
+        found.collect()
     }
 }
 

@@ -258,12 +258,34 @@ fn start(
     }
 
     let name = source.name();
-    let instance = if dynamic::is_dynamic(source, module)? {
-        dynamic::link(setup, source, module, &links, linker, store)?
-    } else {
+    if !dynamic::is_dynamic(source, module)? {
         setup.libraries.check_unused(name)?;
-        instantiate(&links, source, module, &main.domain, linker, store)?
+        let instance = instantiate(&links, source, module, &main.domain, linker, store)?;
+        return enter(options, setup, source, module, instance, store);
+    }
+    let (instance, session) = dynamic::link(setup, source, module, &links, linker, store)?;
+    let ended = enter(options, setup, source, module, instance, store);
+    let exited = |error: &anyhow::Error| {
+        let cause = error.downcast_ref::<vm::Error>();
+        cause.is_some_and(|cause| cause.downcast_ref::<I32Exit>().is_some())
     };
+    // A program that has no C library does not see to it.
+    match ended {
+        Err(error) if !exited(&error) => Err(error),
+        ended => session.finish(store).with_context(|| name.to_owned()).and(ended),
+    }
+}
+
+/// Calls what a program is to do.
+fn enter(
+    options: &Options,
+    setup: &Setup,
+    source: &Source,
+    module: &Module,
+    instance: Instance,
+    store: &mut Store<State>,
+) -> Result<()> {
+    let name = source.name();
     if let Some(function) = &options.invoke {
         let func = invoke::function(name, store, module, instance, function)?;
         initialize(source, store, instance)?;
