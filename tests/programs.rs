@@ -17,21 +17,19 @@
 //! - `clang.wasm`: `gen/llvm.core.wasm` of npm `@yowasp/clang` 22.0.0-git20542-10,
 //!   and `sysroot/`: the unpacked `gen/llvm-resources.tar` of the same package.
 
+mod support;
+
 use std::collections::BTreeMap;
 use std::env;
 use std::fs;
-use std::io::{self, Read, Write};
+use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, bail, ensure};
 use libtest_mimic::{Arguments, Failed, Trial};
 use serde::Deserialize;
-
-/// How long one program may run; far more than any needs, even in a debug build.
-const TIME_LIMIT: Duration = Duration::from_secs(300);
+use support::{Outcome, Scratch, finish};
 
 /// One `.toml` file: a program and its cases.
 #[derive(Deserialize)]
@@ -72,13 +70,6 @@ struct Case {
     /// Texts that must occur on standard error, in this order.
     #[serde(default)]
     stderr: Vec<String>,
-}
-
-/// What a finished program left behind.
-struct Outcome {
-    status: ExitStatus,
-    stdout: Vec<u8>,
-    stderr: String,
 }
 
 fn main() -> ExitCode {
@@ -158,54 +149,29 @@ fn run_case(stem: &str, module: &Path, case: &Case) -> Result<()> {
     let outcome = finish(command, &stdin)?;
 
     outcome.expect_exit(case.exit)?;
-    outcome.expect_stderr(&case.stderr)?;
+    expect_stderr(&outcome, &case.stderr)?;
     if case.stdout_is_stdin {
         ensure!(outcome.stdout == stdin, "the output differs from the input");
         return Ok(());
     }
     let file = folder().join(format!("expected/{stem}.{}.stdout", case.name));
-    if env::var_os("BLESS").is_some() {
-        return bless(&file, &outcome.stdout);
-    }
-    let expected = match fs::read(&file) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-        other => other?,
-    };
-    ensure!(
-        outcome.stdout == expected,
-        "standard output differs from {}:\n{}",
-        file.display(),
-        first_difference(&outcome.stdout, &expected)
-    );
-    Ok(())
+    support::expect_file(&file, &outcome.stdout).context("standard output")
 }
 
-fn bless(file: &Path, stdout: &[u8]) -> Result<()> {
-    if stdout.is_empty() {
-        match fs::remove_file(file) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error)?,
-            _ => {}
-        }
-    } else {
-        fs::write(file, stdout)?;
+/// Checks that these texts are on standard error, in this order.
+fn expect_stderr(outcome: &Outcome, texts: &[impl AsRef<str>]) -> Result<()> {
+    let mut rest = outcome.stderr.as_str();
+    for text in texts {
+        let text = text.as_ref();
+        let Some((_, after)) = rest.split_once(text) else {
+            bail!(
+                "standard error lacks {text:?} (the texts must come in order):\n{}",
+                outcome.stderr
+            );
+        };
+        rest = after;
     }
     Ok(())
-}
-
-fn first_difference(found: &[u8], expected: &[u8]) -> String {
-    let (found, expected) = (String::from_utf8_lossy(found), String::from_utf8_lossy(expected));
-    let (mut found, mut expected) = (found.lines(), expected.lines());
-    for line in 1.. {
-        match (found.next(), expected.next()) {
-            (None, None) => break,
-            (a, b) if a == b => {}
-            (a, b) => {
-                let show = |text: Option<&str>| text.map_or("the end".to_owned(), |text| format!("{text:?}"));
-                return format!("line {line}: {} instead of {}", show(a), show(b));
-            }
-        }
-    }
-    "the lines are equal, but not their ends".to_owned()
 }
 
 /// `count` bytes that do not compress or repeat, the same ones each time.
@@ -218,27 +184,6 @@ fn noise(count: usize) -> Vec<u8> {
         Some(state.to_le_bytes())
     });
     words.by_ref().take(count.div_ceil(8)).flatten().take(count).collect()
-}
-
-/// A folder for one run, removed with it.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new() -> Result<Self> {
-        use std::sync::atomic::{AtomicU32, Ordering};
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-{number}", std::process::id()));
-        fs::create_dir_all(&path)?;
-        Ok(Self(path))
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        // What cannot be removed stays in cargo's folder for temporary files.
-        let _ = fs::remove_dir_all(&self.0);
-    }
 }
 
 fn copy_folder(from: &Path, to: &Path) -> Result<()> {
@@ -259,87 +204,6 @@ fn orcavm() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_orcavm"));
     command.arg("run");
     command
-}
-
-/// Runs a command to its end, with `input` as its standard input.
-fn finish(mut command: Command, input: &[u8]) -> Result<Outcome> {
-    command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    let mut child = command.spawn().with_context(|| format!("cannot start {command:?}"))?;
-    let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-    thread::scope(|scope| {
-        scope.spawn(move || {
-            // A program may end without reading all of it.
-            let _ = stdin.map(|mut stdin| stdin.write_all(input));
-        });
-        let stdout = scope.spawn(move || drain(stdout));
-        let stderr = scope.spawn(move || drain(stderr));
-        let status = wait(&mut child);
-        let stdout = stdout.join().expect("reading does not panic")?;
-        let stderr = stderr.join().expect("reading does not panic")?;
-        let stderr = String::from_utf8_lossy(&stderr).into_owned();
-        Ok(Outcome {
-            status: status?,
-            stdout,
-            stderr,
-        })
-    })
-}
-
-fn drain(stream: Option<impl Read>) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    if let Some(mut stream) = stream {
-        stream.read_to_end(&mut bytes)?;
-    }
-    Ok(bytes)
-}
-
-fn wait(child: &mut Child) -> Result<ExitStatus> {
-    let start = Instant::now();
-    loop {
-        if let Some(status) = child.try_wait()? {
-            return Ok(status);
-        }
-        if start.elapsed() > TIME_LIMIT {
-            child.kill()?;
-            child.wait()?;
-            bail!("still running after {TIME_LIMIT:?}");
-        }
-        thread::sleep(Duration::from_millis(2));
-    }
-}
-
-impl Outcome {
-    fn expect_exit(&self, code: i32) -> Result<()> {
-        ensure!(
-            self.status.code() == Some(code),
-            "ended with {} instead of {code}; standard error:\n{}",
-            self.status,
-            self.stderr
-        );
-        Ok(())
-    }
-
-    fn expect_stderr(&self, texts: &[impl AsRef<str>]) -> Result<()> {
-        let mut rest = self.stderr.as_str();
-        for text in texts {
-            let text = text.as_ref();
-            let Some((_, after)) = rest.split_once(text) else {
-                bail!(
-                    "standard error lacks {text:?} (the texts must come in order):\n{}",
-                    self.stderr
-                );
-            };
-            rest = after;
-        }
-        Ok(())
-    }
-
-    fn stdout_text(&self) -> String {
-        String::from_utf8_lossy(&self.stdout).into_owned()
-    }
 }
 
 // Programs of others. What they produce is compared by length and hash with what
@@ -426,7 +290,7 @@ fn flite(real: &Path, scratch: &Scratch) -> Result<()> {
 fn clang_version(real: &Path, _: &Scratch) -> Result<()> {
     let outcome = run_real(&real.join("clang.wasm"), &[], "--version")?;
     outcome.expect_exit(0)?;
-    let text = outcome.stdout_text();
+    let text = String::from_utf8_lossy(&outcome.stdout);
     ensure!(
         text.starts_with("clang version ") && text.contains("Target: wasm32-unknown-wasip1"),
         "printed {text:?}"
@@ -446,7 +310,7 @@ fn clang_compiles_and_links(real: &Path, scratch: &Scratch) -> Result<()> {
     run_real(&linker, &dirs, LINKER_ARGUMENTS)?.expect_exit(0)?;
     let outcome = run_real(&scratch.0.join("tiny.wasm"), &[], "a b")?;
     outcome.expect_exit(7)?;
-    let text = outcome.stdout_text();
+    let text = String::from_utf8_lossy(&outcome.stdout);
     ensure!(text == "tiny 0 of 3\ntiny 1 of 3\ntiny 2 of 3\n", "printed {text:?}");
     Ok(())
 }
