@@ -1,0 +1,3 @@
+int code(void) {
+  return 42;
+}

@@ -1,0 +1,6 @@
+// link: -la
+int code(void);
+
+int main(void) {
+  return code();
+}

@@ -1,0 +1,1 @@
+unsigned char library_data[100000];

@@ -1,0 +1,6 @@
+int calls;
+
+int twice(int x) {
+  calls++;
+  return 2 * x;
+}

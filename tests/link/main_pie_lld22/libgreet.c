@@ -1,0 +1,7 @@
+// lld: 22
+int calls;
+
+int twice(int x) {
+  calls++;
+  return 2 * x;
+}

@@ -1,0 +1,10 @@
+(module
+  (@dylink.0 (mem-info (memory 4 2)) (needed "liba.so"))
+  (import "env" "memory" (memory 0))
+  (import "env" "__memory_base" (global $memory_base i32))
+  (import "env" "swap" (func $swap (param i32) (result i32)))
+  (data (global.get $memory_base) "\05\00\00\00")
+  (func (export "run") (result i32 i32 i32)
+    (call $swap (i32.const 7))
+    (call $swap (i32.const 8))
+    (i32.load (global.get $memory_base))))
