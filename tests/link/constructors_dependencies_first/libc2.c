@@ -1,0 +1,6 @@
+// link: -lb
+#include "say.h"
+
+__attribute__((constructor)) static void construct(void) {
+  say("c\n");
+}

@@ -1,0 +1,6 @@
+// link: -lbase
+#include "say.h"
+
+__attribute__((constructor)) static void construct(void) {
+  say("right\n");
+}

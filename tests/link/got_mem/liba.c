@@ -1,0 +1,2 @@
+int number = 4;
+const char *name = "four";

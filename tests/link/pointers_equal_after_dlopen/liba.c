@@ -1,0 +1,2 @@
+void of_a(void) {
+}

@@ -1,0 +1,3 @@
+// link: -lb
+static int value = 8;
+int *pointer = &value;

@@ -1,0 +1,7 @@
+static int own(void) {
+  return 12;
+}
+
+int (*pointer(void))(void) {
+  return own;
+}

@@ -1,0 +1,3 @@
+int call(int (*function)(void)) {
+  return function();
+}

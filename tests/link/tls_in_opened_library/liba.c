@@ -1,0 +1,5 @@
+static _Thread_local int state = 100;
+
+int next(void) {
+  return ++state;
+}
