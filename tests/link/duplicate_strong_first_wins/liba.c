@@ -1,0 +1,5 @@
+int number = 1;
+
+const char *who(void) {
+  return "a";
+}

@@ -1,0 +1,15 @@
+// link: -la --export=log_line --export=level
+#include "say.h"
+
+int level = 9;
+void work(void);
+
+void log_line(const char *text) {
+  say("main logs %s\n", text);
+}
+
+int main(void) {
+  work();
+  log_line("itself");
+  return 0;
+}

@@ -1,0 +1,5 @@
+int number = 2;
+
+int answer(void) {
+  return 42;
+}

@@ -1,0 +1,7 @@
+const char *first(void) {
+  return "first";
+}
+
+const char *third(void) {
+  return "first";
+}

@@ -1,0 +1,7 @@
+const char *first(void) {
+  return "second";
+}
+
+const char *second(void) {
+  return "second";
+}

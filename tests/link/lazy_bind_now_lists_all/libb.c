@@ -1,0 +1,5 @@
+int missing_in_both(int);
+
+int b(int x) {
+  return missing_in_both(x);
+}

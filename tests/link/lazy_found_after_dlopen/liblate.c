@@ -1,0 +1,3 @@
+int late(int x) {
+  return x + 1;
+}

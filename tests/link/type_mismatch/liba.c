@@ -1,0 +1,3 @@
+double convert(double value, long long unit) {
+  return value * unit;
+}

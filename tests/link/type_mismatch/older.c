@@ -1,0 +1,4 @@
+// name: older/liba.so
+int convert(int value, int unit) {
+  return value * unit;
+}

@@ -1,0 +1,5 @@
+#include "say.h"
+
+void there(void) {
+  say("there\n");
+}

@@ -1,0 +1,5 @@
+int what = 2;
+
+const char *who(void) {
+  return "strong";
+}
