@@ -1,0 +1,7 @@
+#include "shared.h"
+
+void a() {
+  counter++;
+  hidden()++;
+  Holder<int>::value++;
+}

@@ -1,0 +1,7 @@
+#include "shared.h"
+
+void b() {
+  counter++;
+  hidden()++;
+  Holder<int>::value++;
+}
