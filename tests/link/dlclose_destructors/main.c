@@ -1,0 +1,11 @@
+#include "say.h"
+#include <dlfcn.h>
+
+int main(void) {
+  void *plugin = dlopen("libplugin.so", RTLD_NOW);
+  ((void (*)(void))dlsym(plugin, "register_more"))();
+  say("close\n");
+  dlclose(plugin);
+  say("closed\n");
+  return 0;
+}

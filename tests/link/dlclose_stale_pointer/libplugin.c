@@ -1,0 +1,3 @@
+int function(int x) {
+  return x + 1;
+}

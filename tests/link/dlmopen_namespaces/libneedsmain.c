@@ -1,0 +1,5 @@
+int of_main(void);
+
+int use(void) {
+  return of_main();
+}

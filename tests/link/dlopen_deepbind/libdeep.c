@@ -1,0 +1,7 @@
+__attribute__((weak)) const char *who(void) {
+  return "deep";
+}
+
+const char *ask(void) {
+  return who();
+}

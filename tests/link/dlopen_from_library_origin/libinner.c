@@ -1,0 +1,4 @@
+// name: sub/deeper/libinner.so
+int inner(void) {
+  return 5;
+}

@@ -1,0 +1,2 @@
+// name: first/libboth.so
+int value = 1;

@@ -1,0 +1,2 @@
+// name: second/libboth.so
+int value = 2;

@@ -1,0 +1,2 @@
+// name: second/libsecond.so
+int value = 22;

@@ -1,0 +1,2 @@
+// name: third/libthird.so
+int value = 33;

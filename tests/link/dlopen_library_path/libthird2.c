@@ -1,0 +1,2 @@
+// name: third/libsecond.so
+int value = 32;

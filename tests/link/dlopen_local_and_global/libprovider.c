@@ -1,0 +1,3 @@
+int of_provider(void) {
+  return 9;
+}

@@ -1,0 +1,5 @@
+int of_provider(void);
+
+int use(void) {
+  return of_provider() + 1;
+}

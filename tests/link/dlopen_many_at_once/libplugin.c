@@ -1,0 +1,5 @@
+int value;
+
+int get(void) {
+  return value;
+}

@@ -1,0 +1,3 @@
+int of_global(void) {
+  return 3;
+}

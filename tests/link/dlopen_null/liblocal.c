@@ -1,0 +1,3 @@
+int of_local(void) {
+  return 2;
+}

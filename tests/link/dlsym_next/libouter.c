@@ -1,0 +1,7 @@
+#include "say.h"
+#include <dlfcn.h>
+
+int work(int x) {
+  say("outer %d\n", x);
+  return ((int (*)(int))dlsym(RTLD_NEXT, "work"))(x * 10) * 2;
+}

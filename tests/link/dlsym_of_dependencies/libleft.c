@@ -1,0 +1,2 @@
+// link: -lbelow
+int side = 1;

@@ -1,0 +1,1 @@
+int side = 2, deep = 3;

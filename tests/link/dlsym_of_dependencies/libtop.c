@@ -1,0 +1,2 @@
+// link: -lleft -lright
+int of_top = 0;
