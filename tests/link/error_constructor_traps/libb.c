@@ -1,0 +1,5 @@
+#include "say.h"
+
+__attribute__((constructor)) static void construct(void) {
+  say("b is constructed\n");
+}
