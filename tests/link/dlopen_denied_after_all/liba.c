@@ -1,0 +1,3 @@
+int of_a(void) {
+  return 1;
+}

@@ -1,0 +1,3 @@
+int of_plugin(void) {
+  return 1;
+}
