@@ -29,8 +29,8 @@ pub(crate) struct Binder<'a> {
     pub(crate) addresses: &'a dyn Fn(&str) -> Option<u32>,
     /// What the host provides.
     pub(crate) host: HostFunctions<'a>,
-    /// Takes one more place in the table.
-    pub(crate) take_slot: &'a mut dyn FnMut() -> Option<u32>,
+    /// Takes one more place in the table, for a function of a provider.
+    pub(crate) take_slot: &'a mut dyn FnMut(Provider) -> Option<u32>,
 }
 
 /// The place of a function in the table, if it has one.
@@ -154,7 +154,7 @@ impl Binder<'_> {
                     let slot = match known {
                         Some(slot) => slot,
                         None => {
-                            let slot = (self.take_slot)();
+                            let slot = (self.take_slot)(provider);
                             let slot = slot.ok_or_else(|| no_room(importer.name, ELEMENTS, 1, 1, &(0..u32::MAX)))?;
                             slots.insert((provider, key), slot);
                             let symbol = name.clone();

@@ -95,11 +95,8 @@ impl<T: 'static> Session<T> {
                 let object = state.objects.remove(id);
                 if let Some(object) = &object {
                     state.unloaded += 1;
-                    state.slots.give_back(object.place.table.clone());
-                    object
-                        .extra
-                        .iter()
-                        .for_each(|slot| state.slots.give_back(*slot..*slot + 1));
+                    let (identity, table) = (&object.found.identity, object.place.table.clone());
+                    state.tombs.add(identity, table, &object.extra);
                 }
                 for namespace in state.namespaces.values_mut() {
                     namespace.global.retain(|other| other != id);

@@ -201,6 +201,10 @@ impl Dylink {
                 return Err((offset, DylinkErrorKind::RepeatedPart { part }));
             }
             parts.push(part);
+            if part == "mem-info" {
+                let end = reader.original_position();
+                check_mem_info(bytes, offset..end)?;
+            }
             this.add(subsection).map_err(|kind| (offset, kind))?;
         }
         Ok(this)
@@ -276,6 +280,25 @@ impl Dylink {
 
 /// What is wrong, and at which byte of the section.
 type Failure = (u64, DylinkErrorKind);
+
+/// Checks that a part `mem-info`, in its section's contents, has nothing more than it
+/// says (tool-conventions, *DynamicLinking*).
+fn check_mem_info(bytes: &[u8], part: std::ops::Range<u64>) -> Result<(), Failure> {
+    let start = usize::try_from(part.start).unwrap_or(usize::MAX);
+    let mut reader = BinaryReader::new(bytes.get(start..).unwrap_or_default(), part.start);
+    reader.read_u8().map_err(malformed)?;
+    // Its size in bytes, and the four numbers.
+    for _ in 0..5 {
+        reader.read_var_u32().map_err(malformed)?;
+    }
+    match reader.original_position() == part.end {
+        true => Ok(()),
+        false => {
+            let message = "there is more in the part `mem-info` than it says".into();
+            Err((reader.original_position(), DylinkErrorKind::Malformed { message }))
+        }
+    }
+}
 
 fn malformed(error: BinaryReaderError) -> Failure {
     let message = error.message().into();

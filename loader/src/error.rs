@@ -87,6 +87,9 @@ pub enum LoadError {
         /// Its number.
         number: i32,
     },
+    /// A new namespace was asked for without a library to be in it.
+    #[error("a new namespace begins with a library, and none is named")]
+    EmptyNamespace,
     /// A string that cannot be read.
     #[error("the name is not in memory, not UTF-8, or longer than 4,095 bytes")]
     Text,

@@ -222,7 +222,7 @@ impl<T: 'static> Session<T> {
             .namespaces
             .get(&namespace)
             .and_then(|namespace| namespace.global.first().copied());
-        let id = first.ok_or(LoadError::NoProgram)?;
+        let id = first.ok_or(LoadError::EmptyNamespace)?;
         let object = state.objects.get_mut(&id).ok_or(LoadError::NoProgram)?;
         object.opens = object.opens.saturating_add(1);
         Ok(id)
@@ -307,7 +307,29 @@ impl<T: 'static> Session<T> {
         if let Some(address) = data {
             return Ok(address);
         }
+        if handle == DEFAULT
+            && let Some(slot) = self.host_slot(store, name)?
+        {
+            return Ok(slot);
+        }
         Err(missing(&what))
+    }
+
+    /// The place of a function of the host in the table, which it gets if it has none.
+    fn host_slot(&self, store: &mut StoreContextMut<'_, T>, name: &str) -> Result<Option<u32>, LoadError> {
+        if let Some(slot) = self.state().host_slots.get(name) {
+            return Ok(Some(*slot));
+        }
+        // Guests ask for any name, so what there is not is not kept.
+        if !self.has_host(name) {
+            return Ok(None);
+        }
+        let Some(func) = self.host(store, "env", name).and_then(vm::Extern::into_func) else {
+            return Ok(None);
+        };
+        let slot = self.new_slot(store, func, None)?;
+        self.state().host_slots.insert(name.into(), slot);
+        Ok(Some(slot))
     }
 
     /// `dlerror`
@@ -367,7 +389,9 @@ impl<T: 'static> Session<T> {
             let Some((place, loaded, unloaded)) = known else {
                 continue;
             };
-            let name = self.name_of(id);
+            // That of the program is empty, as in glibc.
+            let is_main = self.state().main == Some(id);
+            let name = if is_main { "".into() } else { self.name_of(id) };
             let name = self.string(store, id, &name);
             let size = place.memory.end - place.memory.start;
             // One segment: the module's data.
@@ -438,7 +462,7 @@ impl<T: 'static> Session<T> {
         let run = Func::wrap(&mut *store, move |mut caller: Caller<'_, T>, _: u32| {
             session.run_exits(&mut caller.as_context_mut(), |_| true)
         });
-        let slot = self.new_slot(store, run).map_err(Error::host)?;
+        let slot = self.new_slot(store, run, None).map_err(Error::host)?;
         register.call(store.as_context_mut(), (slot, 0, 0)).map(drop)
     }
 }

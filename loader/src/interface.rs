@@ -188,6 +188,10 @@ pub struct Interface {
     pub tls: Option<Tls>,
     /// It is a program at fixed addresses, which brings the memory and the table.
     pub is_static: bool,
+    /// Pages that the memory must have at least that it imports, or brings.
+    pub memory_pages: u64,
+    /// Elements that the table must have at least that it imports, or brings.
+    pub table_elements: u64,
 }
 
 /// Exports that each module has for itself, and that are nobody else's symbols.
@@ -257,6 +261,15 @@ impl Interface {
         }
         this.is_static = !this.imports.iter().any(|import| import.need == Need::Memory)
             && matches!(module.get_export(MEMORY), Some(ExternType::Memory(_)));
+        let export = |name| module.get_export(name).into_iter();
+        let types = module.imports().map(|import| import.ty());
+        for ty in types.chain(export(MEMORY)).chain(export(TABLE)) {
+            match ty {
+                ExternType::Memory(ty) => this.memory_pages = this.memory_pages.max(ty.minimum()),
+                ExternType::Table(ty) => this.table_elements = this.table_elements.max(ty.minimum()),
+                _ => {}
+            }
+        }
         this.tls = tls(module);
         this.elements = elements(module);
         for export in module.exports() {

@@ -22,9 +22,11 @@ mod guest;
 mod image;
 mod interface;
 mod load;
+mod make;
 mod object;
 mod plan;
 mod reach;
+mod room;
 mod session;
 mod space;
 

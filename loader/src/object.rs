@@ -9,7 +9,7 @@ use vm::{Extern, Global, Instance, Memory, Region, Table};
 
 use crate::bind::first;
 use crate::space::Free;
-use crate::{Dylink, Found, Interface, Place, RESERVED};
+use crate::{Dylink, Found, Identity, Interface, Place, RESERVED};
 
 /// What an object is known by; never used again for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -109,6 +109,50 @@ pub(crate) enum Holder {
     Host,
 }
 
+/// Places in the table that unloaded libraries had. Whoever calls one is told of what
+/// it was, so they become others' only when there are no more; the same library gets
+/// them again.
+#[derive(Debug, Default)]
+pub(crate) struct Tombs {
+    ranges: HashMap<Identity, Vec<Range<u32>>>,
+    extra: HashMap<Identity, Vec<u32>>,
+}
+
+impl Tombs {
+    /// Adds what a library had.
+    pub(crate) fn add(&mut self, identity: &Identity, range: Range<u32>, extra: &[u32]) {
+        if !range.is_empty() {
+            self.ranges.entry(identity.clone()).or_default().push(range);
+        }
+        if !extra.is_empty() {
+            self.extra.entry(identity.clone()).or_default().extend_from_slice(extra);
+        }
+    }
+
+    /// The range that a library had, if it is what it needs.
+    pub(crate) fn take(&mut self, identity: &Identity, dylink: &Dylink) -> Option<Range<u32>> {
+        let ranges = self.ranges.get_mut(identity)?;
+        let fits = |range: &Range<u32>| {
+            range.end - range.start == dylink.table_size && range.start.is_multiple_of(dylink.table_alignment.max(1))
+        };
+        let at = ranges.iter().position(fits)?;
+        Some(ranges.swap_remove(at))
+    }
+
+    /// A place that a library had beyond its range.
+    pub(crate) fn take_extra(&mut self, identity: &Identity) -> Option<u32> {
+        self.extra.get_mut(identity)?.pop()
+    }
+
+    /// Gives all back.
+    pub(crate) fn clear(&mut self, slots: &mut Free) {
+        let ranges = self.ranges.drain().flat_map(|(_, ranges)| ranges);
+        ranges.for_each(|range| slots.give_back(range));
+        let extra = self.extra.drain().flat_map(|(_, extra)| extra);
+        extra.for_each(|slot| slots.give_back(slot..slot + 1));
+    }
+}
+
 /// All that is loaded.
 #[derive(Debug, Default)]
 pub(crate) struct State {
@@ -121,6 +165,10 @@ pub(crate) struct State {
     pub(crate) addresses: Free,
     /// Places in the table.
     pub(crate) slots: Free,
+    /// Those of libraries that were unloaded.
+    pub(crate) tombs: Tombs,
+    /// Bytes of all blocks.
+    pub(crate) block_bytes: u64,
     /// Symbols that the linker gives: where the stack and the heap are.
     pub(crate) own: HashMap<&'static str, u32>,
     /// What the linker has by name, once it was asked.

@@ -9,6 +9,7 @@ use std::ops::Range;
 use vm::FuncType;
 
 use crate::bind::Binder;
+use crate::space::Free;
 use crate::{Dylink, Import, Interface, RESERVED};
 
 /// No object is below, so that none has the address 0 or one near it.
@@ -207,7 +208,7 @@ impl Plan {
             is_lazy: false,
             addresses: &addresses,
             host,
-            take_slot: &mut || Some(take(&mut table, 1, 1)?.start),
+            take_slot: &mut |_| Some(take(&mut table, 1, 1)?.start),
         }
         .bind()?;
         left.table = table;
@@ -252,7 +253,9 @@ impl Plan {
     }
 }
 
-/// Places a program's modules one after the other, and the stack behind them.
+/// Places a program's modules one after the other, and the stack behind them. Where
+/// the program is at fixed addresses, its libraries are placed as those that are
+/// opened later.
 ///
 /// # Errors
 /// If one does not fit.
@@ -263,6 +266,18 @@ pub(crate) fn place(
 ) -> Result<(Vec<Place>, Range<u32>), PlanError> {
     left.memory.start = left.memory.start.max(LOWEST_ADDRESS);
     let mut places = Vec::with_capacity(parts.len());
+    if let [main, libraries @ ..] = parts
+        && main.interface.is_static
+    {
+        let (mut addresses, mut slots) = main.leaves(left);
+        places.push(Place::default());
+        for library in libraries {
+            places.push(library.place_apart(&mut addresses, &mut slots)?.0);
+        }
+        left.memory = addresses.bounds();
+        left.table = slots.bounds();
+        return Ok((places, 0..0));
+    }
     for part in parts {
         let Dylink {
             memory_size,
@@ -271,22 +286,14 @@ pub(crate) fn place(
             table_alignment,
             ..
         } = *part.dylink;
-        if part.interface.is_static {
-            return Err(PlanError::NotTheProgram {
-                module: part.name.into(),
-            });
-        }
+        part.check_movable()?;
         let memory = |free: &mut Range<u32>, size, alignment| {
             take(free, size, alignment).ok_or_else(|| no_room(part.name, BYTES, size, alignment, free))
         };
-        let tls = part.interface.tls;
+        let (tls_size, tls_alignment) = part.tls();
         places.push(Place {
             memory: memory(&mut left.memory, memory_size, memory_alignment)?,
-            tls: memory(
-                &mut left.memory,
-                tls.map_or(0, |tls| tls.size),
-                tls.map_or(1, |tls| tls.alignment),
-            )?,
+            tls: memory(&mut left.memory, tls_size, tls_alignment)?,
             table: take(&mut left.table, table_size, table_alignment)
                 .ok_or_else(|| no_room(part.name, ELEMENTS, table_size, table_alignment, &left.table))?,
         });
@@ -295,6 +302,84 @@ pub(crate) fn place(
     let stack = take(&mut left.memory, size, STACK_ALIGNMENT)
         .ok_or_else(|| no_room("the program's stack", BYTES, size, STACK_ALIGNMENT, &left.memory))?;
     Ok((places, stack))
+}
+
+impl Part<'_> {
+    /// Room that a program at fixed addresses leaves for others.
+    pub(crate) fn leaves(&self, room: &Room) -> (Free, Free) {
+        let end = self.interface.memory_pages.saturating_mul(u64::from(PAGE));
+        let start =
+            |from: u64, range: &Range<u32>| u32::try_from(from).unwrap_or(u32::MAX).clamp(range.start, range.end);
+        let addresses = start(end, &room.memory)..room.memory.end;
+        let slots = start(self.interface.table_elements, &room.table)..room.table.end;
+        (Free::new(addresses), Free::new(slots))
+    }
+
+    /// Places a library by itself, its data in host pages of its own: where it goes,
+    /// and the addresses that it takes, if it takes any.
+    ///
+    /// # Errors
+    /// If it does not fit. Nothing is taken then but, maybe, addresses.
+    pub(crate) fn place_apart(
+        &self,
+        addresses: &mut Free,
+        slots: &mut Free,
+    ) -> Result<(Place, Option<Range<u32>>), PlanError> {
+        let Dylink {
+            memory_size,
+            memory_alignment,
+            table_size,
+            table_alignment,
+            ..
+        } = *self.dylink;
+        self.check_movable()?;
+        let host_page = u32::try_from(vm::Region::page_size()).unwrap_or(PAGE);
+        let (tls_size, tls_alignment) = self.tls();
+        let alignment = memory_alignment.max(tls_alignment).max(host_page);
+        let free = addresses.bounds();
+        let full = || no_room(self.name, BYTES, memory_size, memory_alignment, &free);
+        let whole = || {
+            let tls_at = memory_size.checked_next_multiple_of(tls_alignment)?;
+            let size = tls_at.checked_add(tls_size)?;
+            Some((tls_at, size, size.checked_next_multiple_of(host_page)?))
+        };
+        let (tls_at, size, bytes) = whole().ok_or_else(full)?;
+        let block = match size {
+            0 => None,
+            _ => Some(addresses.take_highest(bytes, alignment).ok_or_else(full)?),
+        };
+        // Where there is no object, none is at the address, which is not 0 either.
+        let start = match &block {
+            Some(block) => block.start,
+            None => LOWEST_ADDRESS.checked_next_multiple_of(alignment).ok_or_else(full)?,
+        };
+        let free = slots.bounds();
+        let table = slots.take_lowest(table_size, table_alignment);
+        let table = table.ok_or_else(|| no_room(self.name, ELEMENTS, table_size, table_alignment, &free))?;
+        let place = Place {
+            memory: start..start + memory_size,
+            tls: start + tls_at..start + size,
+            table,
+        };
+        Ok((place, block))
+    }
+
+    /// Bytes of its thread-local data, and what their address must be a multiple of.
+    fn tls(&self) -> (u32, u32) {
+        self.interface
+            .tls
+            .map_or((0, 1), |tls| (tls.size, tls.alignment.max(1)))
+    }
+
+    /// That it can be anywhere.
+    fn check_movable(&self) -> Result<(), PlanError> {
+        match self.interface.is_static {
+            true => Err(PlanError::NotTheProgram {
+                module: self.name.into(),
+            }),
+            false => Ok(()),
+        }
+    }
 }
 
 /// What there is no room for.

@@ -332,6 +332,8 @@ impl<T: 'static> Session<T> {
         store: &mut StoreContextMut<'_, T>,
         work: impl FnOnce(&mut StoreContextMut<'_, T>) -> Result<R, LoadError>,
     ) -> Result<R, LoadError> {
+        // What could not go while it was running may have returned since.
+        self.collect(store)?;
         self.state().busy += 1;
         let result = work(store);
         let is_last = {
@@ -356,6 +358,11 @@ impl<T: 'static> Session<T> {
         let given = self.0.linker.get(&mut *store, module, name).or(own);
         self.state().host.insert(key, given);
         given
+    }
+
+    /// Whether the linkers have a function by a name.
+    pub(crate) fn has_host(&self, name: &str) -> bool {
+        functions::session_function(name).is_some() || self.0.linker.has("env", name)
     }
 
     /// A function that an object exports, by its symbol.
@@ -471,7 +478,12 @@ impl<T: 'static> Session<T> {
         let Some(func) = self.own_func(store, id, name) else {
             return Ok(None);
         };
-        let slot = self.new_slot(store, func)?;
+        let tomb = {
+            let mut state = self.state();
+            let identity = state.objects.get(&id).map(|object| object.found.identity.clone());
+            identity.and_then(|identity| state.tombs.take_extra(&identity))
+        };
+        let slot = self.new_slot(store, func, tomb)?;
         let mut state = self.state();
         if let Some(object) = state.objects.get_mut(&id) {
             object.slots.insert(index, slot);
@@ -481,8 +493,16 @@ impl<T: 'static> Session<T> {
     }
 
     /// A place in the table for a function that has none.
-    pub(crate) fn new_slot(&self, store: &mut StoreContextMut<'_, T>, func: Func) -> Result<u32, LoadError> {
-        let slot = self.state().slots.take_lowest(1, 1);
+    pub(crate) fn new_slot(
+        &self,
+        store: &mut StoreContextMut<'_, T>,
+        func: Func,
+        tomb: Option<u32>,
+    ) -> Result<u32, LoadError> {
+        let slot = match tomb {
+            Some(tomb) => Some(tomb..tomb + 1),
+            None => self.state().take_slot(),
+        };
         let Some(slot) = slot else {
             return Err(LoadError::NoTable);
         };
@@ -606,6 +626,15 @@ impl<T: 'static> Session<T> {
 }
 
 impl State {
+    /// A place in the table.
+    pub(crate) fn take_slot(&mut self) -> Option<std::ops::Range<u32>> {
+        if let Some(slot) = self.slots.take_lowest(1, 1) {
+            return Some(slot);
+        }
+        self.tombs.clear(&mut self.slots);
+        self.slots.take_lowest(1, 1)
+    }
+
     /// Who has the function that an object imports by a name.
     pub(crate) fn holder_for(&self, id: ObjectId, name: &str) -> Option<Holder> {
         let object = self.objects.get(&id)?;
@@ -688,7 +717,7 @@ impl<T: 'static> Opened<T> {
 
 /// A function was called that nobody provides.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{importer} has called `{symbol}`, which no module provides")]
+#[error("`{symbol}` was called by {importer}, and nobody provides it")]
 pub struct Unbound {
     /// The function.
     pub symbol: Arc<str>,

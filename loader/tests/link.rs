@@ -136,7 +136,7 @@ fn what_is_weak_may_be_missing_until_it_is_called() {
     assert_eq!(world.run(&image, "addresses").expect("it returns"), 0);
     assert_eq!(world.run(&image, "other").expect("it returns"), 7);
     let error = world.run(&image, "call").expect_err("it is missing");
-    assert_eq!(error.to_string(), "main has called `maybe`, which no module provides");
+    assert_eq!(error.to_string(), "`maybe` was called by main, and nobody provides it");
     assert!(error.downcast_ref::<Unbound>().is_some());
     assert_eq!(error.backtrace().expect("it was called").frames().len(), 1);
     let lib =

@@ -256,7 +256,10 @@ fn what_is_not_there_is_told() {
     assert_ne!(handle, 0, "lazily nothing is missed");
     let f = world.ok("sym", &[handle, 20]);
     let error = world.call("call", &[f]).expect_err("it is missed now");
-    assert_eq!(error.to_string(), "a.so has called `lacking`, which no module provides");
+    assert_eq!(
+        error.to_string(),
+        "`lacking` was called by a.so, and nobody provides it"
+    );
 }
 
 #[test]

@@ -162,6 +162,28 @@ impl Memory {
         self.ty(store).page_size()
     }
 
+    /// Asks the store's limiter whether the memory could be so many bytes larger than
+    /// it is: for bytes above its size that are to be mapped, which [`Memory::map`]
+    /// itself does not count.
+    ///
+    /// # Errors
+    /// The limiter's error; [`LimitError::MemoryUnavailable`] if it says no.
+    pub fn check_growth(&self, mut store: impl AsContextMut, bytes: u64) -> Result<(), Error> {
+        let mut store = store.as_context_mut();
+        let whole = store.whole();
+        let inner = &mut store.0.inner;
+        check_store(self.store, inner, "memory");
+        let memory = self.memory.get();
+        let desired = usize::try_from(bytes)
+            .unwrap_or(usize::MAX)
+            .saturating_add(memory.size());
+        if inner.allows_memory(whole, memory.ty(), memory.size(), desired)? {
+            return Ok(());
+        }
+        let pages = desired as u64 / memory.ty().page_size();
+        Err(LimitError::MemoryUnavailable { pages }.into())
+    }
+
     /// Makes it `delta` pages larger; gives its size before.
     ///
     /// # Errors

@@ -335,6 +335,11 @@ impl<T> Linker<T> {
         Ok(())
     }
 
+    /// Whether something is defined by a name.
+    pub fn has(&self, module: &str, name: &str) -> bool {
+        self.definitions.contains_key(&(Arc::from(module), Arc::from(name)))
+    }
+
     /// What a name stands for in a store; a host function is made there.
     pub fn get(&self, mut store: impl AsContextMut<Data = T>, module: &str, name: &str) -> Option<Extern> {
         let definition = self.definitions.get(&(Arc::from(module), Arc::from(name)))?;
