@@ -1,3 +1,3 @@
 (module
-  (@custom "dylink.0" (before first) "\01\05\00\00\00\00\00")
+  (@custom "dylink.0" (before first) "\01\04\00\00\00\21")
   (func (export "_start")))
