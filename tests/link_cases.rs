@@ -101,7 +101,12 @@ fn trials() -> Result<Vec<Trial>> {
         check(&folder, &case).with_context(|| file.display().to_string())?;
         let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
         for way in [Way::Plain, Way::BindNow, Way::NoGuard, Way::Plan] {
-            if way == Way::Plan && case.plan.is_none() {
+            let is_there = match way {
+                Way::Plain | Way::NoGuard => true,
+                Way::BindNow => !case.command.iter().any(|argument| argument == "--bind-now"),
+                Way::Plan => case.plan.is_some(),
+            };
+            if !is_there {
                 continue;
             }
             // What ought to be the same is compared when the files are made.
