@@ -1,0 +1,6 @@
+// link: -lmiddle
+#include "say.h"
+
+__attribute__((destructor)) static void destroy(void) {
+  say("-top\n");
+}

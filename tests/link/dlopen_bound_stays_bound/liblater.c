@@ -1,0 +1,3 @@
+int who(void) {
+  return 2;
+}

@@ -1,0 +1,1 @@
+int needed = 3;

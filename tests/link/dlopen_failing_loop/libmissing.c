@@ -1,0 +1,5 @@
+void nowhere(void);
+
+void (*take(void))(void) {
+  return nowhere;
+}

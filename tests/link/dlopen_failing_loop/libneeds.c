@@ -1,0 +1,2 @@
+// link: -ltrap
+int value = 1;

@@ -1,0 +1,1 @@
+unsigned char data[100000];

@@ -1,0 +1,12 @@
+(module
+  (@dylink.0 (mem-info (memory 0 0)) (export-info "number" tls))
+  (import "env" "memory" (memory 0))
+  (global $tls_base (mut i32) (i32.const 0))
+  (global (export "__tls_size") i32 (i32.const 8))
+  (global (export "__tls_align") i32 (i32.const 4))
+  (global (export "number") i32 (i32.const 4))
+  (data $tls "\00\00\00\00\2a\00\00\00")
+  (func (export "__wasm_init_tls") (param i32)
+    (global.set $tls_base (local.get 0))
+    (memory.init $tls (local.get 0) (i32.const 0) (i32.const 8)))
+  (func (export "get") (result i32) (i32.load offset=4 (global.get $tls_base))))

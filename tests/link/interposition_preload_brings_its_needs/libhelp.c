@@ -1,0 +1,4 @@
+// name: sub/libhelp.so
+int help(void) {
+  return 40;
+}
