@@ -55,9 +55,7 @@ enum Definition {
 /// ```
 pub struct Linker<T: 'static> {
     engine: Engine,
-    /// In order of names, so that messages are the same each time.
-    definitions: BTreeMap<(Arc<str>, Arc<str>), Definition>,
-    shadowing: bool,
+    names: Names,
     data: std::marker::PhantomData<fn(T)>,
 }
 
@@ -65,8 +63,7 @@ impl<T> Clone for Linker<T> {
     fn clone(&self) -> Self {
         Self {
             engine: self.engine.clone(),
-            definitions: self.definitions.clone(),
-            shadowing: self.shadowing,
+            names: self.names.clone(),
             data: self.data,
         }
     }
@@ -75,7 +72,7 @@ impl<T> Clone for Linker<T> {
 impl<T> std::fmt::Debug for Linker<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Linker")
-            .field("names", &self.definitions.keys())
+            .field("names", &self.names.definitions.keys())
             .finish_non_exhaustive()
     }
 }
@@ -86,8 +83,10 @@ impl<T> Linker<T> {
         let data = std::marker::PhantomData;
         Self {
             engine: engine.clone(),
-            definitions: BTreeMap::new(),
-            shadowing: false,
+            names: Names {
+                definitions: BTreeMap::new(),
+                shadowing: false,
+            },
             data,
         }
     }
@@ -99,21 +98,8 @@ impl<T> Linker<T> {
 
     /// Whether a name may be defined again, replacing what it stood for.
     pub fn allow_shadowing(&mut self, allow: bool) -> &mut Self {
-        self.shadowing = allow;
+        self.names.shadowing = allow;
         self
-    }
-
-    fn insert(&mut self, module: &str, name: &str, definition: Definition) -> Result<&mut Self, Error> {
-        let key = (Arc::from(module), Arc::from(name));
-        if !self.shadowing && self.definitions.contains_key(&key) {
-            return Err(LinkError::DuplicateDefinition {
-                module: module.into(),
-                name: name.into(),
-            }
-            .into());
-        }
-        self.definitions.insert(key, definition);
-        Ok(self)
     }
 
     /// Defines a host function from a closure; see [`Func::wrap`].
@@ -126,7 +112,8 @@ impl<T> Linker<T> {
         name: &str,
         func: impl IntoFunc<T, P, R>,
     ) -> Result<&mut Self, Error> {
-        self.insert(module, name, Definition::Host(Arc::new(func.into_def())))
+        self.names.insert_host(module, name, func.into_def(), None)?;
+        Ok(self)
     }
 
     /// Defines a host function from a closure, whose callers must be allowed
@@ -142,9 +129,9 @@ impl<T> Linker<T> {
         requirement: Requirement,
         func: impl IntoFunc<T, P, R>,
     ) -> Result<&mut Self, Error> {
-        let mut def = func.into_def();
-        requirement.declare(&mut def, format!("`{module}` `{name}`"))?;
-        self.insert(module, name, Definition::Host(Arc::new(def)))
+        self.names
+            .insert_host(module, name, func.into_def(), Some(requirement))?;
+        Ok(self)
     }
 
     /// Defines a host function that works with values; see [`Func::new`].
@@ -158,7 +145,8 @@ impl<T> Linker<T> {
         ty: FuncType,
         func: impl Fn(Caller<'_, T>, &[Val], &mut [Val]) -> Result<(), Error> + Send + Sync + 'static,
     ) -> Result<&mut Self, Error> {
-        self.insert(module, name, Definition::Host(Arc::new(untyped(ty, func))))
+        self.names.insert_host(module, name, untyped(ty, func), None)?;
+        Ok(self)
     }
 
     /// Defines a host function that works with values, whose callers must be
@@ -175,9 +163,9 @@ impl<T> Linker<T> {
         requirement: Requirement,
         func: impl Fn(Caller<'_, T>, &[Val], &mut [Val]) -> Result<(), Error> + Send + Sync + 'static,
     ) -> Result<&mut Self, Error> {
-        let mut def = untyped(ty, func);
-        requirement.declare(&mut def, format!("`{module}` `{name}`"))?;
-        self.insert(module, name, Definition::Host(Arc::new(def)))
+        self.names
+            .insert_host(module, name, untyped(ty, func), Some(requirement))?;
+        Ok(self)
     }
 
     /// Defines a name as something in a store, which from then on is the only
@@ -194,7 +182,8 @@ impl<T> Linker<T> {
     ) -> Result<&mut Self, Error> {
         let item = item.into();
         item.check_in(&store.as_context().0.inner)?;
-        self.insert(module, name, Definition::Extern(item))
+        self.names.insert(module, name, Definition::Extern(item))?;
+        Ok(self)
     }
 
     /// Defines all exports of an instance under a module name.
@@ -209,7 +198,8 @@ impl<T> Linker<T> {
     ) -> Result<&mut Self, Error> {
         for export in instance.exports(store) {
             let name = export.name().to_owned();
-            self.insert(module, &name, Definition::Extern(export.into_extern()))?;
+            self.names
+                .insert(module, &name, Definition::Extern(export.into_extern()))?;
         }
         Ok(self)
     }
@@ -272,7 +262,7 @@ impl<T> Linker<T> {
 
     /// Defines the functions of a command.
     fn command(&mut self, name: &str, module: &Module) -> Result<&mut Self, Error> {
-        let imports: Arc<[Definition]> = self.resolve(module)?.into_iter().cloned().collect();
+        let imports: Arc<[Definition]> = self.names.resolve(module)?.into_iter().cloned().collect();
         for export in module.exports() {
             let ExternType::Func(ty) = export.ty() else { continue };
             let (imports, module, own) = (Arc::clone(&imports), module.clone(), Box::<str>::from(export.name()));
@@ -292,13 +282,7 @@ impl<T> Linker<T> {
     /// # Errors
     /// If one of the names is defined already.
     pub fn alias_module(&mut self, module: &str, as_module: &str) -> Result<&mut Self, Error> {
-        let same = self.definitions.iter().filter(|((own, _), _)| &**own == module);
-        let same: Vec<_> = same
-            .map(|((_, name), definition)| (Arc::clone(name), definition.clone()))
-            .collect();
-        for (name, definition) in same {
-            self.insert(as_module, &name, definition)?;
-        }
+        self.names.alias_module(module, as_module)?;
         Ok(self)
     }
 
@@ -309,8 +293,7 @@ impl<T> Linker<T> {
     /// If such an import is not a function.
     pub fn define_unknown_imports_as_traps(&mut self, module: &Module) -> Result<(), Error> {
         for import in module.imports() {
-            let key = (Arc::from(import.module()), Arc::from(import.name()));
-            if self.definitions.contains_key(&key) {
+            if self.names.get(import.module(), import.name()).is_some() {
                 continue;
             }
             let unknown = (
@@ -319,7 +302,7 @@ impl<T> Linker<T> {
                 import.ty(),
             );
             let ExternType::Func(ty) = import.ty() else {
-                return Err(self.unknown(unknown).into());
+                return Err(self.names.unknown(unknown).into());
             };
             self.func_new(import.module(), import.name(), ty, move |_, _, _| {
                 let (module, name, ty) = unknown.clone();
@@ -342,7 +325,7 @@ impl<T> Linker<T> {
 
     /// What a name stands for in a store; a host function is made there.
     pub fn get(&self, mut store: impl AsContextMut<Data = T>, module: &str, name: &str) -> Option<Extern> {
-        let definition = self.definitions.get(&(Arc::from(module), Arc::from(name)))?;
+        let definition = self.names.get(module, name)?;
         Some(make(&mut store.as_context_mut().0.inner, definition))
     }
 
@@ -353,7 +336,7 @@ impl<T> Linker<T> {
     /// [`LinkError::UnknownImport`] if a name is not defined, and what
     /// [`Instance::new`] meets.
     pub fn instantiate(&self, store: impl AsContextMut<Data = T>, module: &Module) -> Result<Instance, Error> {
-        instantiate(store, module, self.resolve(module)?, None)
+        instantiate(store, module, self.names.resolve(module)?, None)
     }
 
     /// An instance of a module, in a domain.
@@ -366,14 +349,67 @@ impl<T> Linker<T> {
         module: &Module,
         domain: &Domain,
     ) -> Result<Instance, Error> {
-        instantiate(store, module, self.resolve(module)?, Some(domain))
+        instantiate(store, module, self.names.resolve(module)?, Some(domain))
+    }
+}
+
+/// What names stand for: all of a linker that does not depend on its stores' data.
+#[derive(Clone)]
+struct Names {
+    /// In order of names, so that messages are the same each time.
+    definitions: BTreeMap<(Arc<str>, Arc<str>), Definition>,
+    shadowing: bool,
+}
+
+impl Names {
+    fn insert(&mut self, module: &str, name: &str, definition: Definition) -> Result<(), Error> {
+        let key = (Arc::from(module), Arc::from(name));
+        if !self.shadowing && self.definitions.contains_key(&key) {
+            return Err(LinkError::DuplicateDefinition {
+                module: module.into(),
+                name: name.into(),
+            }
+            .into());
+        }
+        self.definitions.insert(key, definition);
+        Ok(())
+    }
+
+    /// Adds a host function, whose callers must be allowed something if there is a
+    /// requirement.
+    fn insert_host(
+        &mut self,
+        module: &str,
+        name: &str,
+        mut def: HostDef,
+        requirement: Option<Requirement>,
+    ) -> Result<(), Error> {
+        if let Some(requirement) = requirement {
+            requirement.declare(&mut def, format!("`{module}` `{name}`"))?;
+        }
+        self.insert(module, name, Definition::Host(Arc::new(def)))
+    }
+
+    fn get(&self, module: &str, name: &str) -> Option<&Definition> {
+        self.definitions.get(&(Arc::from(module), Arc::from(name)))
+    }
+
+    /// See [`Linker::alias_module`].
+    fn alias_module(&mut self, module: &str, as_module: &str) -> Result<(), Error> {
+        let same = self.definitions.iter().filter(|((own, _), _)| &**own == module);
+        let same: Vec<_> = same
+            .map(|((_, name), definition)| (Arc::clone(name), definition.clone()))
+            .collect();
+        for (name, definition) in same {
+            self.insert(as_module, &name, definition)?;
+        }
+        Ok(())
     }
 
     /// What a module's imports stand for, in order.
     fn resolve(&self, module: &Module) -> Result<Vec<&Definition>, Error> {
         let resolved = module.imports().map(|import| {
-            let name = (Arc::from(import.module()), Arc::from(import.name()));
-            self.definitions.get(&name).ok_or_else(|| {
+            self.get(import.module(), import.name()).ok_or_else(|| {
                 self.unknown((import.module().into(), import.name().into(), import.ty()))
                     .into()
             })
