@@ -1,9 +1,13 @@
 //! The thin layer between the WASI functions and the virtual machine:
 //! [`add_to_linker`].
+//!
+//! What is generic here is compiled again for each type of store data, so little
+//! is: [`enter`] once, and a shell for each list of parameters ([`Shell`]). The
+//! functions behind them are plain ones.
 
 use std::cell::Cell;
 
-use vm::{Caller, Capability, Domain, DomainId, Error, Linker, Memory, Requirement, Trap, Val};
+use vm::{Caller, Capability, Domain, DomainId, Error, Linker, Memory, Requirement, Trap, Val, WasmTy};
 
 use crate::abi::{Abi, Call};
 use crate::ctx::WasiCtx;
@@ -56,12 +60,17 @@ impl<T: 'static> GuestMemory for CallerMemory<'_, '_, T> {
     }
 }
 
+/// Finds the state of a guest in its store's data.
+trait Find<T>: Fn(&mut T, Option<DomainId>) -> &mut WasiCtx + Send + Sync + Copy + 'static {}
+
+impl<T, F: Fn(&mut T, Option<DomainId>) -> &mut WasiCtx + Send + Sync + Copy + 'static> Find<T> for F {}
+
 /// Runs one WASI function for the guest that called it.
 fn enter<T: 'static>(
     caller: &mut Caller<'_, T>,
-    get: impl Fn(&mut T, Option<DomainId>) -> &mut WasiCtx,
+    get: impl Find<T>,
     abi: &'static Abi,
-    function: impl FnOnce(&mut Call<'_>) -> Result<(), Failure>,
+    function: &mut dyn FnMut(&mut Call<'_>) -> Result<(), Failure>,
 ) -> Result<i32, Error> {
     // Position-independent modules have the program's memory, and export none.
     let exported = caller.get_export("memory").and_then(vm::Extern::into_memory);
@@ -95,21 +104,69 @@ fn enter<T: 'static>(
     }
 }
 
+/// A WASI function, its parameters as WebAssembly has them: what a closure for the
+/// linker is made of. The function is a value, so that those with the same
+/// parameters share a closure.
+trait Shell {
+    /// Defines the function in a linker.
+    fn define<T: 'static>(
+        self,
+        linker: &mut Linker<T>,
+        get: impl Find<T>,
+        abi: &'static Abi,
+        name: &str,
+        need: Option<Capability>,
+    ) -> Result<(), Error>;
+}
+
+macro_rules! shells {
+    ($(($($arg:ident: $type:ident),*);)*) => {$(
+        impl<$($type: WasmTy),*> Shell for fn(&mut Call<'_>, $($type),*) -> Result<(), Failure> {
+            fn define<T: 'static>(
+                self,
+                linker: &mut Linker<T>,
+                get: impl Find<T>,
+                abi: &'static Abi,
+                name: &str,
+                need: Option<Capability>,
+            ) -> Result<(), Error> {
+                let shell = move |mut caller: Caller<'_, T>, $($arg: $type),*| -> Result<i32, Error> {
+                    enter(&mut caller, get, abi, &mut |call| self(call, $($arg),*))
+                };
+                match need {
+                    None => linker.func_wrap(abi.module, name, shell)?,
+                    Some(need) => linker.func_wrap_requiring(abi.module, name, refusing(need), shell)?,
+                };
+                Ok(())
+            }
+        }
+    )*};
+}
+
+shells! {
+    ();
+    (a: A);
+    (a: A, b: B);
+    (a: A, b: B, c: C);
+    (a: A, b: B, c: C, d: D);
+    (a: A, b: B, c: C, d: D, e: E);
+    (a: A, b: B, c: C, d: D, e: E, g: G);
+    (a: A, b: B, c: C, d: D, e: E, g: G, h: H);
+    (a: A, b: B, c: C, d: D, e: E, g: G, h: H, i: I);
+    (a: A, b: B, c: C, d: D, e: E, g: G, h: H, i: I, j: J);
+}
+
 /// Defines WASI functions in a linker, each from its name and parameters.
 macro_rules! define {
     ($linker:ident, $get:ident, $abi:expr; $($name:ident($($arg:ident: $type:ident),*) $(needs $need:ident)?;)*) => {
-        $(define!(@one [$linker, $abi.module, stringify!($name)] [$($need)?]
-            move |mut caller: Caller<'_, T>, $($arg: wasm_type!($type)),*| -> Result<i32, Error> {
-                enter(&mut caller, $get, $abi, |call| call.$name($($type::from($arg)),*))
-            }
-        );)*
+        $({
+            let function: fn(&mut Call<'_>, $(wasm_type!($type)),*) -> Result<(), Failure> =
+                |call, $($arg),*| call.$name($($type::from($arg)),*);
+            function.define($linker, $get, $abi, stringify!($name), define!(@need $($need)?))?;
+        })*
     };
-    (@one [$linker:ident, $module:expr, $name:expr] [] $func:expr) => {
-        $linker.func_wrap($module, $name, $func)?
-    };
-    (@one [$linker:ident, $module:expr, $name:expr] [$need:ident] $func:expr) => {
-        $linker.func_wrap_requiring($module, $name, refusing(Capability::$need), $func)?
-    };
+    (@need) => { None };
+    (@need $need:ident) => { Some(Capability::$need) };
 }
 
 /// The requirement of a function that answers `NOTCAPABLE` where it is refused.
@@ -161,11 +218,7 @@ pub fn add_to_linker_by_domain<T: 'static>(
 }
 
 /// Defines the functions both previews have, in one preview's module.
-fn add_module<T: 'static>(
-    linker: &mut Linker<T>,
-    get: impl Fn(&mut T, Option<DomainId>) -> &mut WasiCtx + Send + Sync + Copy + 'static,
-    abi: &'static Abi,
-) -> Result<(), Error> {
+fn add_module<T: 'static>(linker: &mut Linker<T>, get: impl Find<T>, abi: &'static Abi) -> Result<(), Error> {
     shared_functions!(define, linker, get, abi);
     // The one function without a result: it does not return, so where it is
     // refused that ends the guest too.
@@ -174,7 +227,7 @@ fn add_module<T: 'static>(
         "proc_exit",
         Requirement::new(Capability::Exit),
         move |mut caller: Caller<'_, T>, code: u32| -> Result<(), Error> {
-            enter(&mut caller, get, abi, |call| call.proc_exit(code)).map(drop)
+            enter(&mut caller, get, abi, &mut |call| call.proc_exit(code)).map(drop)
         },
     )?;
     Ok(())
