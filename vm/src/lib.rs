@@ -39,6 +39,8 @@
 
 #![deny(unsafe_code)]
 
+#[cfg(feature = "addr2line")]
+pub(crate) mod dwarf;
 pub(crate) mod error;
 #[allow(unsafe_code)]
 pub(crate) mod exec;
@@ -72,6 +74,6 @@ pub use runtime::snapshot::Snapshot;
 pub use runtime::store::{InterruptHandle, Store};
 pub use runtime::typed::{IntoFunc, WasmParams, WasmResults, WasmRet, WasmTy};
 pub use runtime::val::{ExternRef, Ref, Val};
-pub use trap::{FrameInfo, Trap, WasmBacktrace};
+pub use trap::{FrameInfo, FrameSymbol, Trap, WasmBacktrace};
 pub use types::memory::MemoryTypeBuilder;
 pub use types::{ExternType, FuncType, GlobalType, HeapType, MemoryType, Mutability, RefType, TableType, ValType};

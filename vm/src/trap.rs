@@ -1,10 +1,11 @@
 //! Traps (Spec 3.0 §4) and the backtraces that come with them.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::error::{MemoryAccessError, Shown};
-use crate::module::{FuncIdx, ModuleData};
+use crate::module::FuncIdx;
+use crate::runtime::module::Module;
 
 macro_rules! traps {
     ($($(#[$doc:meta])* $name:ident $text:literal;)*) => {
@@ -78,30 +79,110 @@ impl From<MemoryAccessError> for Trap {
 /// One frame of a backtrace: a function, and where in it.
 #[derive(Clone)]
 pub struct FrameInfo {
-    module: Arc<ModuleData>,
-    func: FuncIdx,
-    offset: u32,
+    run: Arc<Run>,
+    /// Which of the run's frames it is.
+    index: usize,
+}
+
+/// Where a frame stood.
+pub(crate) struct Place {
+    pub(crate) module: Module,
+    pub(crate) func: FuncIdx,
+    /// In bytes from the module's start.
+    pub(crate) offset: u32,
+}
+
+/// The frames of one run, whose debug information is read together.
+struct Run {
+    places: Box<[Place]>,
+    symbols: OnceLock<Symbols>,
+}
+
+/// What debug information says about the frames of a run.
+#[derive(Debug, Default)]
+struct Symbols {
+    by_frame: Vec<Box<[FrameSymbol]>>,
+    is_cut: bool,
+}
+
+/// A function at a frame's place, as debug information has it: the frame's own, or
+/// one that is inlined in it.
+#[derive(Clone, Debug)]
+pub struct FrameSymbol {
+    name: Option<String>,
+    file: Option<String>,
+    line: Option<u32>,
+    column: Option<u32>,
+}
+
+impl FrameSymbol {
+    #[cfg(feature = "addr2line")]
+    pub(crate) fn new(name: Option<String>, file: Option<String>, line: Option<u32>, column: Option<u32>) -> Self {
+        Self {
+            name,
+            file,
+            line,
+            column,
+        }
+    }
+
+    /// The function's name, as the linker knew it if it did: often mangled.
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// The source file's path, as the compiler wrote it.
+    pub fn file(&self) -> Option<&str> {
+        self.file.as_deref()
+    }
+
+    /// The line in the file, from 1.
+    pub fn line(&self) -> Option<u32> {
+        self.line
+    }
+
+    /// The column in the line, from 1; compilers count bytes.
+    pub fn column(&self) -> Option<u32> {
+        self.column
+    }
 }
 
 impl FrameInfo {
-    /// A frame of function `func`, `offset` bytes into the module.
-    pub(crate) fn new(module: Arc<ModuleData>, func: FuncIdx, offset: u32) -> Self {
-        Self { module, func, offset }
+    /// The frames of a run that stood at these places.
+    pub(crate) fn of_run(places: Vec<Place>) -> Vec<Self> {
+        let run = Arc::new(Run {
+            places: places.into(),
+            symbols: OnceLock::new(),
+        });
+        let frames = (0..run.places.len()).map(|index| Self {
+            run: Arc::clone(&run),
+            index,
+        });
+        frames.collect()
+    }
+
+    fn place(&self) -> &Place {
+        &self.run.places[self.index]
+    }
+
+    /// The module.
+    pub fn module(&self) -> &Module {
+        &self.place().module
     }
 
     /// The module's name, if its name section has one.
     pub fn module_name(&self) -> Option<&str> {
-        self.module.module_name()
+        self.module().name()
     }
 
     /// Index of the function in its module.
     pub fn func_index(&self) -> u32 {
-        self.func.as_u32()
+        self.place().func.as_u32()
     }
 
     /// The function's name as the name section has it, or its export's.
     pub fn raw_func_name(&self) -> Option<&str> {
-        self.module.func_name(self.func)
+        self.module().data().func_name(self.place().func)
     }
 
     /// The function's name, demangled if it is one of Rust's or C++'s.
@@ -111,12 +192,45 @@ impl FrameInfo {
 
     /// Bytes from the start of the module to the instruction.
     pub fn module_offset(&self) -> usize {
-        self.offset as usize
+        self.place().offset as usize
     }
 
     /// Bytes from the start of the function's body to the instruction.
     pub fn func_offset(&self) -> usize {
-        self.module_offset().saturating_sub(self.module.body_start(self.func))
+        let start = self.module().data().body_start(self.place().func);
+        self.module_offset().saturating_sub(start)
+    }
+
+    /// What the module's debug information (DWARF) says about the place: the
+    /// function, last, before it those inlined there, innermost first, each with its
+    /// file and line. Nothing if there is no debug information, or none for the place,
+    /// and nothing without the feature `addr2line`, which is on by default.
+    ///
+    /// The first call reads the debug information for all frames of the run; that
+    /// takes about a quarter of a second at most; where it would take longer, some
+    /// frames go without.
+    pub fn symbols(&self) -> &[FrameSymbol] {
+        let symbols = self.run.symbols();
+        symbols.by_frame.get(self.index).map_or(&[], |symbols| symbols)
+    }
+}
+
+impl Run {
+    fn symbols(&self) -> &Symbols {
+        self.symbols.get_or_init(|| self.read())
+    }
+
+    #[cfg(feature = "addr2line")]
+    fn read(&self) -> Symbols {
+        let frames = self.places.iter().map(|place| (&**place.module.data(), place.offset));
+        let frames: Vec<_> = frames.collect();
+        let (by_frame, is_cut) = crate::dwarf::find(&frames, crate::dwarf::STEPS);
+        Symbols { by_frame, is_cut }
+    }
+
+    #[cfg(not(feature = "addr2line"))]
+    fn read(&self) -> Symbols {
+        Symbols::default()
     }
 }
 
@@ -128,7 +242,7 @@ const MAX_DEMANGLED: usize = 16 << 10;
 
 /// A symbol's name as its source has it; the symbol itself if it is no mangled
 /// one, or an excessive one.
-fn demangle(name: &str) -> String {
+pub(crate) fn demangle(name: &str) -> String {
     let mut shown = Bounded::default();
     let done = if name.len() > MAX_MANGLED {
         false
@@ -164,10 +278,10 @@ impl fmt::Debug for FrameInfo {
 }
 
 /// `module!function @ offset`; a module or function without a name shows as
-/// `<unknown>` and `func[index]`.
+/// `<unknown>` and `func[index]`. Debug information is not read.
 impl fmt::Display for FrameInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.show(f, UNKNOWN)
+        self.show(f, UNKNOWN, &[])
     }
 }
 
@@ -175,14 +289,47 @@ impl fmt::Display for FrameInfo {
 const UNKNOWN: &str = "<unknown>";
 
 impl FrameInfo {
-    /// Prints the frame, with `unnamed` for a module without a name.
-    fn show(&self, f: &mut fmt::Formatter<'_>, unnamed: &str) -> fmt::Result {
-        write!(f, "{}!", Shown(self.module_name().unwrap_or(unnamed)))?;
-        match self.func_name() {
-            Some(name) => write!(f, "{}", Shown(&name))?,
-            None => write!(f, "func[{}]", self.func_index())?,
+    /// Prints the frame, with `unnamed` for a module without a name, and with what
+    /// is known of its source.
+    fn show(&self, f: &mut fmt::Formatter<'_>, unnamed: &str, symbols: &[FrameSymbol]) -> fmt::Result {
+        let module = Shown(self.module_name().unwrap_or(unnamed));
+        let Some((own, inlined)) = symbols.split_last() else {
+            write!(f, "{module}!")?;
+            self.show_func(f, None)?;
+            return write!(f, " @ {:#x}", self.module_offset());
+        };
+        for symbol in inlined {
+            let name = symbol.name().map_or_else(|| UNKNOWN.to_owned(), demangle);
+            write!(f, "{module}!{}", Shown(&name))?;
+            symbol.show_place(f)?;
+            f.write_str(", inlined in\n      ")?;
         }
-        write!(f, " @ {:#x}", self.offset)
+        write!(f, "{module}!")?;
+        self.show_func(f, own.name())?;
+        match own.file() {
+            Some(_) => own.show_place(f),
+            None => write!(f, " @ {:#x}", self.module_offset()),
+        }
+    }
+
+    /// Prints the function, which debug information may know by another name.
+    fn show_func(&self, f: &mut fmt::Formatter<'_>, other: Option<&str>) -> fmt::Result {
+        match self.func_name().or_else(|| other.map(demangle)) {
+            Some(name) => write!(f, "{}", Shown(&name)),
+            None => write!(f, "func[{}]", self.func_index()),
+        }
+    }
+}
+
+impl FrameSymbol {
+    /// Prints the file, if it is known, and the line.
+    fn show_place(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(file) = self.file() else { return Ok(()) };
+        write!(f, " ({}", Shown(file))?;
+        match self.line() {
+            Some(line) => write!(f, ":{line})"),
+            None => f.write_str(")"),
+        }
     }
 }
 
@@ -209,40 +356,45 @@ impl WasmBacktrace {
         &self.frames
     }
 
-    /// Prints as the backtrace itself does, with `unnamed` (a file's name,
-    /// say) for modules that have no name.
-    pub fn display<'a>(&'a self, unnamed: &'a str) -> impl fmt::Display + 'a {
+    /// Prints the backtrace: its first `most` frames, with the name that `unnamed`
+    /// gives (a file's, say) for modules that have none.
+    pub fn display<'a>(&'a self, most: usize, unnamed: impl Fn(&Module) -> &'a str + 'a) -> impl fmt::Display + 'a {
         fmt::from_fn(move |f| {
-            for (i, frame) in self.frames.iter().enumerate() {
+            for (i, frame) in self.frames.iter().take(most).enumerate() {
                 if i > 0 {
                     f.write_str("\n")?;
                 }
                 write!(f, "{i:>4}: ")?;
-                frame.show(f, unnamed)?;
+                frame.show(f, unnamed(frame.module()), frame.symbols())?;
+            }
+            if let Some(more @ 1..) = self.frames.len().checked_sub(most) {
+                write!(f, "\n      and {more} more")?;
+            }
+            if self.frames.iter().take(most).any(|frame| frame.run.symbols().is_cut) {
+                f.write_str("\n      (lines may be missing: there is too much debug information)")?;
             }
             Ok(())
         })
     }
 }
 
-/// One line a frame, each with its number.
+/// One line for a frame, with its number, and one for each function that is inlined
+/// there.
 impl fmt::Display for WasmBacktrace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.display(UNKNOWN).fmt(f)
+        self.display(usize::MAX, |_| UNKNOWN).fmt(f)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use wasmparser::WasmFeatures;
-
-    use super::{FrameInfo, MAX_DEMANGLED, Trap, WasmBacktrace, demangle};
-    use crate::module::{FuncIdx, ModuleData, TypeRegistry};
+    use super::{FrameInfo, MAX_DEMANGLED, Place, Trap, WasmBacktrace, demangle};
+    use crate::module::FuncIdx;
+    use crate::runtime::engine::Engine;
+    use crate::runtime::module::Module;
 
     /// A module of no more than a name section: subsections' ids and contents.
-    fn named(subsections: &[(u8, &[u8])]) -> Arc<ModuleData> {
+    fn named(subsections: &[(u8, &[u8])]) -> Module {
         let byte = |len: usize| u8::try_from(len).expect("a short section");
         let mut section = b"\x04name".to_vec();
         for (id, content) in subsections {
@@ -252,8 +404,7 @@ mod tests {
         let mut bytes = b"\0asm\x01\0\0\0\0".to_vec();
         bytes.push(byte(section.len()));
         bytes.extend(section);
-        let module = ModuleData::parse(bytes.into(), WasmFeatures::WASM2, &TypeRegistry::default(), 1);
-        Arc::new(module.expect("a valid module"))
+        Module::from_binary(&Engine::default(), &bytes).expect("a valid module")
     }
 
     #[test]
@@ -281,15 +432,20 @@ mod tests {
     fn backtraces_show_names_and_places() {
         let module = named(&[(0, b"\x03lib"), (1, b"\x01\x07\x0b_ZN1a1bC1Ei")]);
         let nameless = named(&[]);
-        let frame =
-            |module: &Arc<ModuleData>, func, offset| FrameInfo::new(Arc::clone(module), FuncIdx::new(func), offset);
-        let mut backtrace = WasmBacktrace::new(vec![frame(&module, 7, 0x1a2b)]);
-        backtrace.extend(vec![frame(&module, 8, 16), frame(&nameless, 0, 17)]);
+        let place = |module: &Module, func, offset| Place {
+            module: module.clone(),
+            func: FuncIdx::new(func),
+            offset,
+        };
+        let mut backtrace = WasmBacktrace::new(FrameInfo::of_run(vec![place(&module, 7, 0x1a2b)]));
+        backtrace.extend(FrameInfo::of_run(vec![place(&module, 8, 16), place(&nameless, 0, 17)]));
         let lines = |unknown: &str| {
             format!("   0: lib!a::b::b(int) @ 0x1a2b\n   1: lib!func[8] @ 0x10\n   2: {unknown}!func[0] @ 0x11")
         };
         assert_eq!(backtrace.to_string(), lines("<unknown>"));
-        assert_eq!(backtrace.display("app.wasm").to_string(), lines("app.wasm"));
+        let shown = |most| backtrace.display(most, |_| "app.wasm").to_string();
+        assert_eq!(shown(3), lines("app.wasm"));
+        assert_eq!(shown(1), "   0: lib!a::b::b(int) @ 0x1a2b\n      and 2 more");
         let first = &backtrace.frames()[0];
         assert_eq!(
             (first.func_index(), first.module_offset(), first.func_offset()),

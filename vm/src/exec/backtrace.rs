@@ -11,8 +11,9 @@ use super::context::Cx;
 use super::control::LEAVES;
 use super::stubs;
 use crate::ir::code::CodeSet;
+use crate::runtime::module::Module;
 use crate::runtime::store::StoreInner;
-use crate::trap::FrameInfo;
+use crate::trap::{FrameInfo, Place};
 
 /// Frames recorded at most; those further out are left out.
 const MAX_FRAMES: usize = 100;
@@ -28,13 +29,17 @@ pub(crate) unsafe fn capture(inner: *mut StoreInner, entry: *mut u64) -> Vec<Fra
     let rt = inner.machine.rt().as_ptr();
     // SAFETY: the block lives as long as the store.
     let (mut ip, mut fp, cx, end) = unsafe { ((*rt).trap_ip as usize, (*rt).trap_fp, (*rt).trap_cx, (*rt).stack_end) };
-    let mut frames = Vec::new();
-    let Some(mut code) = code_of(inner, cx) else {
-        return frames;
+    let mut places = Vec::new();
+    let Some((mut module, mut code)) = code_of(inner, cx) else {
+        return Vec::new();
     };
-    while frames.len() < MAX_FRAMES {
-        let Some((func, origin)) = code.find(ip) else { break };
-        frames.push(FrameInfo::new(Arc::clone(code.module()), func, origin));
+    while places.len() < MAX_FRAMES {
+        let Some((func, offset)) = code.find(ip) else { break };
+        places.push(Place {
+            module: module.clone(),
+            func,
+            offset,
+        });
         let slots = code.module().func_type(func).slots() as usize;
         let header = fp.wrapping_add(slots);
         if fp < entry || header.wrapping_add(1) >= end {
@@ -45,17 +50,17 @@ pub(crate) unsafe fn capture(inner: *mut StoreInner, entry: *mut u64) -> Vec<Fra
         if ret == stubs::exit_ip() as usize {
             break;
         }
-        let mut caller = Arc::clone(&code);
-        if caller
+        let mut caller = (module, Arc::clone(&code));
+        if code
             .word(ret.wrapping_sub(8))
             .is_none_or(|call| (call >> 32) as u32 & LEAVES != 0)
         {
             // SAFETY: inside the usable part of the value stack.
             let cx = unsafe { header.add(1).read() } as *mut Cx;
-            let Some(code) = code_of(inner, cx) else { break };
-            caller = code;
+            let Some(other) = code_of(inner, cx) else { break };
+            caller = other;
         }
-        if caller.find(ret.wrapping_sub(8)).is_none() {
+        if caller.1.find(ret.wrapping_sub(8)).is_none() {
             break;
         }
         // SAFETY: the word before a return address in known code is the call's
@@ -63,16 +68,16 @@ pub(crate) unsafe fn capture(inner: *mut StoreInner, entry: *mut u64) -> Vec<Fra
         let delta = unsafe { (ret as *const u32).sub(2).read() };
         fp = fp.wrapping_byte_sub(delta as usize);
         ip = ret - 8;
-        code = caller;
+        (module, code) = caller;
     }
-    frames
+    FrameInfo::of_run(places)
 }
 
-/// The code of the instance whose context is `cx`, if there is one.
-fn code_of(inner: &StoreInner, cx: *mut Cx) -> Option<Arc<CodeSet>> {
+/// The module and the code of the instance whose context is `cx`, if there is one.
+fn code_of(inner: &StoreInner, cx: *mut Cx) -> Option<(Module, Arc<CodeSet>)> {
     inner
         .instances
         .iter()
         .find(|instance| instance.cx.as_ptr() == cx)
-        .map(|instance| Arc::clone(instance.cx.code()))
+        .map(|instance| (instance.module.clone(), Arc::clone(instance.cx.code())))
 }

@@ -76,6 +76,8 @@ pub(crate) struct ModuleData {
     pub(crate) datas: Vec<DataSegment>,
     /// Bodies of defined functions.
     pub(crate) bodies: Vec<FuncBody>,
+    /// Where the contents of the code section begin, in bytes; 0 if there is none.
+    pub(crate) code_start: usize,
     /// Number of functions that can be referred to by value.
     pub(crate) num_escaped: usize,
     /// Those functions, ascending.

@@ -66,6 +66,7 @@ impl Builder {
             elems: Vec::new(),
             datas: Vec::new(),
             bodies: Vec::new(),
+            code_start: 0,
             num_escaped: 0,
             escaped: Vec::new(),
             customs: Vec::new(),
@@ -165,7 +166,10 @@ impl Builder {
                     self.segment(&segment?)?;
                 }
             }
-            Payload::CodeSectionStart { count, .. } => {
+            Payload::CodeSectionStart {
+                count, unchecked_range, ..
+            } => {
+                self.data.code_start = range(unchecked_range).start;
                 // As many as the function section has, or the validator objects.
                 self.data.bodies.reserve_exact(count as usize);
             }

@@ -101,6 +101,11 @@ impl Module {
         &self.0.engine
     }
 
+    /// Whether two are the same: one is a clone of the other.
+    pub fn same(a: &Self, b: &Self) -> bool {
+        Arc::ptr_eq(&a.0, &b.0)
+    }
+
     /// Its name, from the name section.
     pub fn name(&self) -> Option<&str> {
         self.0.data.module_name()

@@ -10,7 +10,7 @@ use crate::error::{Error, ResourceError, Shown};
 use crate::exec::profile::{self, Place, Places};
 use crate::module::{FuncIdx, ModuleData};
 use crate::sys::Sampler;
-use crate::trap::FrameInfo;
+use crate::trap::demangle;
 
 /// What frames left out of a stack are called.
 const CUT: &str = "(cut)";
@@ -157,11 +157,11 @@ impl ProfiledFrame {
         match place {
             Place::Wasm { module, func } => {
                 let module = &modules[*module];
-                let info = FrameInfo::new(Arc::clone(module), *func, 0);
-                let name = info.func_name().unwrap_or_else(|| format!("func[{}]", func.as_u32()));
+                let name = module.func_name(*func).map(demangle);
+                let name = name.unwrap_or_else(|| format!("func[{}]", func.as_u32()));
                 Self {
                     name: Shown(&name).to_string().into(),
-                    module: info.module_name().map(|name| Shown(name).to_string().into()),
+                    module: module.module_name().map(|name| Shown(name).to_string().into()),
                     func_index: Some(func.as_u32()),
                 }
             }
