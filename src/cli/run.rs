@@ -76,6 +76,16 @@ pub(crate) struct State {
     /// What the program and its modules have: first those of the first domain.
     guests: Vec<(DomainId, SandboxCtx)>,
     limits: StoreLimits,
+    /// What its modules were given by: a name, or the program's file.
+    modules: Vec<(Module, String)>,
+}
+
+/// What is left of a program's run.
+#[derive(Default)]
+struct Ended {
+    profile: Option<profile::Report>,
+    /// See [`State::modules`].
+    modules: Vec<(Module, String)>,
 }
 
 impl State {
@@ -83,6 +93,11 @@ impl State {
     fn guest(&mut self, domain: Option<DomainId>) -> &mut SandboxCtx {
         let own = self.guests.iter().position(|(id, _)| Some(*id) == domain);
         &mut self.guests[own.unwrap_or(0)].1
+    }
+
+    /// Notes what a module was given by, for backtraces.
+    fn name(&mut self, module: &Module, name: &str) {
+        self.modules.push((module.clone(), name.to_owned()));
     }
 }
 
@@ -102,6 +117,7 @@ pub(crate) fn host(engine: &Engine) -> Result<(Linker<State>, Store<State>)> {
             SandboxCtx::new(engine, domain, WasiCtxBuilder::new().build()?)?,
         )],
         limits: StoreLimitsBuilder::new().build(),
+        modules: Vec::new(),
     };
     Ok((linker(engine)?, Store::new(engine, state)))
 }
@@ -123,15 +139,15 @@ pub(crate) fn run(options: Options) -> Result<u8> {
         over: Arc::new(AtomicBool::new(false)),
         ended: Arc::new(AtomicBool::new(false)),
     });
-    let mut profile = None;
-    let code = match execute(&options, time.as_ref(), &mut profile) {
+    let mut ended = Ended::default();
+    let code = match execute(&options, time.as_ref(), &mut ended) {
         Ok(()) => 0,
         Err(error) => match error.downcast_ref::<vm::Error>() {
-            Some(cause) => end_of_guest(&error, cause, time.as_ref())?,
+            Some(cause) => end_of_guest(&error, cause, time.as_ref(), &ended.modules)?,
             None => return Err(error),
         },
     };
-    if let Some(profile) = profile {
+    if let Some(profile) = ended.profile {
         let name = options.program.first().map(|file| file.to_string_lossy());
         if let Err(error) = profile.write(&name.unwrap_or_default()) {
             report(format_args!("{error:#}"));
@@ -141,9 +157,9 @@ pub(crate) fn run(options: Options) -> Result<u8> {
     Ok(code)
 }
 
-/// Sets up what the options ask for, and runs the program in it. Its profile
-/// goes to `profile`, however it ends.
-fn execute(options: &Options, time: Option<&TimeLimit>, profile: &mut Option<profile::Report>) -> Result<()> {
+/// Sets up what the options ask for, and runs the program in it. What is left of
+/// it goes to `ended`, however it ends.
+fn execute(options: &Options, time: Option<&TimeLimit>, ended: &mut Ended) -> Result<()> {
     let (file, args) = options.program.split_first().context("the module is missing")?;
     let setup = Setup::new(&options.setup, file, args)?;
     let engine = Engine::new(&config(options, &setup)).context("cannot set up the virtual machine")?;
@@ -176,6 +192,7 @@ fn execute(options: &Options, time: Option<&TimeLimit>, profile: &mut Option<pro
         State {
             guests: vec![(domain.id(), guest)],
             limits: limits.build(),
+            modules: vec![(module.clone(), source.name().to_owned())],
         },
     );
     store.set_domain(domain.clone())?;
@@ -189,15 +206,15 @@ fn execute(options: &Options, time: Option<&TimeLimit>, profile: &mut Option<pro
         time.start(store.interrupt_handle(), &setup.program);
     }
 
-    let Some(graph) = &options.profile else {
-        return start(options, &setup, &main, &source, &module, &mut linker, &mut store);
-    };
-    let recording = Recording::start(&store, graph.as_deref())?;
+    let graph = options.profile.as_ref();
+    let recording = graph.map(|graph| Recording::start(&store, graph.as_deref()));
+    let recording = recording.transpose()?;
     let result = start(options, &setup, &main, &source, &module, &mut linker, &mut store);
     if let Some(time) = time {
         time.ended.store(true, Ordering::Relaxed);
     }
-    *profile = Some(recording.finish(&store));
+    ended.profile = recording.map(|recording| recording.finish(&store));
+    ended.modules = std::mem::take(&mut store.data_mut().modules);
     result
 }
 
@@ -248,6 +265,7 @@ fn start(
     for linked in &setup.modules {
         let source = Source::read(&linked.file)?;
         let module = source.module(module.engine())?;
+        store.data_mut().name(&module, &linked.name);
         let domain = domain_of(setup, linked, main, store)?;
         let instance = instantiate(&links, &source, &module, &domain, linker, store)?;
         initialize(&source, store, instance)?;
@@ -341,7 +359,12 @@ fn initialize(source: &Source, store: &mut Store<State>, instance: Instance) -> 
 /// # Errors
 ///
 /// `error`, if it did not come to run.
-fn end_of_guest(error: &anyhow::Error, cause: &vm::Error, time: Option<&TimeLimit>) -> Result<u8> {
+fn end_of_guest(
+    error: &anyhow::Error,
+    cause: &vm::Error,
+    time: Option<&TimeLimit>,
+    modules: &[(Module, String)],
+) -> Result<u8> {
     if let Some(I32Exit(code)) = cause.downcast_ref::<I32Exit>() {
         // As in POSIX, the lowest 8 bits are what the parent sees.
         let [lowest, ..] = code.to_le_bytes();
@@ -361,12 +384,12 @@ fn end_of_guest(error: &anyhow::Error, cause: &vm::Error, time: Option<&TimeLimi
         (Some(trap), _) => report(format_args!("{error}: trap: {trap}")),
         (None, _) => report(format_args!("{error:#}")),
     }
-    let mut err = io::stderr().lock();
-    for (index, frame) in backtrace.frames().iter().take(SHOWN_FRAMES).enumerate() {
-        let _ = writeln!(err, "{index:>4}: {frame}");
-    }
-    if let Some(more @ 1..) = backtrace.frames().len().checked_sub(SHOWN_FRAMES) {
-        let _ = writeln!(err, "      and {more} more");
+    if !backtrace.frames().is_empty() {
+        let name = |module: &Module| {
+            let named = modules.iter().find(|(other, _)| Module::same(module, other));
+            named.map_or("<unknown>", |(_, name)| name)
+        };
+        let _ = writeln!(io::stderr().lock(), "{}", backtrace.display(SHOWN_FRAMES, name));
     }
     Ok(TRAPPED)
 }

@@ -1,0 +1,3 @@
+(module $program
+  (import "lib" "fail" (func $fail))
+  (func (export "run") (call $fail)))
