@@ -160,8 +160,12 @@ shells! {
 macro_rules! define {
     ($linker:ident, $get:ident, $abi:expr; $($name:ident($($arg:ident: $type:ident),*) $(needs $need:ident)?;)*) => {
         $({
-            let function: fn(&mut Call<'_>, $(wasm_type!($type)),*) -> Result<(), Failure> =
-                |call, $($arg),*| call.$name($($type::from($arg)),*);
+            // Not a closure, whose type would depend on the store's.
+            #[allow(clippy::too_many_arguments, reason = "the interface's parameters")]
+            fn $name(call: &mut Call<'_>, $($arg: wasm_type!($type)),*) -> Result<(), Failure> {
+                call.$name($($type::from($arg)),*)
+            }
+            let function: fn(&mut Call<'_>, $(wasm_type!($type)),*) -> Result<(), Failure> = $name;
             function.define($linker, $get, $abi, stringify!($name), define!(@need $($need)?))?;
         })*
     };
