@@ -165,6 +165,44 @@ impl<T> StoreContextMut<'_, T> {
         lend::lend(self.0, other.whole_mut(), |other| f(StoreContextMut(other)))
     }
 
+    /// Runs `f` with a store that this one was lent to, and that runs this one by
+    /// [`Caller::in_lender`]: the last of those whose data is a `U` that `is` the
+    /// one. This store is lent to it, as by [`StoreContextMut::lend`]. `None` if
+    /// there is no such store, or it is in use by this function already.
+    ///
+    /// So guests of two stores can call each other to and fro, while neither of
+    /// them has returned.
+    ///
+    /// ```
+    /// use vm::{AsContextMut, Caller, Engine, Func, Store};
+    ///
+    /// # fn main() -> Result<(), vm::Error> {
+    /// let engine = Engine::default();
+    /// let mut parent = Store::new(&engine, ());
+    /// let mut child = Store::new(&engine, 1);
+    /// let back = Func::wrap(&mut child, |mut caller: Caller<'_, i32>| {
+    ///     let found = caller.in_lender::<(), _>(|mut parent| {
+    ///         parent.reenter(|_: &i32| true, |mut child| *child.data_mut() += 1)
+    ///     });
+    ///     assert_eq!(found, Some(Some(())));
+    /// });
+    /// let back = back.typed::<(), ()>(&child)?;
+    /// parent.as_context_mut().lend(&mut child, |mut child| back.call(&mut child, ()))?;
+    /// assert_eq!(*child.data(), 2);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn reenter<U: 'static, R>(
+        &mut self,
+        is: impl Fn(&U) -> bool,
+        f: impl FnOnce(StoreContextMut<'_, U>) -> R,
+    ) -> Option<R>
+    where
+        T: Send,
+    {
+        lend::reenter(self.0, is, |other| f(StoreContextMut(other)))
+    }
+
     /// The whole store as code that runs sees it.
     pub(crate) fn whole(&mut self) -> *mut () {
         std::ptr::from_mut(self.0).cast()
@@ -371,6 +409,16 @@ impl<'a, T> Caller<'a, T> {
     /// its data is an `L`.
     pub fn lender<L: 'static>(&mut self) -> Option<StoreContextMut<'_, L>> {
         lend::lender(self.store.0).map(StoreContextMut)
+    }
+
+    /// Runs `f` with the store that is [lent](StoreContextMut::lend) to this one, if
+    /// one is, and its data is an `L`. Unlike what [`Caller::lender`] gives, it can
+    /// [use](StoreContextMut::reenter) this one meanwhile.
+    pub fn in_lender<L: 'static, R>(&mut self, f: impl FnOnce(StoreContextMut<'_, L>) -> R) -> Option<R>
+    where
+        T: Send,
+    {
+        lend::in_lender(self.store.0, |lender| f(StoreContextMut(lender)))
     }
 
     /// The fuel left.

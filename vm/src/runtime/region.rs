@@ -316,6 +316,11 @@ impl Mapping {
         }
     }
 
+    /// Whether it is of the same region as another one, maybe of another memory.
+    pub fn is_of_same(&self, other: &Self) -> bool {
+        self.identity == other.identity
+    }
+
     /// Whether it is of this region.
     pub fn is_of(&self, region: &Region) -> bool {
         self.identity == region.pages().identity()

@@ -205,3 +205,108 @@ fn calls_in_both_count_together() {
     let mut other = Store::new(&Engine::default(), ());
     assert!(other.limit_call_depth(1).is_err());
 }
+
+/// As [`family`], but a child that runs is run again, as often as is asked for.
+fn close_family(engine: &Engine) -> (Store<Parent>, Run) {
+    let module = Module::new(engine, COUNTDOWN).expect("valid");
+    let mut child = Store::new(engine, Child::default());
+    let up = Func::wrap(
+        &mut child,
+        |mut caller: Caller<'_, Child>, n: i32| -> Result<i32, Error> {
+            let parents = caller.data().parents.expect("set below");
+            let called = caller.in_lender::<Parent, _>(|parent| parents.call(parent, n));
+            called.expect("it is lent")
+        },
+    );
+    let childs = run(&mut child, &module, up);
+    let mut parent = Store::new(engine, Parent::default());
+    let down = Func::wrap(
+        &mut parent,
+        move |mut caller: Caller<'_, Parent>, n: i32| -> Result<i32, Error> {
+            let Some(mut child) = caller.data_mut().child.take() else {
+                let mut store = caller.as_context_mut();
+                assert!(store.reenter(|_: &Parent| true, |_| ()).is_none(), "no such borrower");
+                assert!(store.reenter(|_: &Child| false, |_| ()).is_none(), "not the one");
+                let again = store.reenter(|_: &Child| true, |child| childs.call(child, n));
+                return again.expect("it runs");
+            };
+            let result = caller
+                .as_context_mut()
+                .lend(&mut child.0, |store| child.1.call(store, n));
+            caller.data_mut().child = Some(child);
+            result
+        },
+    );
+    let parents = run(&mut parent, &module, down);
+    child.data_mut().parents = Some(parents);
+    parent.data_mut().child = Some(Box::new((child, childs)));
+    (parent, parents)
+}
+
+#[test]
+fn a_store_that_runs_is_entered_again() {
+    let (mut parent, run) = close_family(&Engine::default());
+    for n in [0, 1, 2, 3, 40] {
+        assert_eq!(run.call(&mut parent, n).expect("it returns"), n);
+    }
+    // Nothing is left of it: without a run there is nothing to enter.
+    let again = parent.as_context_mut().reenter(|_: &Child| true, |_| ());
+    assert!(again.is_none());
+    // The host's stack ends it at some time; both go on afterwards.
+    let error = run.call(&mut parent, 1_000_000).expect_err("too deep");
+    assert_eq!(error.trap(), Some(Trap::StackOverflow));
+    assert_eq!(run.call(&mut parent, 7).expect("it returns"), 7);
+}
+
+#[test]
+fn calls_to_and_fro_of_two_stores_count_together() {
+    let engine = Engine::new(Config::new().max_call_depth(Some(20))).expect("a valid configuration");
+    let (mut parent, run) = close_family(&engine);
+    for _ in 0..2 {
+        assert_eq!(run.call(&mut parent, 19).expect("20 calls"), 19);
+        let error = run.call(&mut parent, 20).expect_err("21 calls");
+        assert_eq!(error.trap(), Some(Trap::StackOverflow));
+    }
+}
+
+#[test]
+fn a_store_is_entered_by_one_at_a_time() {
+    let engine = Engine::default();
+    let mut child = Store::new(&engine, 5);
+    let mut parent = Store::new(&engine, ());
+    let up = Func::wrap(&mut child, |mut caller: Caller<'_, i32>| {
+        let entered = caller.in_lender::<(), _>(|mut parent| {
+            parent.reenter(
+                |_: &i32| true,
+                |mut child| {
+                    // Who reaches the lender from here does not find the child again.
+                    let twice = Func::wrap(&mut child, |mut caller: Caller<'_, i32>| {
+                        let mut parent = caller.lender::<()>().expect("it is lent");
+                        assert!(parent.reenter(|_: &i32| true, |_| ()).is_none());
+                    });
+                    let called = twice.call(&mut child, &[], &mut []);
+                    assert!(called.is_ok());
+                    *child.data_mut() += 1;
+                },
+            )
+        });
+        assert_eq!(entered, Some(Some(())));
+    });
+    let up = up.typed::<(), ()>(&child).expect("its type");
+    for _ in 0..2 {
+        let lent = parent.as_context_mut().lend(&mut child, |child| up.call(child, ()));
+        assert!(lent.is_ok());
+    }
+    assert_eq!(*child.data(), 7);
+    // A panic leaves nothing behind.
+    let panics = Func::wrap(&mut child, |mut caller: Caller<'_, i32>| {
+        caller.in_lender::<(), ()>(|_| std::panic::resume_unwind(Box::new(())));
+    });
+    let unwound = catch_unwind(AssertUnwindSafe(|| {
+        parent
+            .as_context_mut()
+            .lend(&mut child, |child| panics.call(child, &[], &mut []))
+    }));
+    assert!(unwound.is_err());
+    assert!(parent.as_context_mut().reenter(|_: &i32| true, |_| ()).is_none());
+}
