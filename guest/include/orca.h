@@ -134,6 +134,10 @@ int32_t orca_signature(orca_child child, orca_function function, char *text, uin
 /* Calls a function of a child. */
 ORCA_IMPORT("orca_module", "call")
 int32_t orca_call(orca_child child, orca_function function, const orca_value *arguments, orca_value *results);
+/* What a function of a child takes and gives, where that is more than numbers: see
+ * "Function pointers" below. orca_call passes them then. */
+ORCA_IMPORT("orca_module", "declare")
+int32_t orca_declare_n(orca_child child, orca_function function, const char *signature, uint32_t length);
 /* The code that a child exited with. */
 ORCA_IMPORT("orca_module", "exit_code") int32_t orca_exit_code(orca_child child);
 /* Copies bytes out of a child's memory. */
@@ -164,6 +168,10 @@ static inline int32_t orca_share(orca_child child, orca_region region, const cha
   return orca_share_n(child, region, name, orca_length(name), access);
 }
 
+static inline int32_t orca_declare(orca_child child, orca_function function, const char *signature) {
+  return orca_declare_n(child, function, signature, orca_length(signature));
+}
+
 /* `function` is any function pointer; only numbers can be passed to it. */
 #define orca_offer(child, module, name, function, gate)                                                        \
   orca_offer_n(child, module, orca_length(module), name, orca_length(name),                          \
@@ -176,6 +184,107 @@ static inline orca_function orca_find(orca_child child, const char *name) {
 static inline int32_t orca_give_up(const char *permissions) {
   return orca_give_up_n(permissions, orca_length(permissions));
 }
+
+/* ---- Function pointers --------------------------------------------------------
+ *
+ * A function pointer is a place in a module's own table. One that is passed to a
+ * module with another table becomes a place there, whose function calls back; passed
+ * back, it is again what it was. For that it must be said which numbers are pointers:
+ * by a signature, which has a letter for each parameter, a colon, and one for each
+ * result.
+ *
+ *   i I f F     a number: i32, i64, f32, f64
+ *   &           an address in a region that both have mapped; 0 stays 0
+ *   &16 &#      the same, of 16 bytes; of as many as the `i` after it says
+ *   *(ii:i)     a pointer to a function with that signature; 0 stays 0
+ *   *?(ii:i)    the same; if the function is a child's and fails, it gives zeros
+ *
+ * So "&#ii*(&4&4:i):" is that of a qsort. A function of a child's that fails ends who
+ * calls it by a pointer, as a function of its own would: so say `?` where the child is
+ * not trusted. orca_call gives a number instead.
+ *
+ * Modules that pass function pointers are linked with --export-table
+ * --growable-table. */
+
+/* As orca_offer, for a function with a signature. */
+ORCA_IMPORT("orca_module", "offer_as")
+int32_t orca_offer_as_n(orca_child child, const char *module, uint32_t module_length, const char *name,
+                        uint32_t name_length, uint32_t function, int32_t gate, const char *signature,
+                        uint32_t length);
+/* A pointer, in this module, to a function that a child exports. */
+ORCA_IMPORT("orca_module", "symbol")
+int32_t orca_symbol_n(orca_child child, const char *name, uint32_t name_length, const char *signature,
+                      uint32_t length);
+/* A pointer, in a child, to a function of this module. */
+ORCA_IMPORT("orca_module", "pass")
+int32_t orca_pass_n(orca_child child, uint32_t function, const char *signature, uint32_t length);
+/* A pointer, in this module, to what is a function pointer in a child. */
+ORCA_IMPORT("orca_module", "take")
+int32_t orca_take_n(orca_child child, uint32_t function, const char *signature, uint32_t length);
+/* Ends a pointer that was passed to a child: who calls it fails. */
+ORCA_IMPORT("orca_module", "withdraw") int32_t orca_withdraw(orca_child child, uint32_t function);
+/* Ends a pointer to a function of a child's. orca_drop ends all that it has. */
+ORCA_IMPORT("orca_module", "release") int32_t orca_release_n(uint32_t function);
+
+#define orca_offer_as(child, module, name, function, gate, signature)                              \
+  orca_offer_as_n(child, module, orca_length(module), name, orca_length(name),                     \
+                  (uint32_t)(uintptr_t)(function), gate, signature, orca_length(signature))
+
+/* Null if there is none: orca_error() says why. Cast it to the function's type. */
+static inline void *orca_symbol(orca_child child, const char *name, const char *signature) {
+  int32_t place = orca_symbol_n(child, name, orca_length(name), signature, orca_length(signature));
+  return place < 0 ? 0 : (void *)(uintptr_t)place;
+}
+
+/* Negative if it cannot be passed. */
+#define orca_pass(child, function, signature)                                                      \
+  orca_pass_n(child, (uint32_t)(uintptr_t)(function), signature, orca_length(signature))
+
+static inline void *orca_take(orca_child child, uint32_t function, const char *signature) {
+  int32_t place = orca_take_n(child, function, signature, orca_length(signature));
+  return place < 0 ? 0 : (void *)(uintptr_t)place;
+}
+
+#define orca_release(function) orca_release_n((uint32_t)(uintptr_t)(function))
+
+/* For dlopen: the module gets a memory, a table and permissions of its own, as a
+ * child has. */
+#ifndef RTLD_SANDBOX
+#define RTLD_SANDBOX 0x10000
+#endif
+
+/* ---- Memories of others ------------------------------------------------------
+ *
+ * The address is one of the other module's. A child's handle stands for its memory, at
+ * any time; ORCA_PARENT for what the parent has lent. A load or a store that cannot be
+ * done traps, as one in a module's own memory; the others give a negative number. */
+
+#define ORCA_PARENT ((orca_child)-1)
+
+ORCA_IMPORT("orca_access", "load8") uint32_t orca_load8(orca_child of, uint32_t address);
+ORCA_IMPORT("orca_access", "load16") uint32_t orca_load16(orca_child of, uint32_t address);
+ORCA_IMPORT("orca_access", "load32") uint32_t orca_load32(orca_child of, uint32_t address);
+ORCA_IMPORT("orca_access", "load64") uint64_t orca_load64(orca_child of, uint32_t address);
+ORCA_IMPORT("orca_access", "store8") void orca_store8(orca_child of, uint32_t address, uint32_t value);
+ORCA_IMPORT("orca_access", "store16") void orca_store16(orca_child of, uint32_t address, uint32_t value);
+ORCA_IMPORT("orca_access", "store32") void orca_store32(orca_child of, uint32_t address, uint32_t value);
+ORCA_IMPORT("orca_access", "store64") void orca_store64(orca_child of, uint32_t address, uint64_t value);
+/* Copies bytes out of another memory, into it, or sets them: all or none. */
+ORCA_IMPORT("orca_access", "copy_from")
+int32_t orca_copy_from(orca_child of, uint32_t from, void *to, uint32_t length);
+ORCA_IMPORT("orca_access", "copy_to")
+int32_t orca_copy_to(orca_child of, uint32_t to, const void *from, uint32_t length);
+ORCA_IMPORT("orca_access", "fill") int32_t orca_fill(orca_child of, uint32_t address, int32_t byte, uint32_t length);
+/* Bytes that may be read from an address on. */
+ORCA_IMPORT("orca_access", "size") int64_t orca_size(orca_child of, uint32_t address);
+/* Bytes before a zero, of so many at most. */
+ORCA_IMPORT("orca_access", "length") int32_t orca_text_length(orca_child of, uint32_t address, uint32_t most);
+
+/* Lets a child access bytes of this module's memory, until they are reclaimed or lent
+ * again from the same address on. */
+ORCA_IMPORT("orca_module", "lend")
+int32_t orca_lend(orca_child child, const void *address, uint32_t length, int32_t access);
+ORCA_IMPORT("orca_module", "reclaim") int32_t orca_reclaim(orca_child child, const void *address);
 
 /* What went wrong last, in a buffer that the next call uses again. */
 static inline const char *orca_error(void) {

@@ -3,11 +3,17 @@
 use std::sync::Arc;
 
 use orcavm_wasi::{Errno, I32Exit};
-use vm::{AsContextMut, Caller, Error, Func, Instance, Linker, Memory, Permissions, Store, StoreContextMut, Val};
+use vm::{Error, Extern, Func, Instance, Linker, Permissions, Store, StoreContextMut};
 
 use crate::SandboxCtx;
+use crate::crossing::Get;
 use crate::ctx::{Limit, Loaded, Share, SharedRegion};
+use crate::error::Name;
 use crate::guest::Refusal;
+use crate::module::TABLE;
+use crate::pointers::{Home, Target};
+use crate::signature::Signature;
+use crate::trampoline::into_parent;
 
 /// Bytes that what a name stands for takes, about.
 const NAMED: u64 = 256;
@@ -24,8 +30,6 @@ pub(crate) struct Child {
     is_begun: bool,
     /// Functions that its parent has found in it; handles are indices.
     pub(crate) funcs: Vec<Found>,
-    /// How it exited, once it has.
-    pub(crate) exit: Option<i32>,
     /// Fuel it may still use.
     fuel: Option<u64>,
     /// It keeps the memory that its frames have taken.
@@ -39,7 +43,6 @@ pub(crate) struct Child {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Running {
     pub(crate) instance: Instance,
-    pub(crate) memory: Option<Memory>,
 }
 
 /// A function of a child.
@@ -47,32 +50,11 @@ pub(crate) struct Running {
 pub(crate) struct Found {
     pub(crate) name: Box<str>,
     pub(crate) func: Func,
+    /// What it takes and gives, if its parent has said so.
+    pub(crate) declared: Option<Arc<(Signature, Name)>>,
+    /// Bytes that room was taken for, for that.
+    pub(crate) kept: u64,
 }
-
-/// A function of the parent's that its child calls was called, and no parent
-/// runs the child.
-#[derive(Clone, Copy, Debug)]
-struct NobodyRunsIt;
-
-impl std::fmt::Display for NobodyRunsIt {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("a function of the parent was called while the parent does not run the child")
-    }
-}
-
-impl std::error::Error for NobodyRunsIt {}
-
-/// The call of a parent's function has failed; the error is for the parent.
-#[derive(Clone, Copy, Debug)]
-struct ParentFailed;
-
-impl std::fmt::Display for ParentFailed {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("a function of the parent failed")
-    }
-}
-
-impl std::error::Error for ParentFailed {}
 
 /// How a run in a child ended.
 #[derive(Debug)]
@@ -112,7 +94,6 @@ impl Child {
             running: None,
             is_begun: false,
             funcs: Vec::new(),
-            exit: None,
             fuel: quotas.fuel,
             stack: None,
             names,
@@ -120,39 +101,21 @@ impl Child {
         })
     }
 
-    /// Lets the child import a function of the parent's, whose store's data is a
-    /// `T`. As a gate it is called with the parent's rights, otherwise with those
-    /// of the call.
+    /// Lets the child import a function of the parent's, whose store's data is a `T`.
     ///
     /// # Errors
     /// If the child could import that name already.
-    pub(crate) fn offer<T: 'static>(
+    pub(crate) fn offer<T: Send + 'static>(
         &mut self,
         module: &str,
         name: &str,
-        func: Func,
-        ty: vm::FuncType,
-        is_gate: bool,
+        target: Target,
+        get: impl Get<T>,
     ) -> Result<(), Error> {
-        let call = move |mut caller: Caller<'_, SandboxCtx>, args: &[Val], results: &mut [Val]| -> Result<(), Error> {
-            let limit = (!is_gate).then(|| caller.permissions());
-            let own = caller.get_fuel().unwrap_or(0);
-            let mut parent = caller.lender::<T>().ok_or_else(|| Error::host(NobodyRunsIt))?;
-            // While the parent runs, what is left is the parent's.
-            add_fuel(&mut parent, own);
-            let called = match &limit {
-                Some(limit) => parent.limited(limit, |parent| func.call(parent, args, results)),
-                None => parent.gated(|parent| func.call(parent, args, results)),
-            };
-            if let Some(left) = take_fuel(&mut parent, own) {
-                caller.set_fuel(left)?;
-            }
-            called.map_err(|error| {
-                caller.data_mut().parents_error = Some(error);
-                Error::host(ParentFailed)
-            })
-        };
-        Arc::make_mut(&mut self.linker).func_new(module, name, ty, call)?;
+        let ty = target.signature.func_type();
+        Arc::make_mut(&mut self.linker).func_new(module, name, ty, move |mut caller, args, results| {
+            into_parent(&mut caller, &target, get, args, results)
+        })?;
         Ok(())
     }
 
@@ -197,6 +160,14 @@ impl Child {
         self.names.add(bytes as u64 + NAMED)
     }
 
+    /// Takes room for so many bytes that are kept for it.
+    ///
+    /// # Errors
+    /// [`Errno::Nfile`] if there is none.
+    pub(crate) fn keep(&mut self, bytes: u64) -> Result<(), Errno> {
+        self.names.add(bytes)
+    }
+
     /// Runs something in the child, for a guest of the store `parent` that is
     /// allowed `permissions`. The child's fuel comes out of the parent's.
     pub(crate) fn run<T: Send + 'static, R>(
@@ -227,19 +198,7 @@ impl Child {
             self.fuel = self.fuel.map(|fuel| fuel.saturating_sub(given.saturating_sub(left)));
             add_fuel(parent, left);
         }
-        if let Some(error) = self.store.data_mut().parents_error.take() {
-            return Ended::ParentFailed(error);
-        }
-        match result {
-            Ok(value) => Ended::Returned(value),
-            Err(error) => match error.downcast_ref::<I32Exit>() {
-                Some(I32Exit(code)) => {
-                    self.exit = Some(*code);
-                    Ended::Exited(*code)
-                }
-                None => Ended::Failed(error),
-            },
-        }
+        ended(self.store.data_mut(), result)
     }
 
     /// Instantiates the child, and lets it set itself up if it exports
@@ -254,11 +213,13 @@ impl Child {
         let ended = self.run(parent, permissions, |mut store| {
             let instance = linker.instantiate(&mut store, &module)?;
             is_made = true;
-            if let Some(initialize) = instance.get_func(&mut store, "_initialize") {
-                initialize.call(store.as_context_mut(), &[], &mut [])?;
-            }
             let memory = instance.get_memory(&mut store, "memory");
-            Ok(Running { instance, memory })
+            let table = instance.get_export(&mut store, TABLE).and_then(Extern::into_table);
+            store.data_mut().home = Some(Home { memory, table });
+            if let Some(initialize) = instance.get_func(&mut store, "_initialize") {
+                initialize.call(&mut store, &[], &mut [])?;
+            }
+            Ok(Running { instance })
         });
         self.is_begun = match &ended {
             Ended::Failed(error) => is_made || error.backtrace().is_some(),
@@ -276,8 +237,25 @@ impl Child {
     }
 }
 
+/// How a run in the child with this state ended.
+pub(crate) fn ended<R>(ctx: &mut SandboxCtx, result: Result<R, Error>) -> Ended<R> {
+    if let Some(error) = ctx.parents_error.take() {
+        return Ended::ParentFailed(error);
+    }
+    match result {
+        Ok(value) => Ended::Returned(value),
+        Err(error) => match error.downcast_ref::<I32Exit>() {
+            Some(I32Exit(code)) => {
+                ctx.exit = Some(*code);
+                Ended::Exited(*code)
+            }
+            None => Ended::Failed(error),
+        },
+    }
+}
+
 /// Gives a store fuel, if fuel is counted.
-fn add_fuel<T>(store: &mut StoreContextMut<'_, T>, fuel: u64) {
+pub(crate) fn add_fuel<T>(store: &mut StoreContextMut<'_, T>, fuel: u64) {
     if let Ok(left) = store.get_fuel() {
         // It is counted, so it can be set.
         let _set = store.set_fuel(left.saturating_add(fuel));
@@ -285,7 +263,7 @@ fn add_fuel<T>(store: &mut StoreContextMut<'_, T>, fuel: u64) {
 }
 
 /// Takes so much of a store's fuel, or all that it has, if fuel is counted.
-fn take_fuel<T>(store: &mut StoreContextMut<'_, T>, most: u64) -> Option<u64> {
+pub(crate) fn take_fuel<T>(store: &mut StoreContextMut<'_, T>, most: u64) -> Option<u64> {
     let left = store.get_fuel().ok()?;
     let taken = left.min(most);
     store.set_fuel(left - taken).ok()?;

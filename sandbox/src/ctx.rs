@@ -5,11 +5,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use orcavm_wasi::{Errno, WasiCtx};
-use vm::{Access, Charge, Domain, Engine, Error, Linker, Module, Region, ResourceLimiter};
+use vm::{Access, Charge, Domain, Engine, Error, Linker, Module, Permissions, Region, ResourceLimiter};
 
+use crate::access::Lent;
 use crate::child::Child;
+use crate::guest::LONGEST_MESSAGE;
 use crate::handles::Handles;
 use crate::link;
+use crate::opened::OpenError;
+use crate::pointers::{Home, Pointers};
 
 /// Regions that a program and its children may have; each takes a file
 /// descriptor of the host.
@@ -65,6 +69,21 @@ pub struct SandboxCtx {
     pub(crate) error: String,
     /// The error of a function that its parent offers, on the way to the parent.
     pub(crate) parents_error: Option<Error>,
+    /// What tells it from others.
+    pub(crate) id: u64,
+    /// Its handle and who has that, if it is a child.
+    parent: Option<u64>,
+    pub(crate) handle: i32,
+    /// Its memory and table, if it is a child that runs or has run.
+    pub(crate) home: Option<Home>,
+    /// How it exited, once it has, if it is a child.
+    pub(crate) exit: Option<i32>,
+    /// While it waits for its parent: the fuel it had left.
+    pub(crate) fuel_left: u64,
+    /// Functions of its parent and of its children that it can call by pointers.
+    pub(crate) pointers: Pointers,
+    /// What it may access of its parent's memory.
+    pub(crate) lent: Vec<Lent>,
     /// Children it has made; their names count them.
     pub(crate) made: u64,
 }
@@ -96,6 +115,7 @@ impl SandboxCtx {
     }
 
     fn of(domain: Domain, wasi: WasiCtx, linker: Arc<Linker<Self>>, pool: Arc<Pool>, depth: u32) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
         Self {
             wasi,
             domain,
@@ -109,10 +129,18 @@ impl SandboxCtx {
                 share: pool.nothing(Limit::Memories),
                 most_bytes: usize::MAX,
             },
+            pointers: Pointers::new(pool.nothing(Limit::NameBytes)),
             pool,
             depth,
             error: String::new(),
             parents_error: None,
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            parent: None,
+            handle: 0,
+            home: None,
+            exit: None,
+            fuel_left: 0,
+            lent: Vec::new(),
             made: 0,
         }
     }
@@ -127,11 +155,64 @@ impl SandboxCtx {
         sibling
     }
 
+    /// The handle of a new child that runs a module, not started, whose domain is a
+    /// child of `parent`.
+    ///
+    /// # Errors
+    /// If there is no room for it, or it cannot have what it is allowed.
+    pub(crate) fn make_child(
+        &mut self,
+        parent: &Domain,
+        module: Loaded,
+        permissions: Permissions,
+    ) -> Result<i32, OpenError> {
+        if !self.children.has_room() {
+            return Err(Errno::Nfile.into());
+        }
+        let share = self.pool.take(Limit::Children, 1)?;
+        self.made += 1;
+        let domain = parent.child(&format!("{}/{}", parent.name(), self.made), permissions);
+        let wasi = self.wasi.child(&domain.permissions())?;
+        let mut own = self.child(domain, wasi)?;
+        own.parent = Some(self.id);
+        let mut child = Child::new(own, module, share)?;
+        child.keep_imports()?;
+        let handle = self.children.insert(child)?;
+        self.children.get(handle)?.store.data_mut().handle = handle;
+        Ok(handle)
+    }
+
+    /// Ends a child.
+    ///
+    /// # Errors
+    /// If there is none with this handle, or it runs.
+    pub(crate) fn drop_child(&mut self, handle: i32) -> Result<(), Errno> {
+        self.children.remove(handle)?;
+        self.pointers.release_child(handle);
+        Ok(())
+    }
+
+    /// Whether it is the child of `parent` that has this handle.
+    pub(crate) fn is_child(&self, parent: u64, handle: i32) -> bool {
+        self.parent == Some(parent) && self.handle == handle
+    }
+
+    /// Whether it has a parent.
+    pub(crate) fn has_parent(&self) -> bool {
+        self.parent.is_some()
+    }
+
+    /// Keeps what went wrong last.
+    pub(crate) fn note(&mut self, mut message: String) {
+        message.truncate(message.floor_char_boundary(LONGEST_MESSAGE));
+        self.error = message;
+    }
+
     /// For a child.
     ///
     /// # Errors
     /// [`Errno::Mlink`] if it would have too many parents above it.
-    pub(crate) fn child(&self, domain: Domain, wasi: WasiCtx) -> Result<Self, Errno> {
+    fn child(&self, domain: Domain, wasi: WasiCtx) -> Result<Self, Errno> {
         if self.depth >= DEEPEST {
             return Err(Errno::Mlink);
         }

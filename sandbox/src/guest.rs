@@ -17,7 +17,7 @@ pub(crate) const EXITED: i32 = -1001;
 const LONGEST_NAME: u32 = 4096;
 
 /// The longest message, in bytes.
-const LONGEST_MESSAGE: usize = 16 << 10;
+pub(crate) const LONGEST_MESSAGE: usize = 16 << 10;
 
 /// Why a function gives a negative number.
 #[derive(Debug)]
@@ -90,8 +90,8 @@ impl From<Error> for Refusal {
 /// The guest that called a host function.
 pub(crate) struct Guest<'a, 'b, T: 'static, G> {
     pub(crate) caller: &'a mut Caller<'b, T>,
-    get: G,
-    domain: Option<DomainId>,
+    pub(crate) get: G,
+    pub(crate) domain: Option<DomainId>,
     memory: Option<Memory>,
 }
 
@@ -167,9 +167,7 @@ impl<'a, 'b, T: 'static, G: Fn(&mut T, Option<DomainId>) -> &mut SandboxCtx> Gue
     /// The number for the guest; it can ask for the message.
     pub(crate) fn answer<N: From<i32>>(&mut self, result: Result<N, Refusal>) -> N {
         result.unwrap_or_else(|refusal| {
-            let mut message = refusal.message;
-            message.truncate(message.floor_char_boundary(LONGEST_MESSAGE));
-            self.ctx().error = message;
+            self.ctx().note(refusal.message);
             N::from(refusal.code)
         })
     }

@@ -42,13 +42,25 @@
 
 #![forbid(unsafe_code)]
 
+mod access;
 mod child;
+mod crossing;
 mod ctx;
+mod error;
 mod guest;
 mod handles;
 mod link;
 mod module;
+mod opened;
+mod pass;
+mod pointers;
 mod region;
+mod signature;
+mod trampoline;
 
 pub use ctx::{SandboxCtx, SharedRegion};
+pub use error::{CallError, CrossingError};
 pub use link::add_to_linker;
+pub use opened::{OpenError, Opened};
+pub use pointers::Home;
+pub use signature::{Signature, SignatureError};

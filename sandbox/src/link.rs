@@ -38,7 +38,28 @@ macro_rules! define {
     };
 }
 
-/// Defines WASI, `orca_region` and `orca_module` in `linker`. `get` finds what the
+/// Defines functions that load and store a number of another memory.
+macro_rules! define_accesses {
+    ($linker:ident, $get:ident; $($load:literal $store:literal $type:ident as $bytes:ident;)*) => {
+        $(
+            $linker.func_wrap("orca_access", $load, move |mut caller: Caller<'_, T>, handle: i32, at: u32| {
+                let bytes = Guest::new(&mut caller, $get).access_load(handle, at)?;
+                Ok(<$type>::from($bytes::from_le_bytes(bytes)))
+            })?;
+            $linker.func_wrap(
+                "orca_access",
+                $store,
+                move |mut caller: Caller<'_, T>, handle: i32, at: u32, value: $type| {
+                    let value = value & $type::from($bytes::MAX);
+                    let value = $bytes::try_from(value).unwrap_or_default();
+                    Guest::new(&mut caller, $get).access_store(handle, at, value.to_le_bytes())
+                },
+            )?;
+        )*
+    };
+}
+
+/// Defines WASI, `orca_region`, `orca_module` and `orca_access` in `linker`. `get` finds what the
 /// calling instance has in the store's data: by the instance's domain, where a store
 /// has several.
 ///
@@ -75,7 +96,17 @@ pub fn add_to_linker<T: Send + 'static>(
         "share"(child: i32, region: i32, name: u32, len: u32, access: i32) -> i32 = child_share;
         "offer"(child: i32, module: u32, module_len: u32, name: u32, name_len: u32, index: u32, gate: i32) -> i32
             = child_offer;
+        "offer_as"(child: i32, module: u32, module_len: u32, name: u32, name_len: u32, index: u32, gate: i32,
+            signature: u32, signature_len: u32) -> i32 = child_offer_as;
         "find"(child: i32, name: u32, len: u32) -> i32 = child_find;
+        "declare"(child: i32, func: i32, signature: u32, len: u32) -> i32 = child_declare;
+        "symbol"(child: i32, name: u32, len: u32, signature: u32, signature_len: u32) -> i32 = pointer_symbol;
+        "pass"(child: i32, place: u32, signature: u32, len: u32) -> i32 = pointer_pass;
+        "take"(child: i32, place: u32, signature: u32, len: u32) -> i32 = pointer_take;
+        "withdraw"(child: i32, place: u32) -> i32 = pointer_withdraw;
+        "release"(place: u32) -> i32 = pointer_release;
+        "lend"(child: i32, at: u32, len: u32, access: i32) -> i32 = memory_lend;
+        "reclaim"(child: i32, at: u32) -> i32 = memory_reclaim;
         "signature"(child: i32, func: i32, text: u32, room: u32) -> i32 = child_signature;
         "exit_code"(child: i32) -> i32 = child_exit_code;
         "read"(child: i32, from: u32, to: u32, len: u32) -> i32 = child_read;
@@ -85,6 +116,19 @@ pub fn add_to_linker<T: Send + 'static>(
         "give_up"(capabilities: u32, len: u32) -> i32 = give_up;
         "drop"(child: i32) -> i32 = child_drop;
         "error"(text: u32, room: u32) -> i32 = last_error;
+    }
+    define! { linker, get, "orca_access";
+        "size"(handle: i32, at: u32) -> i64 = access_size;
+        "length"(handle: i32, at: u32, most: u32) -> i32 = access_length;
+        "copy_from"(handle: i32, from: u32, to: u32, len: u32) -> i32 = access_copy_from;
+        "copy_to"(handle: i32, to: u32, from: u32, len: u32) -> i32 = access_copy_to;
+        "fill"(handle: i32, at: u32, byte: i32, len: u32) -> i32 = access_fill;
+    }
+    define_accesses! { linker, get;
+        "load8" "store8" u32 as u8;
+        "load16" "store16" u32 as u16;
+        "load32" "store32" u32 as u32;
+        "load64" "store64" u64 as u64;
     }
     linker.func_wrap_requiring(
         "orca_module",

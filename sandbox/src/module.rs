@@ -1,13 +1,20 @@
 //! `orca_module`: loading modules, and running them as children.
 
-use orcavm_wasi::{BuildError, Errno};
-use vm::{Access, AsContextMut, Domain, DomainId, Engine, Error, Extern, Func, FuncType, Permissions, Val, ValType};
+use std::sync::Arc;
 
-use crate::SandboxCtx;
+use orcavm_wasi::Errno;
+use vm::{
+    Access, AsContextMut, Domain, Engine, Error, Extern, Func, FuncType, Permissions, StoreContextMut, Val, ValType,
+};
+
 use crate::child::{Child, Ended, Found, Running};
-use crate::ctx::Limit;
+use crate::crossing::{Carried, Get, Side, Values};
+use crate::error::{CrossingError, Name};
 use crate::guest::{EXITED, Guest, Refusal, TRAPPED};
+use crate::pointers::{Target, Whose};
 use crate::region::access;
+use crate::signature::{Signature, letter};
+use crate::trampoline::{home_of, zeros};
 
 /// The largest module, in bytes.
 const LARGEST: u64 = 128 << 20;
@@ -16,36 +23,37 @@ const LONGEST_PERMISSIONS: u32 = 64 << 10;
 /// Functions that a parent can find in one child.
 const MOST_FUNCS: usize = 10_000;
 /// The table whose functions a guest offers to its children, as toolchains name it.
-const TABLE: &str = "__indirect_function_table";
+pub(crate) const TABLE: &str = "__indirect_function_table";
 
 /// What a guest is told that would use a child it has not started.
 fn not_started() -> Refusal {
     Refusal::new(Errno::Inval, "the child is not started")
 }
 
-/// A type's letter, if it is a scalar's.
-fn letter(ty: ValType) -> Option<char> {
-    match ty {
-        ValType::I32 => Some('i'),
-        ValType::I64 => Some('I'),
-        ValType::F32 => Some('f'),
-        ValType::F64 => Some('F'),
-        _ => None,
+/// What a function takes and gives: what was said of it, or numbers.
+///
+/// # Errors
+/// If that does not fit its type, or cannot be passed.
+pub(crate) fn fitting(declared: Option<Signature>, ty: &FuncType, name: &Name) -> Result<Signature, CrossingError> {
+    match declared {
+        None => Signature::of(ty).map_err(|problem| name.problem(problem)),
+        Some(declared) => {
+            declared.check(ty).map_err(|problem| name.problem(problem))?;
+            Ok(declared)
+        }
     }
 }
 
-/// Checks that all that a function takes and gives are scalars.
-fn check_scalars(ty: &FuncType) -> Result<(), Refusal> {
-    match ty.params().chain(ty.results()).all(|ty| letter(ty).is_some()) {
-        true => Ok(()),
-        false => Err(Refusal::new(
-            Errno::Notsup,
-            format_args!("a {ty} takes or gives something that is no number"),
-        )),
-    }
+/// A call of a child's function.
+struct Call {
+    func: Func,
+    ty: FuncType,
+    values: Values<Val>,
+    /// What it takes and gives, if not only numbers.
+    declared: Option<Arc<(Signature, Name)>>,
 }
 
-impl<T: Send + 'static, G: Fn(&mut T, Option<DomainId>) -> &mut SandboxCtx> Guest<'_, '_, T, G> {
+impl<T: Send + 'static, G: Get<T>> Guest<'_, '_, T, G> {
     /// `load`: a handle of the module that these bytes are.
     pub(crate) fn module_load(&mut self, at: u32, len: u32) -> Result<i32, Refusal> {
         self.check(at, len, Access::Read)?;
@@ -102,22 +110,8 @@ impl<T: Send + 'static, G: Fn(&mut T, Option<DomainId>) -> &mut SandboxCtx> Gues
             None => self.ctx().domain.clone(),
         };
         let ctx = self.ctx();
-        if !ctx.children.has_room() {
-            return Err(Errno::Nfile.into());
-        }
         let module = ctx.modules.get(module)?.clone();
-        let share = ctx.pool.take(Limit::Children, 1)?;
-        ctx.made += 1;
-        let domain = parent.child(&format!("{}/{}", parent.name(), ctx.made), permissions);
-        let wasi = ctx.wasi.child(&domain.permissions());
-        let wasi = wasi.map_err(|error| match error {
-            BuildError::TooManyDescriptors { .. } => Refusal::new(Errno::Nfile, error),
-            _ => Refusal::new(Errno::Noent, error),
-        })?;
-        let own = ctx.child(domain, wasi)?;
-        let mut child = Child::new(own, module, share)?;
-        child.keep_imports()?;
-        Ok(self.ctx().children.insert(child)?)
+        Ok(ctx.make_child(&parent, module, permissions)?)
     }
 
     /// `share`: lets a child open a region by a name.
@@ -142,7 +136,8 @@ impl<T: Send + 'static, G: Fn(&mut T, Option<DomainId>) -> &mut SandboxCtx> Gues
     }
 
     /// `offer`: lets a child that is not started import the function at `index` of
-    /// the caller's table; as a gate, it runs with the caller's rights.
+    /// the caller's table; as a gate, it runs with the caller's rights. It takes and
+    /// gives numbers.
     #[expect(clippy::too_many_arguments, reason = "the interface's parameters")]
     pub(crate) fn child_offer(
         &mut self,
@@ -154,7 +149,25 @@ impl<T: Send + 'static, G: Fn(&mut T, Option<DomainId>) -> &mut SandboxCtx> Gues
         index: u32,
         is_gate: i32,
     ) -> Result<i32, Refusal> {
+        self.child_offer_as(child, module, module_len, name, name_len, index, is_gate, 0, 0)
+    }
+
+    /// `offer_as`: the same for a function with a signature.
+    #[expect(clippy::too_many_arguments, reason = "the interface's parameters")]
+    pub(crate) fn child_offer_as(
+        &mut self,
+        child: i32,
+        module: u32,
+        module_len: u32,
+        name: u32,
+        name_len: u32,
+        index: u32,
+        is_gate: i32,
+        signature: u32,
+        signature_len: u32,
+    ) -> Result<i32, Refusal> {
         let (module, name) = (self.name(module, module_len)?, self.name(name, name_len)?);
+        let declared = self.signature(signature, signature_len)?;
         let table = self.caller.get_export(TABLE).and_then(Extern::into_table);
         let table =
             table.ok_or_else(|| Refusal::new(Errno::Inval, format_args!("the module exports no table {TABLE:?}")))?;
@@ -184,11 +197,22 @@ impl<T: Send + 'static, G: Fn(&mut T, Option<DomainId>) -> &mut SandboxCtx> Gues
             ));
         }
         let ty = func.ty(&*self.caller);
-        check_scalars(&ty)?;
+        let label = Name::new(&name, &module);
+        let target = Target {
+            whose: Whose::Parents { is_gate: is_gate != 0 },
+            func,
+            place: None,
+            home: Some(home_of(self.caller)),
+            domain: self.domain,
+            signature: Arc::new(fitting(declared, &ty, &label)?),
+            name: label,
+        };
+        let get = self.get;
         let child = self.ctx().children.get(child)?;
         child.check_not_begun()?;
         child.keep_name(module.len() + name.len())?;
-        child.offer::<T>(&module, &name, func, ty, is_gate != 0)?;
+        child.keep(target.signature.weight)?;
+        child.offer::<T>(&module, &name, target, get)?;
         Ok(0)
     }
 
@@ -199,7 +223,7 @@ impl<T: Send + 'static, G: Fn(&mut T, Option<DomainId>) -> &mut SandboxCtx> Gues
     fn in_child<R>(
         &mut self,
         handle: i32,
-        run: impl FnOnce(&mut Child, &mut vm::StoreContextMut<'_, T>, Option<&Permissions>) -> Result<Ended<R>, Refusal>,
+        run: impl FnOnce(&mut Child, &mut StoreContextMut<'_, T>, Option<&Permissions>) -> Result<Ended<R>, Refusal>,
     ) -> Result<Result<R, Refusal>, Error> {
         let mut child = match self.ctx().children.take(handle) {
             Ok(child) => child,
@@ -248,7 +272,7 @@ impl<T: Send + 'static, G: Fn(&mut T, Option<DomainId>) -> &mut SandboxCtx> Gues
     }
 
     /// The instance of a child that was started.
-    fn running(&mut self, child: i32) -> Result<(&mut Child, Running), Refusal> {
+    pub(crate) fn running(&mut self, child: i32) -> Result<(&mut Child, Running), Refusal> {
         let child = self.ctx().children.get(child)?;
         let running = child.running.ok_or_else(not_started)?;
         Ok((child, running))
@@ -271,18 +295,21 @@ impl<T: Send + 'static, G: Fn(&mut T, Option<DomainId>) -> &mut SandboxCtx> Gues
         child.funcs.push(Found {
             name: name.into(),
             func,
+            declared: None,
+            kept: 0,
         });
         number(child.funcs.len() - 1)
     }
 
     /// A function that was found in a child.
-    fn found(&mut self, child: i32, func: i32) -> Result<(Func, FuncType), Refusal> {
+    pub(crate) fn found(&mut self, child: i32, func: i32) -> Result<(&mut Found, FuncType), Refusal> {
         let (child, _) = self.running(child)?;
         let found = usize::try_from(func)
             .ok()
-            .and_then(|func| child.funcs.get(func))
+            .and_then(|func| child.funcs.get_mut(func))
             .ok_or(Errno::Badf)?;
-        Ok((found.func, found.func.ty(&child.store)))
+        let ty = found.func.ty(&child.store);
+        Ok((found, ty))
     }
 
     /// `signature`: what a function takes and gives, as letters.
@@ -304,15 +331,26 @@ impl<T: Send + 'static, G: Fn(&mut T, Option<DomainId>) -> &mut SandboxCtx> Gues
         args: u32,
         results: u32,
     ) -> Result<Result<i32, Refusal>, Error> {
-        let (func, ty, values) = match self.arguments(child, func, args, results) {
+        let Call {
+            func,
+            ty,
+            values,
+            declared,
+        } = match self.arguments(child, func, args, results) {
             Ok(call) => call,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        let mut given: Vec<Val> = ty.results().filter_map(|ty| Val::from_bits(0, ty)).collect();
-        let ended = self.in_child(child, |child, parent, permissions| {
-            Ok(child.run(parent, permissions, |store| func.call(store, &values, &mut given)))
-        })?;
-        Ok(ended.and_then(|()| {
+        let given = match declared {
+            None => {
+                let mut given: Values<Val> = ty.results().filter_map(|ty| Val::from_bits(0, ty)).collect();
+                let ended = self.in_child(child, |child, parent, permissions| {
+                    Ok(child.run(parent, permissions, |store| func.call(store, &values, &mut given)))
+                })?;
+                ended.map(|()| given)
+            }
+            Some(declared) => self.call_as(child, func, &declared, &values)?,
+        };
+        Ok(given.and_then(|given| {
             let bits = given.iter().filter_map(Val::to_bits);
             let bytes: Vec<u8> = bits.flat_map(u64::to_le_bytes).collect();
             self.write(results, &bytes)?;
@@ -320,16 +358,51 @@ impl<T: Send + 'static, G: Fn(&mut T, Option<DomainId>) -> &mut SandboxCtx> Gues
         }))
     }
 
-    /// What a call needs, and room for what it gives.
-    fn arguments(
+    /// Calls a function of a child's that takes or gives more than numbers.
+    fn call_as(
         &mut self,
         child: i32,
-        func: i32,
-        args: u32,
-        results: u32,
-    ) -> Result<(Func, FuncType, Vec<Val>), Refusal> {
-        let (func, ty) = self.found(child, func)?;
-        check_scalars(&ty)?;
+        func: Func,
+        declared: &(Signature, Name),
+        values: &[Val],
+    ) -> Result<Result<Values<Val>, Refusal>, Error> {
+        let (signature, name) = declared;
+        let passage = self.passage(child, signature, name);
+        let carried = passage.leave_parent(&mut self.caller.as_context_mut(), Side::Parameters, values);
+        let carried = match carried {
+            Ok(carried) => carried,
+            Err(error) => return Ok(Err(error.into())),
+        };
+        let ended = self.in_child(child, |child, parent, permissions| {
+            // What cannot be passed keeps it from running at all.
+            let mut store = child.store.as_context_mut();
+            let values = passage.enter_child(&mut store, Side::Parameters, &carried)?;
+            let mut given = zeros(&signature.results);
+            let ended = child.run(parent, permissions, |store| func.call(store, &values, &mut given));
+            Ok(match ended {
+                Ended::Returned(()) => {
+                    let mut store = child.store.as_context_mut();
+                    Ended::Returned(passage.leave_child(&mut store, Side::Results, &given)?)
+                }
+                Ended::Exited(code) => Ended::Exited(code),
+                Ended::Failed(error) => Ended::Failed(error),
+                Ended::ParentFailed(error) => Ended::ParentFailed(error),
+            })
+        })?;
+        Ok(ended.and_then(|carried: Values<Carried>| {
+            let mut store = self.caller.as_context_mut();
+            Ok(passage.enter_parent(&mut store, Side::Results, &carried)?)
+        }))
+    }
+
+    /// What a call needs, and room for what it gives.
+    fn arguments(&mut self, child: i32, func: i32, args: u32, results: u32) -> Result<Call, Refusal> {
+        let (found, ty) = self.found(child, func)?;
+        let (func, declared) = (found.func, found.declared.clone());
+        if declared.is_none() && !ty.params().chain(ty.results()).all(|ty| letter(ty).is_some()) {
+            let name = Name::new(&found.name.clone(), &self.module_name(child)?);
+            fitting(None, &ty, &name)?;
+        }
         let count = |n: usize| u32::try_from(n * 8).map_err(|_| Refusal::from(Errno::Inval));
         let bytes = self.read(args, count(ty.params().len())?)?;
         let numbers = bytes
@@ -342,21 +415,27 @@ impl<T: Send + 'static, G: Fn(&mut T, Option<DomainId>) -> &mut SandboxCtx> Gues
             .collect();
         // Before the call, whose results would be lost.
         self.check(results, count(ty.results().len())?, Access::ReadWrite)?;
-        Ok((func, ty, values))
+        Ok(Call {
+            func,
+            ty,
+            values,
+            declared,
+        })
     }
 
     /// `exit_code`: how a child exited.
     pub(crate) fn child_exit_code(&mut self, child: i32) -> Result<i32, Refusal> {
-        let exit = self.ctx().children.get(child)?.exit;
+        let exit = self.ctx().children.get(child)?.store.data().exit;
         exit.map(|code| code & 0xff)
             .ok_or_else(|| Refusal::new(Errno::Inval, "the child has not exited"))
     }
 
     /// The memory of a child that was started.
     fn memory_of(&mut self, child: i32) -> Result<(&mut Child, vm::Memory), Refusal> {
-        let (child, running) = self.running(child)?;
+        let (child, _) = self.running(child)?;
         let missing = "the child does not export its memory as \"memory\"";
-        let memory = running.memory.ok_or_else(|| Refusal::new(Errno::Fault, missing))?;
+        let memory = child.store.data().home.and_then(|home| home.memory);
+        let memory = memory.ok_or_else(|| Refusal::new(Errno::Fault, missing))?;
         Ok((child, memory))
     }
 
@@ -442,7 +521,7 @@ impl<T: Send + 'static, G: Fn(&mut T, Option<DomainId>) -> &mut SandboxCtx> Gues
 
     /// `drop`: ends a child; its memory, mappings and handles are given back.
     pub(crate) fn child_drop(&mut self, child: i32) -> Result<i32, Refusal> {
-        self.ctx().children.remove(child)?;
+        self.ctx().drop_child(child)?;
         Ok(0)
     }
 

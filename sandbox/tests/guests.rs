@@ -359,7 +359,8 @@ fn what_can_be_offered() {
             7,
             0,
             ENOTSUP,
-            "a (func (param funcref)) takes or gives something that is no number",
+            "parameter 1 of `clock` of `parent` is a funcref, which modules with memories of their own cannot pass each \
+             other: pass numbers, addresses in a region that both have mapped (`&`), or function pointers (`*`)",
         ),
         (
             8,

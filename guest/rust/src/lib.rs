@@ -1,5 +1,5 @@
 //! What guests of orcavm import to share pages and to run other modules: safe
-//! wrappers of `orca_region` and `orca_module`, whose functions
+//! wrappers of `orca_region`, `orca_module` and `orca_access`, whose functions
 //! `guest/include/orca.h` explains.
 //!
 //! ```ignore
@@ -46,10 +46,25 @@ mod raw {
             pub fn find(child: i32, name: *const u8, length: usize) -> i32;
             pub fn signature(child: i32, function: i32, text: *mut u8, room: usize) -> i32;
             pub fn call(child: i32, function: i32, arguments: *const u64, results: *mut u64) -> i32;
+            pub fn declare(child: i32, function: i32, signature: *const u8, length: usize) -> i32;
+            pub fn symbol(child: i32, name: *const u8, name_length: usize, signature: *const u8, length: usize) -> i32;
+            pub fn pass(child: i32, function: usize, signature: *const u8, length: usize) -> i32;
+            pub fn withdraw(child: i32, function: u32) -> i32;
+            pub fn release(function: usize) -> i32;
+            pub fn lend(child: i32, address: *const u8, length: usize, access: i32) -> i32;
+            pub fn reclaim(child: i32, address: *const u8) -> i32;
             pub fn exit_code(child: i32) -> i32;
             pub fn drop(child: i32) -> i32;
             pub fn give_up(permissions: *const u8, length: usize) -> i32;
             pub fn error(text: *mut u8, room: usize) -> i32;
+        }
+    }
+    pub mod access {
+        #[link(wasm_import_module = "orca_access")]
+        extern "C" {
+            pub fn size(of: i32, address: u32) -> i64;
+            pub fn copy_from(of: i32, from: u32, to: *mut u8, length: usize) -> i32;
+            pub fn copy_to(of: i32, to: u32, from: *const u8, length: usize) -> i32;
         }
     }
 }
@@ -249,6 +264,62 @@ impl Child {
         handle(called).map(drop)
     }
 
+    /// Says what a function takes and gives, where that is more than numbers:
+    /// [`Child::call`] passes it then.
+    pub fn declare(&self, function: Function, signature: &str) -> Result<(), Error> {
+        // SAFETY: the text is as long as is said.
+        handle(unsafe { raw::module::declare(self.0, function.0, signature.as_ptr(), signature.len()) }).map(drop)
+    }
+
+    /// The place in this program's table where a function that it exports can be
+    /// called: a function pointer, as a number.
+    ///
+    /// It is for the caller to make a function pointer of the right type of it, and
+    /// not to call that once the child is dropped or it is released.
+    pub fn symbol(&self, name: &str, signature: &str) -> Result<usize, Error> {
+        // SAFETY: both texts are as long as is said.
+        let place = unsafe {
+            raw::module::symbol(self.0, name.as_ptr(), name.len(), signature.as_ptr(), signature.len())
+        };
+        handle(place).map(|place| place as usize)
+    }
+
+    /// The place in its table where a function of this program can be called.
+    pub fn pass(&self, function: usize, signature: &str) -> Result<u32, Error> {
+        // SAFETY: the text is as long as is said; whether there is such a function is
+        // checked.
+        let place = unsafe { raw::module::pass(self.0, function, signature.as_ptr(), signature.len()) };
+        handle(place).map(|place| place as u32)
+    }
+
+    /// Ends what [`Child::pass`] has given.
+    pub fn withdraw(&self, function: u32) -> Result<(), Error> {
+        // SAFETY: it takes numbers.
+        handle(unsafe { raw::module::withdraw(self.0, function) }).map(drop)
+    }
+
+    /// Lets it access bytes of this program's memory.
+    ///
+    /// # Safety
+    /// Until they are reclaimed or the child is dropped, the bytes are there, and are
+    /// not borrowed while the child runs: not at all if it may write them, and not
+    /// exclusively if it may read them.
+    pub unsafe fn lend(&self, address: *const u8, length: usize, access: Access) -> Result<(), Error> {
+        // SAFETY: the caller's promise.
+        handle(unsafe { raw::module::lend(self.0, address, length, access as i32) }).map(drop)
+    }
+
+    /// Ends what was lent from an address on.
+    pub fn reclaim(&self, address: *const u8) -> Result<(), Error> {
+        // SAFETY: it only ends what was allowed.
+        handle(unsafe { raw::module::reclaim(self.0, address) }).map(drop)
+    }
+
+    /// Its memory.
+    pub fn memory(&self) -> OtherMemory {
+        OtherMemory(self.0)
+    }
+
     /// The code that it exited with.
     pub fn exit_code(&self) -> Result<i32, Error> {
         // SAFETY: it takes numbers.
@@ -260,6 +331,40 @@ impl Drop for Child {
     fn drop(&mut self) {
         // SAFETY: it takes numbers.
         unsafe { raw::module::drop(self.0) };
+    }
+}
+
+/// Ends a function pointer that [`Child::symbol`] has given.
+pub fn release(function: usize) -> Result<(), Error> {
+    // SAFETY: it takes numbers.
+    handle(unsafe { raw::module::release(function) }).map(drop)
+}
+
+/// The memory of a child, or what the parent has lent of its own. Addresses are the
+/// other module's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OtherMemory(i32);
+
+impl OtherMemory {
+    /// What the parent has lent.
+    pub const PARENT: Self = Self(-1);
+
+    /// Bytes that may be read from an address on.
+    pub fn size(self, address: u32) -> Result<u64, Error> {
+        // SAFETY: it takes numbers.
+        checked(unsafe { raw::access::size(self.0, address) }).map(|size| size as u64)
+    }
+
+    /// Copies bytes out of it: all, or none.
+    pub fn read(self, from: u32, to: &mut [u8]) -> Result<(), Error> {
+        // SAFETY: the bytes are as many as is said.
+        handle(unsafe { raw::access::copy_from(self.0, from, to.as_mut_ptr(), to.len()) }).map(drop)
+    }
+
+    /// Copies bytes into it: all, or none.
+    pub fn write(self, to: u32, from: &[u8]) -> Result<(), Error> {
+        // SAFETY: the bytes are as many as is said.
+        handle(unsafe { raw::access::copy_to(self.0, to, from.as_ptr(), from.len()) }).map(drop)
     }
 }
 

@@ -36,6 +36,38 @@
     (import "orca_module" "give_up" (func $give_up (param $text i32) (param $len i32) (result i32)))
     (import "orca_module" "drop" (func $drop (param $child i32) (result i32)))
     (import "orca_module" "error" (func $error (param $text i32) (param $room i32) (result i32)))
+    (import "orca_module" "offer_as"
+        (func $offer_as (param $child i32) (param $module i32) (param $module_len i32) (param $name i32) (param $name_len i32)
+            (param $index i32) (param $gate i32) (param $signature i32) (param $signature_len i32) (result i32)))
+    (import "orca_module" "declare"
+        (func $declare (param $child i32) (param $func i32) (param $signature i32) (param $len i32) (result i32)))
+    (import "orca_module" "symbol"
+        (func $symbol (param $child i32) (param $name i32) (param $len i32) (param $signature i32) (param $signature_len i32)
+            (result i32)))
+    (import "orca_module" "pass"
+        (func $pass (param $child i32) (param $place i32) (param $signature i32) (param $len i32) (result i32)))
+    (import "orca_module" "take"
+        (func $take (param $child i32) (param $place i32) (param $signature i32) (param $len i32) (result i32)))
+    (import "orca_module" "withdraw" (func $withdraw (param $child i32) (param $place i32) (result i32)))
+    (import "orca_module" "release" (func $release (param $place i32) (result i32)))
+    (import "orca_module" "lend"
+        (func $lend (param $child i32) (param $at i32) (param $len i32) (param $access i32) (result i32)))
+    (import "orca_module" "reclaim" (func $reclaim (param $child i32) (param $at i32) (result i32)))
+    (import "orca_access" "load8" (func $peek8 (param $of i32) (param $at i32) (result i32)))
+    (import "orca_access" "load16" (func $peek16 (param $of i32) (param $at i32) (result i32)))
+    (import "orca_access" "load32" (func $peek32 (param $of i32) (param $at i32) (result i32)))
+    (import "orca_access" "load64" (func $peek64 (param $of i32) (param $at i32) (result i64)))
+    (import "orca_access" "store8" (func $poke8 (param $of i32) (param $at i32) (param $value i32)))
+    (import "orca_access" "store16" (func $poke16 (param $of i32) (param $at i32) (param $value i32)))
+    (import "orca_access" "store32" (func $poke32 (param $of i32) (param $at i32) (param $value i32)))
+    (import "orca_access" "store64" (func $poke64 (param $of i32) (param $at i32) (param $value i64)))
+    (import "orca_access" "copy_from"
+        (func $copy_from (param $of i32) (param $from i32) (param $to i32) (param $len i32) (result i32)))
+    (import "orca_access" "copy_to"
+        (func $copy_to (param $of i32) (param $to i32) (param $from i32) (param $len i32) (result i32)))
+    (import "orca_access" "fill" (func $fill_other (param $of i32) (param $at i32) (param $byte i32) (param $len i32) (result i32)))
+    (import "orca_access" "size" (func $bytes_of (param $of i32) (param $at i32) (result i64)))
+    (import "orca_access" "length" (func $length_of (param $of i32) (param $at i32) (param $most i32) (result i32)))
     (import "wasi_snapshot_preview1" "random_get" (func $random_get (param $at i32) (param $len i32) (result i32)))
     (import "wasi_snapshot_preview1" "clock_time_get"
         (func $clock_time_get (param $clock i32) (param $precision i64) (param $at i32) (result i32)))

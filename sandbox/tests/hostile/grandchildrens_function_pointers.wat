@@ -1,0 +1,51 @@
+;; A function pointer goes from a grandchild to the program and back, and one from the program to the grandchild.
+;;; child leaf
+(module
+    (type $f (func (param i32) (result i32)))
+    (memory (export "memory") 1)
+    (table (export "__indirect_function_table") 2 funcref)
+    (elem (i32.const 1) $triple)
+    (func $triple (param i32) (result i32) (i32.mul (local.get 0) (i32.const 3)))
+    (func (export "own") (result i32) (i32.const 1))
+    (func (export "apply") (param $f i32) (param $x i32) (result i32)
+        (call_indirect (type $f) (local.get $x) (local.get $f))))
+;;; child middle
+(module @kit
+    (type $apply (func (param i32 i32) (result i32)))
+    (type $own (func (result i32)))
+    (table (export "__indirect_function_table") 2 funcref)
+    (global $apply (mut i32) (i32.const 0))
+    (global $own (mut i32) (i32.const 0))
+    (func (export "_initialize") (local $leaf i32)
+        (local.set $leaf (call $run_child @"leaf.wasm" @""))
+        (global.set $apply (call $symbol (local.get $leaf) @"apply" @"*(i:i)i:i"))
+        (global.set $own (call $symbol (local.get $leaf) @"own" @":*(i:i)")))
+    (func (export "own") (result i32) (call_indirect (type $own) (global.get $own)))
+    (func (export "apply") (param $f i32) (param $x i32) (result i32)
+        (call_indirect (type $apply) (local.get $f) (local.get $x) (global.get $apply))))
+;;; main
+(module @kit
+    (type $f (func (param i32) (result i32)))
+    (type $apply (func (param i32 i32) (result i32)))
+    (type $own (func (result i32)))
+    (table (export "__indirect_function_table") 2 funcref)
+    (elem (i32.const 1) $increment)
+    (elem declare func $childs)
+    (global $triple (mut i32) (i32.const 0))
+    (func $increment (param i32) (result i32) (i32.add (local.get 0) (i32.const 1)))
+    (func $childs (result i32) (call_indirect (type $f) (i32.const 5) (global.get $triple)))
+    (func (export "run") (local $middle i32) (local $apply i32) (local $own i32)
+        (local.set $middle (call $run_child @"middle.wasm" @"inherit"))
+        (call $same (i32.ge_s (local.get $middle) (i32.const 0)) (i32.const 1) (i32.const 1))
+        (local.set $apply (call $symbol (local.get $middle) @"apply" @"*(i:i)i:i"))
+        (local.set $own (call $symbol (local.get $middle) @"own" @":*(i:i)"))
+        (call $same (call_indirect (type $apply) (i32.const 1) (i32.const 41) (local.get $apply)) (i32.const 42) (i32.const 2))
+        (global.set $triple (call_indirect (type $own) (local.get $own)))
+        (call $same (call $childs) (i32.const 15) (i32.const 3))
+        (call $same (call_indirect (type $own) (local.get $own)) (global.get $triple) (i32.const 4))
+        ;; The grandchild calls its own function by a pointer that has been at the program.
+        (call $same
+            (call_indirect (type $apply) (global.get $triple) (i32.const 7) (local.get $apply))
+            (i32.const 21) (i32.const 5))
+        (call $same (call $drop (local.get $middle)) (i32.const 0) (i32.const 6))
+        (call $same (call $attempt (ref.func $childs)) (i32.const -3007) (i32.const 7))))
