@@ -32,6 +32,38 @@ pub(crate) struct Lent {
     reach: Arc<dyn Any + Send + Sync>,
 }
 
+impl Lent {
+    /// Bytes of a memory of the parent's, whose store's data is a `T`.
+    pub(crate) fn new<T: 'static>(memory: Memory, start: u32, len: u32, access: Access) -> Self {
+        let reach: Box<ReachFn<SandboxCtx>> = Box::new(move |caller, at, transfer| {
+            let mut parent = caller.lender::<T>().ok_or(Errno::Busy)?;
+            Ok(transfer.apply(&mut parent, memory, at)?)
+        });
+        Self {
+            start,
+            len,
+            access,
+            reach: Arc::new(Reach(reach)),
+        }
+    }
+}
+
+impl SandboxCtx {
+    /// Lets it access bytes of its parent's memory, in place of what it could access
+    /// from the same address on.
+    ///
+    /// # Errors
+    /// [`Errno::Nfile`] if there are too many pieces.
+    pub(crate) fn add_lent(&mut self, lent: Lent) -> Result<(), Errno> {
+        self.lent.retain(|piece| piece.start != lent.start);
+        if self.lent.len() >= MOST_LENT {
+            return Err(Errno::Nfile);
+        }
+        self.lent.push(lent);
+        Ok(())
+    }
+}
+
 /// What accesses the parent's memory, from a store whose data is an `X`.
 struct Reach<X: 'static>(Box<ReachFn<X>>);
 
@@ -191,26 +223,9 @@ impl<T: Send + 'static, G: Get<T>> Guest<'_, '_, T, G> {
     pub(crate) fn memory_lend(&mut self, child: i32, at: u32, len: u32, mode: i32) -> Result<i32, Refusal> {
         let access = access(mode)?;
         let memory = self.check(at, len, access)?;
-        let reach: Box<ReachFn<SandboxCtx>> = Box::new(move |caller, at, transfer| {
-            let mut parent = caller.lender::<T>().ok_or(Errno::Busy)?;
-            Ok(transfer.apply(&mut parent, memory, at)?)
-        });
-        let lent = Lent {
-            start: at,
-            len,
-            access,
-            reach: Arc::new(Reach(reach)),
-        };
-        self.in_store_of(child, |child| {
-            let pieces = &mut child.data_mut().lent;
-            pieces.retain(|piece| piece.start != at);
-            if pieces.len() >= MOST_LENT {
-                let message = "no more pieces of memory can be lent to one child";
-                return Err(Refusal::new(Errno::Nfile, message));
-            }
-            pieces.push(lent);
-            Ok(0)
-        })?
+        let lent = Lent::new::<T>(memory, at, len, access);
+        self.in_store_of(child, |child| child.data_mut().add_lent(lent))??;
+        Ok(0)
     }
 
     /// `reclaim`: ends what was lent from this address on.

@@ -71,14 +71,18 @@ impl fmt::Display for Slot {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Problem {
     #[error(
-        "is a {ty}, which modules with memories of their own cannot pass each other: pass numbers, \
+        "is of type {ty}, which modules with memories of their own cannot pass each other: pass numbers, \
          addresses in a region that both have mapped (`&`), or function pointers (`*`)"
     )]
     Unpassable { ty: ValType },
     #[error("is an {found}, and is declared as something that is an {declared}")]
     Declared { declared: ValType, found: ValType },
-    #[error("is one of {found}, and {declared} are declared")]
-    Count { declared: usize, found: usize },
+    #[error("has {found} {what}, and {declared} are declared")]
+    Count {
+        what: &'static str,
+        declared: usize,
+        found: usize,
+    },
     #[error("is to be a function pointer, but place {place} of the table holds no function")]
     NoFunction { place: u32 },
     #[error("points to a {found}, and is declared as pointing to a {expected}")]

@@ -17,7 +17,7 @@ use crate::signature::{Signature, letter};
 use crate::trampoline::{home_of, zeros};
 
 /// The largest module, in bytes.
-const LARGEST: u64 = 128 << 20;
+pub(crate) const LARGEST: u64 = 128 << 20;
 /// The longest text that says permissions, in bytes.
 const LONGEST_PERMISSIONS: u32 = 64 << 10;
 /// Functions that a parent can find in one child.

@@ -3,13 +3,17 @@
 use std::sync::Arc;
 
 use orcavm_wasi::{BuildError, Errno};
-use vm::{AsContextMut, DomainId, Error, ExternType, Func, FuncType, Module, Permissions};
+use vm::{
+    Access, AsContextMut, Caller, Capability, Domain, DomainId, Error, ExternType, Func, FuncType, Memory, Module,
+    Permissions,
+};
 
 use crate::SandboxCtx;
+use crate::access::Lent;
 use crate::child::Ended;
 use crate::error::{CrossingError, Name};
 use crate::guest::{EXITED, Refusal};
-use crate::module::fitting;
+use crate::module::{LARGEST, fitting};
 use crate::pointers::{Home, Target, Whose};
 use crate::signature::Signature;
 use crate::trampoline::to_child;
@@ -18,8 +22,22 @@ use crate::trampoline::to_child;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
+    /// A permission is missing.
+    #[error("to open modules needs the permission `{capability}`")]
+    NotAllowed {
+        /// The permission.
+        capability: Capability,
+    },
+    /// The file cannot be read.
+    #[error("{path}: {reason}")]
+    Read {
+        /// The path.
+        path: Box<str>,
+        /// Why.
+        reason: &'static str,
+    },
     /// There is no room for one more.
-    #[error("the program and its children have as many modules or children as they may have together")]
+    #[error("the program and its children have as many of these as they may have together")]
     Full,
     /// Children of children go so deep only.
     #[error("children of children cannot go that deep")]
@@ -69,6 +87,8 @@ impl From<OpenError> for Refusal {
             OpenError::TooDeep => return Errno::Mlink.into(),
             OpenError::State(BuildError::TooManyDescriptors { .. }) => Errno::Nfile,
             OpenError::State(_) | OpenError::NoFunction { .. } => Errno::Noent,
+            OpenError::NotAllowed { .. } => Errno::NotCapable,
+            OpenError::Read { .. } => Errno::Noent,
             OpenError::Busy => Errno::Busy,
             OpenError::Closed => Errno::Badf,
             OpenError::Crossing(error) => return error.into(),
@@ -147,7 +167,7 @@ impl Opened {
     /// `domain`, and may do what `permissions` say, of what that guest may.
     ///
     /// Who opens it on behalf of a guest asks first whether that may `load` and
-    /// `instantiate`, and gives no more than [`Caller::permissions`](vm::Caller::permissions).
+    /// `instantiate`, and gives no more than [`Caller::permissions`].
     ///
     /// # Errors
     /// If there is no room for it, it is no module, its imports are missing, or it
@@ -180,9 +200,75 @@ impl Opened {
         Err(failure)
     }
 
+    /// Opens the module in a file that the calling guest may read, as its child, which
+    /// may do what `permissions` say, of what the call may.
+    ///
+    /// # Errors
+    /// If the call may not `load` or `instantiate`, the file cannot be read, and as for
+    /// [`Opened::open`].
+    pub fn open_path<T: Send + 'static>(
+        caller: &mut Caller<'_, T>,
+        get: impl Fn(&mut T, Option<DomainId>) -> &mut SandboxCtx + Copy + Send + Sync + 'static,
+        path: &str,
+        permissions: &Permissions,
+    ) -> Result<Self, OpenError> {
+        for capability in [Capability::LoadModules, Capability::Instantiate] {
+            if !caller.allows(capability) {
+                return Err(OpenError::NotAllowed { capability });
+            }
+        }
+        let chain = caller.permissions();
+        let lone = caller.lone_domain();
+        let domain = caller.domain().map(vm::Domain::id);
+        let wasi = &mut get(caller.data_mut(), domain).wasi;
+        wasi.permit(lone, &chain);
+        let bytes = wasi.read_file(path, LARGEST).map_err(|errno| OpenError::Read {
+            path: path.into(),
+            reason: errno.meaning(),
+        })?;
+        Self::open(caller, get, domain, &bytes, &chain.intersection(permissions))
+    }
+
+    /// Lets it access bytes of a memory of the guest's, from `start` on, by
+    /// `orca_access`.
+    ///
+    /// # Errors
+    /// If they are not all there, too many pieces are lent, it is closed, or runs.
+    pub fn lend<T: Send + 'static>(
+        &self,
+        mut store: impl AsContextMut<Data = T>,
+        get: impl Fn(&mut T, Option<DomainId>) -> &mut SandboxCtx,
+        memory: Memory,
+        start: u32,
+        len: u32,
+        access: Access,
+    ) -> Result<(), OpenError> {
+        let mut store = store.as_context_mut();
+        memory
+            .check(&store, start as usize, len as usize, access)
+            .map_err(Error::from)?;
+        let child = get(store.data_mut(), self.domain).children.get(self.handle)?;
+        let lent = Lent::new::<T>(memory, start, len, access);
+        Ok(child.store.data_mut().add_lent(lent)?)
+    }
+
     /// The handle by which the guest uses it in `orca_module` and `orca_access`.
     pub fn handle(&self) -> i32 {
         self.handle
+    }
+
+    /// Its domain: what it may do.
+    ///
+    /// # Errors
+    /// If it is closed, or runs.
+    pub fn domain<T: 'static>(
+        &self,
+        mut store: impl AsContextMut<Data = T>,
+        get: impl Fn(&mut T, Option<DomainId>) -> &mut SandboxCtx,
+    ) -> Result<Domain, OpenError> {
+        let mut store = store.as_context_mut();
+        let child = get(store.data_mut(), self.domain).children.get(self.handle)?;
+        Ok(child.store.data().domain.clone())
     }
 
     /// The functions that it exports, and their types.

@@ -182,7 +182,11 @@ impl Signature {
         let check = |slot: fn(usize) -> Slot, kinds: &[Kind], types: &mut dyn ExactSizeIterator<Item = ValType>| {
             let (declared, found) = (kinds.len(), types.len());
             if declared != found {
-                return Err((slot(found), Problem::Count { declared, found }));
+                let what = match slot(0) {
+                    Slot::Parameter(_) => "parameters",
+                    _ => "results",
+                };
+                return Err((Slot::Whole, Problem::Count { what, declared, found }));
             }
             for (i, (kind, found)) in kinds.iter().zip(types).enumerate() {
                 if letter(found).is_none() {
@@ -392,8 +396,8 @@ mod tests {
             assert!(text.parse::<Signature>().expect(text).check(&ty).is_ok(), "{text}");
         }
         for (text, slot) in [
-            ("i:i", Slot::Parameter(2)),
-            ("iI:", Slot::Result(1)),
+            ("i:i", Slot::Whole),
+            ("iI:", Slot::Whole),
             ("ii:i", Slot::Parameter(1)),
             ("II:i", Slot::Parameter(0)),
             ("iI:f", Slot::Result(0)),

@@ -359,7 +359,7 @@ fn what_can_be_offered() {
             7,
             0,
             ENOTSUP,
-            "parameter 1 of `clock` of `parent` is a funcref, which modules with memories of their own cannot pass each \
+            "parameter 1 of `clock` of `parent` is of type funcref, which modules with memories of their own cannot pass each \
              other: pass numbers, addresses in a region that both have mapped (`&`), or function pointers (`*`)",
         ),
         (
