@@ -2,11 +2,14 @@
 //! its own: two modules in C that were compiled each for itself, what messages say,
 //! and what ends without end.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use orcavm_sandbox::{CallError, CrossingError, Home, OpenError, Opened, SandboxCtx, Signature, add_to_linker};
 use orcavm_wasi::{DirPerms, WasiCtxBuilder};
+use proptest::prelude::*;
+use proptest::test_runner::TestCaseResult;
 use vm::{
     Access, Caller, Config, Domain, DomainId, Engine, Error, Instance, Linker, Module, Permissions, Store, Trap, Val,
     WasmParams, WasmResults,
@@ -428,4 +431,234 @@ fn an_interruption_reaches_who_was_entered_again() {
     let same = opened.function(&mut store, get, "same", None, None).expect("exported");
     let same = same.typed::<i32, i32>(&store).expect("its type");
     assert_eq!(same.call(&mut store, 7).expect("both go on"), 7);
+}
+
+/// Has three functions in its table, and passes on what is about function pointers.
+const PASSER: &str = r#"(module
+    (import "orca_module" "pass" (func $pass (param i32 i32 i32 i32) (result i32)))
+    (import "orca_module" "take" (func $take (param i32 i32 i32 i32) (result i32)))
+    (import "orca_module" "withdraw" (func $withdraw (param i32 i32) (result i32)))
+    (import "orca_module" "release" (func $release (param i32) (result i32)))
+    (type $f (func (result i32)))
+    (memory (export "memory") 1)
+    (data (i32.const 0) ":i")
+    (table (export "__indirect_function_table") 4 funcref)
+    (elem (i32.const 1) $one $two $three)
+    (func $one (result i32) (i32.const 1001))
+    (func $two (result i32) (i32.const 1002))
+    (func $three (result i32) (i32.const 1003))
+    (func (export "pass") (param i32 i32) (result i32)
+        (call $pass (local.get 0) (local.get 1) (i32.const 0) (i32.const 2)))
+    (func (export "take") (param i32 i32) (result i32)
+        (call $take (local.get 0) (local.get 1) (i32.const 0) (i32.const 2)))
+    (func (export "withdraw") (param i32 i32) (result i32) (call $withdraw (local.get 0) (local.get 1)))
+    (func (export "release") (param i32) (result i32) (call $release (local.get 0)))
+    (func (export "call") (param i32) (result i32) (call_indirect (type $f) (local.get 0))))"#;
+
+/// As it, without anybody to pass to. Its functions say which child it is.
+const PASSED: &str = r#"(module
+    (type $f (func (result i32)))
+    (memory (export "memory") 1)
+    (table (export "__indirect_function_table") 4 funcref)
+    (elem (i32.const 1) $one $two $three)
+    (global $id (mut i32) (i32.const 0))
+    (func (export "be") (param i32) (result i32) (global.set $id (local.get 0)) (i32.const 0))
+    (func $one (result i32) (i32.add (global.get $id) (i32.const 1)))
+    (func $two (result i32) (i32.add (global.get $id) (i32.const 2)))
+    (func $three (result i32) (i32.add (global.get $id) (i32.const 3)))
+    (func (export "call") (param i32) (result i32) (call_indirect (type $f) (local.get 0))))"#;
+
+/// What a guest does with the child that is the n-th of those it has.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Open,
+    Close(usize),
+    /// A function of its own, or one it has taken.
+    Pass(usize, usize),
+    /// A function of the child's, or one that was passed to it.
+    Take(usize, usize),
+    Withdraw(usize, usize),
+    Release(usize),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let number = 0..12_usize;
+    prop_oneof![
+        1 => Just(Step::Open),
+        1 => number.clone().prop_map(Step::Close),
+        4 => (number.clone(), number.clone()).prop_map(|(child, at)| Step::Pass(child, at)),
+        4 => (number.clone(), number.clone()).prop_map(|(child, at)| Step::Take(child, at)),
+        2 => (number.clone(), number.clone()).prop_map(|(child, at)| Step::Withdraw(child, at)),
+        2 => number.prop_map(Step::Release),
+    ]
+}
+
+/// A child, and what there is to call in its table: places and what they give.
+struct Known {
+    opened: Opened,
+    id: i32,
+    places: BTreeMap<i32, i32>,
+}
+
+/// What there is to call, by the model.
+struct Model {
+    store: Store<SandboxCtx>,
+    program: Instance,
+    children: Vec<Known>,
+    /// What places in the guest's table give.
+    places: BTreeMap<i32, i32>,
+    /// All that were ever there.
+    ever: BTreeSet<i32>,
+    opened: i32,
+}
+
+impl Model {
+    fn new() -> Self {
+        let (mut store, linker) = store();
+        let program = instance(&mut store, &linker, PASSER);
+        Self {
+            store,
+            program,
+            children: Vec::new(),
+            places: (1..=3).map(|place| (place, 1000 + place)).collect(),
+            ever: BTreeSet::new(),
+            opened: 0,
+        }
+    }
+
+    fn ask<P: WasmParams>(&mut self, name: &str, params: P) -> i32 {
+        call(&mut self.store, self.program, name, params).expect("it returns")
+    }
+
+    fn play(&mut self, step: Step) -> TestCaseResult {
+        let count = self.children.len();
+        match step {
+            Step::Open if count < 4 => {
+                let opened = open(&mut self.store, PASSED);
+                self.opened += 1;
+                let id = 10_000 * self.opened;
+                let be = opened
+                    .function(&mut self.store, get, "be", None, None)
+                    .expect("exported");
+                be.call(&mut self.store, &[Val::I32(id)], &mut [Val::I32(0)])
+                    .expect("it returns");
+                let places = (1..=3).map(|place| (place, id + place)).collect();
+                self.children.push(Known { opened, id, places });
+            }
+            Step::Close(child) if count > 0 => {
+                let child = self.children.remove(child % count);
+                child.opened.close(&mut self.store, get).expect("it does not run");
+                // Those that were passed on by it lead nowhere, too.
+                let is_gone = |value: &mut i32| (child.id..child.id + 10).contains(value);
+                self.places.retain(|_, value| !is_gone(value));
+                for other in &mut self.children {
+                    other.places.retain(|_, value| !is_gone(value));
+                }
+            }
+            Step::Pass(child, at) if count > 0 => {
+                let child = child % count;
+                let (&place, &value) = self.places.iter().nth(at % self.places.len()).expect("three at least");
+                let handle = self.children[child].opened.handle();
+                let found = self.ask("pass", (handle, place));
+                prop_assert!(found > 0, "{}", found);
+                let known = &mut self.children[child].places;
+                match known.iter().find(|(_, known)| **known == value) {
+                    Some((same, _)) => prop_assert_eq!(found, *same),
+                    None => prop_assert_eq!(known.insert(found, value), None),
+                }
+            }
+            Step::Take(child, at) if count > 0 => {
+                let child = &self.children[child % count];
+                let (&place, &value) = child
+                    .places
+                    .iter()
+                    .nth(at % child.places.len())
+                    .expect("three at least");
+                let handle = child.opened.handle();
+                let found = self.ask("take", (handle, place));
+                prop_assert!(found > 0, "{}", found);
+                self.ever.insert(found);
+                match self.places.iter().find(|(_, known)| **known == value) {
+                    Some((same, _)) => prop_assert_eq!(found, *same),
+                    None => prop_assert_eq!(self.places.insert(found, value), None),
+                }
+            }
+            Step::Withdraw(child, at) if count > 0 => {
+                let child = child % count;
+                let known = &self.children[child];
+                let (&place, _) = known
+                    .places
+                    .iter()
+                    .nth(at % known.places.len())
+                    .expect("three at least");
+                let handle = known.opened.handle();
+                let own = place <= 3;
+                let found = self.ask("withdraw", (handle, place));
+                prop_assert_eq!(found, if own { -28 } else { 0 });
+                if !own {
+                    self.children[child].places.remove(&place);
+                }
+            }
+            Step::Release(at) => {
+                let (&place, &value) = self.places.iter().nth(at % self.places.len()).expect("three at least");
+                let found = self.ask("release", place);
+                prop_assert_eq!(found, if place <= 3 { -28 } else { 0 });
+                if place > 3 {
+                    self.places.remove(&place);
+                    // Others have it by way of this one, but for who it came from.
+                    for other in &mut self.children {
+                        if !(other.id..other.id + 10).contains(&value) {
+                            other.places.retain(|_, known| *known != value);
+                        }
+                    }
+                }
+            }
+            _ => {}
+        }
+        self.check()
+    }
+
+    /// Calls all that there is, and what there was.
+    fn check(&mut self) -> TestCaseResult {
+        for place in self
+            .ever
+            .iter()
+            .chain(self.places.keys())
+            .copied()
+            .collect::<BTreeSet<i32>>()
+        {
+            let found = call::<_, i32>(&mut self.store, self.program, "call", place);
+            prop_assert_eq!(found.ok(), self.places.get(&place).copied(), "place {}", place);
+        }
+        for child in &self.children {
+            let func = child
+                .opened
+                .function(&mut self.store, get, "call", None, None)
+                .expect("exported");
+            let func = func.typed::<i32, i32>(&self.store).expect("its type");
+            for (place, value) in &child.places {
+                let found = func.call(&mut self.store, *place).expect("it is there");
+                prop_assert_eq!(found, *value, "place {} of {}", place, child.id);
+            }
+        }
+        Ok(())
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: if cfg!(debug_assertions) { 100 } else { 1000 },
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    /// Pointers are equal where functions are, lead where they should, and nowhere
+    /// once that is gone.
+    #[test]
+    fn random_steps(steps in prop::collection::vec(step(), 1..80)) {
+        let mut model = Model::new();
+        for step in &steps {
+            model.play(*step)?;
+        }
+    }
 }
