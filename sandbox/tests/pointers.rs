@@ -115,6 +115,29 @@ fn two_modules_in_c_exchange_data_and_callbacks() {
     assert!(matches!(error.downcast_ref(), Some(CallError::Gone)), "{error}");
 }
 
+#[test]
+fn a_guest_in_c_opens_a_library() {
+    let directory = tempfile::tempdir().expect("there is room");
+    let library = include_bytes!("pointers/library.wasm");
+    std::fs::write(directory.path().join("library.wasm"), library).expect("writable");
+    let (mut store, linker) = store();
+    let wasi = WasiCtxBuilder::new()
+        .preopened_dir(directory.path(), "/", DirPerms::ReadOnly)
+        .build()
+        .expect("the directory is there");
+    store.data_mut().wasi = wasi;
+    let guest = Module::from_binary(store.engine(), include_bytes!("pointers/guest.wasm")).expect("valid");
+    let guest = linker.instantiate(&mut store, &guest).expect("all is there");
+    for _ in 0..100 {
+        let line = call::<_, i32>(&mut store, guest, "run", ()).expect("it returns");
+        assert_eq!(line, 0, "the line of guest.c where something is wrong");
+    }
+    let table = guest
+        .get_table(&mut store, "__indirect_function_table")
+        .expect("exported");
+    assert!(table.size(&store) < 100, "{}", table.size(&store));
+}
+
 /// Calls what it is passed, gives what it is passed, and has a function of its own.
 const APPLY: &str = r#"(module
     (type $f (func (param i32) (result i32)))
