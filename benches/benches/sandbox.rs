@@ -9,8 +9,16 @@ use orcavm_sandbox::{SandboxCtx, add_to_linker};
 use orcavm_wasi::WasiCtxBuilder;
 use vm::{Capability, Domain, Engine, Instance, Linker, Module, Permissions, Requirement, Store, TypedFunc, Val};
 
-/// A module whose function `next` gives 1, 2, 3.
+/// A module whose function `next` gives 1, 2, 3; `repeat` calls another one.
 const CHILD: &str = r#"(module (memory (export "memory") 1)
+    (type $f (func (result i32)))
+    (table (export "__indirect_function_table") 1 funcref)
+    (data (i32.const 16) "\01\00\00\00")
+    (func (export "repeat") (param $f i32) (param $n i32) (result i32) (local $sum i32)
+        (loop $again
+            (local.set $sum (i32.add (local.get $sum) (call_indirect (type $f) (local.get $f))))
+            (br_if $again (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
+        (local.get $sum))
     (global $n (mut i32) (i32.const 0))
     (func (export "next") (result i32)
         (global.set $n (i32.add (global.get $n) (i32.const 1)))
@@ -24,7 +32,33 @@ fn main() -> Result<()> {
     }
     group.finish();
     let mut group = Group::new("children", ["child", "instance"]);
-    group.compare("call", Per::Iteration, 10_000_000, [call_child()?, call_instance()?]);
+    group.compare(
+        "call",
+        Per::Iteration,
+        10_000_000,
+        [call_child("call")?, call_instance()?],
+    );
+    let name = "call by a pointer";
+    group.compare(
+        name,
+        Per::Iteration,
+        10_000_000,
+        [call_child("pointer")?, call_instance()?],
+    );
+    let name = "be called by a pointer";
+    group.compare(
+        name,
+        Per::Iteration,
+        10_000_000,
+        [call_child("back")?, call_instance()?],
+    );
+    let name = "load from its memory";
+    group.compare(
+        name,
+        Per::Iteration,
+        10_000_000,
+        [call_child("access")?, call_instance()?],
+    );
     group.compare(
         "make, call and drop",
         Per::Iteration,
@@ -82,11 +116,11 @@ fn host_calls(name: &str, others: bool) -> Result<Run> {
     in_guest(store, run, 3)
 }
 
-fn call_child() -> Result<Run> {
+fn call_child(name: &str) -> Result<Run> {
     let (mut store, instance) = guest(false)?;
     let make = instance.get_typed_func::<(), i32>(&mut store, "make")?;
     ensure!(make.call(&mut store, ())? == 0, "the child has no function");
-    let run = instance.get_typed_func(&mut store, "call")?;
+    let run = instance.get_typed_func(&mut store, name)?;
     in_guest(store, run, 3)
 }
 

@@ -3,7 +3,7 @@
 
 use super::domain::{Domain, DomainId};
 use super::engine::Engine;
-use super::externs::{Extern, Memory};
+use super::externs::{Extern, Memory, Table};
 use super::instance::{Instance, export_of};
 use super::permissions::{Capabilities, Capability, Permissions};
 use super::store::{InstanceId, OuterLimit, Store, StoreData, StoreInner};
@@ -367,6 +367,17 @@ impl<'a, T> Caller<'a, T> {
             return None;
         }
         Some(Memory::handle(inner.id, *instance.memories.first()?))
+    }
+
+    /// The function table of the calling instance, if it has imported one: the first
+    /// table that it imports as a module of dynamic linking does, by this name.
+    pub fn imported_table(&self, name: &str) -> Option<Table> {
+        let inner = self.store_inner();
+        let instance = inner.instances.get(self.instance?.index())?;
+        let imports = instance.module.imports();
+        let mut tables = imports.filter(|import| matches!(import.ty(), ExternType::Table(_)));
+        let at = tables.position(|import| import.name() == name)?;
+        Some(Table::handle(inner.id, *instance.tables.get(at)?))
     }
 
     /// The domain of the calling instance; `None` where the host itself called
