@@ -197,7 +197,8 @@ static inline int32_t orca_give_up(const char *permissions) {
  *   &           an address in a region that both have mapped; 0 stays 0
  *   &16 &#      the same, of 16 bytes; of as many as the `i` after it says
  *   *(ii:i)     a pointer to a function with that signature; 0 stays 0
- *   *?(ii:i)    the same; if the function is a child's and fails, it gives zeros
+ *   ?           at the beginning: if the function is a child's and fails, it gives
+ *               zeros; so "?ii:i", or "*(?ii:i):"
  *
  * So "&#ii*(&4&4:i):" is that of a qsort. A function of a child's that fails ends who
  * calls it by a pointer, as a function of its own would: so say `?` where the child is

@@ -1,5 +1,5 @@
 //! What guests of orcavm import to share pages and to run other modules:
-//! `orca_region` and `orca_module`.
+//! `orca_region`, `orca_module` and `orca_access`.
 //!
 //! A guest makes *regions*, maps them into its memory and shares them with
 //! others. It loads modules, runs them as *children* with as many of its own
@@ -7,8 +7,11 @@
 //! its own. A child has a store of its own: nothing in it leads to its parent but
 //! what it was given, and when it is dropped nothing of it is left.
 //!
+//! What goes between the two: numbers, function pointers and addresses in regions, as
+//! a [`Signature`] says. [`Opened`] makes a child for the embedder.
+//!
 //! `guest/include/orca.h` declares the functions for guests in C; `docs/permissions.md`
-//! explains what protects whom from what.
+//! explains what protects whom from what, `docs/sandbox.md` what goes across.
 //!
 //! ```
 //! use orcavm_sandbox::{SandboxCtx, add_to_linker};

@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use orcavm_wasi::Errno;
-use vm::{
-    Access, AsContextMut, Domain, Engine, Error, Extern, Func, FuncType, Permissions, StoreContextMut, Val, ValType,
-};
+use vm::{Access, AsContextMut, Domain, Engine, Error, Func, FuncType, Permissions, StoreContextMut, Val, ValType};
 
 use crate::child::{Child, Ended, Found, Running};
 use crate::crossing::{Carried, Get, Side, Values};
@@ -14,7 +12,7 @@ use crate::guest::{EXITED, Guest, Refusal, TRAPPED};
 use crate::pointers::{Target, Whose};
 use crate::region::access;
 use crate::signature::{Signature, letter};
-use crate::trampoline::{home_of, zeros};
+use crate::trampoline::{home_of, table_of, zeros};
 
 /// The largest module, in bytes.
 pub(crate) const LARGEST: u64 = 128 << 20;
@@ -168,7 +166,7 @@ impl<T: Send + 'static, G: Get<T>> Guest<'_, '_, T, G> {
     ) -> Result<i32, Refusal> {
         let (module, name) = (self.name(module, module_len)?, self.name(name, name_len)?);
         let declared = self.signature(signature, signature_len)?;
-        let table = self.caller.get_export(TABLE).and_then(Extern::into_table);
+        let table = table_of(self.caller);
         let table =
             table.ok_or_else(|| Refusal::new(Errno::Inval, format_args!("the module exports no table {TABLE:?}")))?;
         let element = table.get(&*self.caller, u64::from(index));

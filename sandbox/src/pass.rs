@@ -126,10 +126,8 @@ impl<T: Send + 'static, G: Get<T>> Guest<'_, '_, T, G> {
         let name = Name::new(&function, &self.module_name(child)?);
         let signature = fitting(declared, &ty, &name)?;
         // Each may be longer than the last: room is kept for the longest.
-        let (found, _) = self.found(child, func)?;
-        let more = signature.weight.saturating_sub(found.kept);
-        let (child_, _) = self.running(child)?;
-        child_.keep(more)?;
+        let more = signature.weight.saturating_sub(self.found(child, func)?.0.kept);
+        self.running(child)?.0.keep(more)?;
         let (found, _) = self.found(child, func)?;
         found.kept += more;
         found.declared = (!signature.is_plain).then(|| Arc::new((signature, name)));

@@ -20,7 +20,8 @@ const DEEPEST: u32 = 8;
 
 /// What a function takes and gives.
 ///
-/// As text, a letter for each parameter, a colon, and one for each result:
+/// As text, a letter for each parameter, a colon, and one for each result; and before
+/// them a `?`, if a child's function that fails is to give zeros:
 ///
 /// | text | what it is | type |
 /// |---|---|---|
@@ -29,7 +30,6 @@ const DEEPEST: u32 = 8;
 /// | `&16` | the same, of 16 bytes | `i32` |
 /// | `&#` | the same, of as many bytes as the next one says, which is an `i` | `i32` |
 /// | `*(ii:i)` | a pointer to a function with that signature; 0 stays 0 | `i32` |
-/// | `*?(ii:i)` | the same; if the function is a child's and fails, it gives zeros | `i32` |
 ///
 /// ```
 /// use orcavm_sandbox::Signature;
@@ -217,12 +217,10 @@ impl fmt::Display for Signature {
                 Kind::Address(Extent::Bytes(1)) => f.write_str("&"),
                 Kind::Address(Extent::Bytes(bytes)) => write!(f, "&{bytes}"),
                 Kind::Address(Extent::Next) => f.write_str("&#"),
-                Kind::Function(signature) => {
-                    let mark = if signature.is_lenient { "?" } else { "" };
-                    write!(f, "*{mark}({signature})")
-                }
+                Kind::Function(signature) => write!(f, "*({signature})"),
             })
         };
+        f.write_str(if self.is_lenient { "?" } else { "" })?;
         write(f, &self.params)?;
         f.write_str(":")?;
         write(f, &self.results)
@@ -240,7 +238,7 @@ impl FromStr for Signature {
             text: text.as_bytes(),
             at: 0,
         };
-        let signature = parser.signature(0, false)?;
+        let signature = parser.signature(0)?;
         match parser.peek() {
             None => Ok(signature),
             Some(_) => Err(SignatureError::Unknown { at: parser.at }),
@@ -266,7 +264,8 @@ impl Parser<'_> {
         is_next
     }
 
-    fn signature(&mut self, depth: u32, is_lenient: bool) -> Result<Signature, SignatureError> {
+    fn signature(&mut self, depth: u32) -> Result<Signature, SignatureError> {
+        let is_lenient = self.eat(b'?');
         let params = self.kinds(depth)?;
         if !self.eat(b':') {
             return Err(match self.peek() {
@@ -326,11 +325,10 @@ impl Parser<'_> {
         if depth == DEEPEST {
             return Err(SignatureError::TooDeep);
         }
-        let is_lenient = self.eat(b'?');
         if !self.eat(b'(') {
             return Err(SignatureError::NoParenthesis { at: self.at });
         }
-        let signature = self.signature(depth + 1, is_lenient)?;
+        let signature = self.signature(depth + 1)?;
         match self.eat(b')') {
             true => Ok(signature),
             false => Err(SignatureError::NoParenthesis { at: self.at }),
@@ -359,7 +357,8 @@ mod tests {
             "&#i:",
             "&16:&",
             "*(:):",
-            "*?(ii:i)i:*(*(i:):i)",
+            "?:i",
+            "*(?ii:i)i:*(*(?i:):i)",
             "&0:&4294967295",
         ] {
             let signature: Signature = text.parse().expect(text);
@@ -376,7 +375,8 @@ mod tests {
             ("*:", SignatureError::NoParenthesis { at: 1 }),
             ("*(i:", SignatureError::NoParenthesis { at: 4 }),
             ("*(i)", SignatureError::NoColon { at: 3 }),
-            ("*?i:", SignatureError::NoParenthesis { at: 2 }),
+            ("*?(i:):", SignatureError::NoParenthesis { at: 1 }),
+            ("??:", SignatureError::Unknown { at: 1 }),
             ("&#:", SignatureError::NoLength { at: 2 }),
             ("&#&:", SignatureError::NoLength { at: 2 }),
             ("&#I:", SignatureError::NoLength { at: 2 }),
@@ -418,7 +418,7 @@ mod tests {
     proptest! {
         /// What can be read is written as it was, or shorter by what says nothing.
         #[test]
-        fn any_text(text in "[iIfF&*?(:)#0-9]{0,40}") {
+        fn any_text(text in "[iIfF&*(?:)#0-9]{0,40}") {
             if let Ok(signature) = text.parse::<Signature>() {
                 let written = signature.to_string();
                 prop_assert_eq!(written.parse::<Signature>(), Ok(signature));

@@ -9,16 +9,24 @@ use vm::{AsContextMut, Caller, Error, Extern, Func, Permissions, Ref, StoreConte
 use crate::SandboxCtx;
 use crate::child::{Ended, add_fuel, ended, take_fuel};
 use crate::crossing::{Carried, Get, OfDomain, Own, Passage, Side, Values};
-use crate::error::{CallError, Name, Problem};
+use crate::error::{CallError, CrossingError, Name, Problem};
 use crate::module::TABLE;
 use crate::pointers::{Home, Target, Whose, trampoline};
 use crate::signature::Kind;
 
+/// The calling instance's table of functions: its own, or that which it was linked
+/// with.
+pub(crate) fn table_of<T: 'static>(caller: &mut Caller<'_, T>) -> Option<Table> {
+    let exported = caller.get_export(TABLE).and_then(Extern::into_table);
+    exported.or_else(|| caller.imported_table(TABLE))
+}
+
 /// What the calling instance has.
 pub(crate) fn home_of<T: 'static>(caller: &mut Caller<'_, T>) -> Home {
+    let memory = caller.get_export("memory").and_then(Extern::into_memory);
     Home {
-        memory: caller.get_export("memory").and_then(Extern::into_memory),
-        table: caller.get_export(TABLE).and_then(Extern::into_table),
+        memory: memory.or_else(|| caller.imported_memory()),
+        table: table_of(caller),
     }
 }
 
@@ -80,28 +88,33 @@ pub(crate) fn into_parent<T: Send + 'static, G: Get<T>>(
         get,
         data: PhantomData,
     };
-    let carried = passage.leave_child(&mut caller.as_context_mut(), Side::Parameters, args)?;
+    let is_plain = target.signature.is_plain;
+    let carried = match is_plain {
+        true => Values::new(),
+        false => passage.leave_child(&mut caller.as_context_mut(), Side::Parameters, args)?,
+    };
     let outer = std::mem::replace(&mut caller.data_mut().fuel_left, own.unwrap_or(0));
     let came = caller.in_lender::<T, _>(|mut parent| {
         // While the parent runs, what is left is the parent's.
         add_fuel(&mut parent, own.unwrap_or(0));
-        let values = match passage.enter_parent(&mut parent, Side::Parameters, &carried) {
-            Ok(values) => values,
-            Err(error) => return Err(Failure::Crossing(error.into())),
+        check_place(&parent, target).map_err(Failure::Crossing)?;
+        let call = |parent: &mut StoreContextMut<'_, T>, args: &[Val], results: &mut [Val]| {
+            let called = match &limit {
+                Some(limit) => parent.limited(limit, |parent| target.func.call(parent, args, results)),
+                None => parent.gated(|parent| target.func.call(parent, args, results)),
+            };
+            called.map_err(Failure::Parents)
         };
-        if let Err(error) = check_place(&parent, target) {
-            return Err(Failure::Crossing(error));
+        if is_plain {
+            call(&mut parent, args, results)?;
+            return Ok(Values::new());
         }
+        let crossing = |error: CrossingError| Failure::Crossing(error.into());
+        let values = passage.enter_parent(&mut parent, Side::Parameters, &carried);
         let mut given = zeros(&target.signature.results);
-        let called = match &limit {
-            Some(limit) => parent.limited(limit, |parent| target.func.call(parent, &values, &mut given)),
-            None => parent.gated(|parent| target.func.call(parent, &values, &mut given)),
-        };
-        if let Err(error) = called {
-            return Err(Failure::Parents(error));
-        }
+        call(&mut parent, &values.map_err(crossing)?, &mut given)?;
         let carried = passage.leave_parent(&mut parent, Side::Results, &given);
-        carried.map_err(|error| Failure::Crossing(error.into()))
+        carried.map_err(crossing)
     });
     let most = std::mem::replace(&mut caller.data_mut().fuel_left, outer);
     if own.is_some()
@@ -111,6 +124,7 @@ pub(crate) fn into_parent<T: Send + 'static, G: Get<T>>(
         caller.set_fuel(left)?;
     }
     match came.ok_or(CallError::NobodyRunsIt)? {
+        Ok(_) if is_plain => Ok(()),
         Ok(carried) => {
             let values = passage.enter_child(&mut caller.as_context_mut(), Side::Results, &carried)?;
             results.copy_from_slice(&values);
@@ -192,10 +206,25 @@ pub(crate) fn into_child<T: Send + 'static, G: Get<T>>(
         get,
         data: PhantomData,
     };
-    let carried = passage.leave_parent(&mut caller.as_context_mut(), Side::Parameters, args)?;
-    let ended = enter(caller, &passage, target, &carried)?;
-    let Name { function, module } = target.name.clone();
+    let is_plain = target.signature.is_plain;
+    let ended = if is_plain {
+        enter(caller, &passage, target, |mut child| {
+            check_place(&child, target)?;
+            target.func.call(&mut child, args, results)?;
+            Ok(Values::new())
+        })?
+    } else {
+        let carried = passage.leave_parent(&mut caller.as_context_mut(), Side::Parameters, args)?;
+        enter(caller, &passage, target, |mut child| {
+            let values = passage.enter_child(&mut child, Side::Parameters, &carried)?;
+            check_place(&child, target)?;
+            let mut given = zeros(&target.signature.results);
+            target.func.call(&mut child, &values, &mut given)?;
+            Ok(passage.leave_child(&mut child, Side::Results, &given)?)
+        })?
+    };
     let failure = match ended {
+        Ended::Returned(_) if is_plain => return Ok(()),
         Ended::Returned(carried) => match passage.enter_parent(&mut caller.as_context_mut(), Side::Results, &carried) {
             Ok(values) => {
                 results.copy_from_slice(&values);
@@ -204,14 +233,20 @@ pub(crate) fn into_child<T: Send + 'static, G: Get<T>>(
             Err(error) => CallError::Crossing(error),
         },
         Ended::ParentFailed(error) => return Err(error),
-        Ended::Exited(code) => CallError::Exited { function, module, code },
+        Ended::Exited(code) => {
+            let Name { function, module } = target.name.clone();
+            CallError::Exited { function, module, code }
+        }
         // That reaches all who run.
         Ended::Failed(error) if error.trap() == Some(Trap::Interrupt) => return Err(Trap::Interrupt.into()),
-        Ended::Failed(error) => CallError::Failed {
-            function,
-            module,
-            error,
-        },
+        Ended::Failed(error) => {
+            let Name { function, module } = target.name.clone();
+            CallError::Failed {
+                function,
+                module,
+                error,
+            }
+        }
     };
     match target.signature.is_lenient {
         true => {
@@ -228,16 +263,9 @@ fn enter<T: Send + 'static, G: Get<T>>(
     caller: &mut Caller<'_, T>,
     passage: &Passage<'_, T, G>,
     target: &Target,
-    carried: &[Carried],
+    body: impl FnOnce(StoreContextMut<'_, SandboxCtx>) -> Result<Values<Carried>, Error>,
 ) -> Result<Ended<Values<Carried>>, Error> {
     let (get, domain, handle) = (passage.get, passage.domain, passage.child);
-    let body = |mut child: StoreContextMut<'_, SandboxCtx>| {
-        let values = passage.enter_child(&mut child, Side::Parameters, carried)?;
-        check_place(&child, target)?;
-        let mut given = zeros(&passage.signature.results);
-        target.func.call(child.as_context_mut(), &values, &mut given)?;
-        Ok(passage.leave_child(&mut child, Side::Results, &given)?)
-    };
     let lone = caller.lone_domain().map(|(id, _)| id);
     let limit = |caller: &Caller<'_, T>, child: &vm::Domain| {
         // A lone domain that the child's comes from allows all that the child's does.

@@ -9,6 +9,7 @@ use super::permissions::{Capabilities, Capability, Permissions};
 use super::store::{InstanceId, OuterLimit, Store, StoreData, StoreInner};
 use crate::error::{Error, LimitError};
 use crate::exec::lend;
+use crate::types::ExternType;
 
 /// A store, borrowed.
 #[derive(Clone, Copy)]
