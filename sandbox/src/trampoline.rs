@@ -150,9 +150,12 @@ pub(crate) fn to_child<T: Send + 'static>(
     target: Target,
 ) -> Result<(Func, u64), Problem> {
     let domain = target.domain;
+    let id = get(parent.data_mut(), domain).id;
     trampoline(parent, OfDomain(get, domain), table, target, |store, ty, at| {
         Func::new(store, ty, move |mut caller: Caller<'_, T>, args, results| {
-            let target = get(caller.data_mut(), domain).pointers.target(at).cloned();
+            // An embedder may have put another one there by now.
+            let ctx = Some(get(caller.data_mut(), domain)).filter(|ctx| ctx.id == id);
+            let target = ctx.and_then(|ctx| ctx.pointers.target(at).cloned());
             into_child(&mut caller, &*target.ok_or(CallError::Gone)?, get, args, results)
         })
     })

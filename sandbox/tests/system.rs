@@ -225,6 +225,50 @@ fn nothing_is_left_of_children() {
     assert_eq!(world.domain.memory_used(), used);
 }
 
+/// Makes a child, passes it a function, calls its own by a pointer, and drops it, so
+/// many times; what went wrong first.
+const TRADER: &str = r#"(module
+    (import "orca_module" "load" (func $load (param i32 i32) (result i32)))
+    (import "orca_module" "unload" (func $unload (param i32) (result i32)))
+    (import "orca_module" "create" (func $create (param i32 i32 i32) (result i32)))
+    (import "orca_module" "start" (func $start (param i32) (result i32)))
+    (import "orca_module" "symbol" (func $symbol (param i32 i32 i32 i32 i32) (result i32)))
+    (import "orca_module" "pass" (func $pass (param i32 i32 i32 i32) (result i32)))
+    (import "orca_module" "drop" (func $drop (param i32) (result i32)))
+    (type $apply (func (param i32 i32) (result i32)))
+    (memory (export "memory") 1)
+    (data (i32.const 0) "run" "*(i:i)i:i")
+    (table (export "__indirect_function_table") 2 funcref)
+    (elem (i32.const 1) $f)
+    (func $f (param i32) (result i32) (i32.add (local.get 0) (i32.const 1)))
+    (func (export "run") (param $times i32) (result i32) (local $module i32) (local $child i32)
+        (local.set $module (call $load (i32.const 0x1000) (i32.load (i32.const 0xffc))))
+        (loop $more
+            (local.set $child (call $create (local.get $module) (i32.const 0) (i32.const 0)))
+            (if (call $start (local.get $child)) (then (return (i32.const 1))))
+            (if (call_indirect (type $apply) (i32.const 1) (i32.const -1)
+                    (call $symbol (local.get $child) (i32.const 0) (i32.const 3) (i32.const 3) (i32.const 9)))
+                (then (return (i32.const 2))))
+            (if (i32.ne (call $pass (local.get $child) (i32.const 1) (i32.const 5) (i32.const 3)) (i32.const 1))
+                (then (return (i32.const 3))))
+            (if (call $drop (local.get $child)) (then (return (i32.const 4))))
+            (br_if $more (local.tee $times (i32.sub (local.get $times) (i32.const 1)))))
+        (call $unload (local.get $module))))"#;
+
+#[test]
+fn nothing_is_left_of_function_pointers() {
+    let _alone = alone();
+    let child = r#"(module (type $f (func (param i32) (result i32)))
+        (memory (export "memory") 1) (table (export "__indirect_function_table") 1 funcref)
+        (func (export "run") (param i32 i32) (result i32) (call_indirect (type $f) (local.get 1) (local.get 0))))"#;
+    let mut world = World::with_child(TRADER, child);
+    assert_eq!(world.call::<_, i32>("run", 300).expect("it returns"), 0);
+    let (before, used) = (Process::now(), world.domain.memory_used());
+    assert_eq!(world.call::<_, i32>("run", cycles(20_000)).expect("it returns"), 0);
+    Process::now().assert_no_more_than(&before);
+    assert_eq!(world.domain.memory_used(), used);
+}
+
 #[test]
 fn a_childs_memory_is_given_back() {
     let _alone = alone();
