@@ -93,6 +93,9 @@ pub enum LoadError {
     /// A string that cannot be read.
     #[error("the name is not in memory, not UTF-8, or longer than 4,095 bytes")]
     Text,
+    /// A library was to be opened in a sandbox, and there is none.
+    #[error("the host has no sandbox to open libraries in")]
+    NoSandbox,
     /// An open library has no such symbol.
     #[error("{library} has no symbol `{}`", shown(.symbol))]
     Symbol {

@@ -7,7 +7,8 @@
 
 use tracing::debug;
 use vm::{
-    AsContextMut, Caller, Engine, Error, Func, FuncType, Instance, Linker, Ref, StoreContextMut, Trap, Val, ValType,
+    AsContextMut, Caller, Engine, Error, Func, FuncType, Instance, Linker, Permissions, Ref, StoreContextMut, Trap,
+    Val, ValType,
 };
 
 use crate::bind::address;
@@ -182,6 +183,13 @@ impl<T: 'static> Session<T> {
         let importer = self.caller(caller.instance());
         let permissions = caller.permissions();
         let domain = caller.domain().cloned();
+        if OpenFlags::from_bits(flags).is_some_and(|flags| flags.contains(OpenFlags::SANDBOX)) {
+            let opened = self.dlopen_sandboxed(caller, importer, &permissions, path);
+            return match opened {
+                Ok(ObjectId(handle)) => Ok(handle),
+                Err(error) => self.tell(error, 0),
+            };
+        }
         let mut store = caller.as_context_mut();
         let opened = self.busy(&mut store, |store| {
             let flags = OpenFlags::from_bits(flags).ok_or(LoadError::Flags { flags })?;
@@ -208,6 +216,20 @@ impl<T: 'static> Session<T> {
         }
     }
 
+    /// `dlopen` with `RTLD_SANDBOX`
+    fn dlopen_sandboxed(
+        &self,
+        caller: &mut Caller<'_, T>,
+        importer: Option<ObjectId>,
+        permissions: &Permissions,
+        path: u32,
+    ) -> Result<ObjectId, LoadError> {
+        let memory = self.state().shared.ok_or(LoadError::NoProgram)?.memory;
+        let name = read_string(&caller.as_context_mut(), memory, path).ok_or(LoadError::Text)?;
+        let found = self.find(&name, importer, Some(permissions))?;
+        self.open_sandboxed(caller, &found)
+    }
+
     /// A namespace that there is, by its number.
     fn namespace(&self, number: i32) -> Result<NamespaceId, LoadError> {
         let id = u32::try_from(number).map(NamespaceId);
@@ -230,7 +252,12 @@ impl<T: 'static> Session<T> {
 
     /// `dlclose`
     fn dlclose(&self, caller: &mut Caller<'_, T>, handle: u32) -> Result<i32, Error> {
-        match self.close_object(&mut caller.as_context_mut(), ObjectId(handle)) {
+        let mut store = caller.as_context_mut();
+        let closed = match self.is_sandboxed(handle) {
+            true => self.close_sandboxed(&mut store, handle),
+            false => self.close_object(&mut store, ObjectId(handle)),
+        };
+        match closed {
             Ok(()) => Ok(0),
             Err(error) => self.tell(error, -1),
         }
@@ -243,7 +270,10 @@ impl<T: 'static> Session<T> {
         let found = (|| {
             let memory = self.state().shared.ok_or(LoadError::NoProgram)?.memory;
             let name = read_string(&store, memory, name).ok_or(LoadError::Text)?;
-            self.symbol(&mut store, caller_id, handle, &name)
+            match self.is_sandboxed(handle) {
+                true => self.sandboxed_symbol(&mut store, handle, &name),
+                false => self.symbol(&mut store, caller_id, handle, &name),
+            }
         })();
         match found {
             Ok(value) => Ok(value),

@@ -27,6 +27,7 @@ mod object;
 mod plan;
 mod reach;
 mod room;
+mod sandboxed;
 mod session;
 mod space;
 
@@ -42,6 +43,7 @@ pub use plan::{
     Binding, HostFunctions, LOWEST_ADDRESS, Missing, NewSlot, Part, Place, Placed, Plan, PlanError, Provider, Room,
 };
 pub use reach::{Reach, Refused};
+pub use sandboxed::{SANDBOXED_HANDLES, Sandbox, Sandboxed};
 pub use session::{DEFAULT_STACK, OpenFlags, Opened, Session, SessionBuilder, Unbound};
 
 use find::NoFinder;

@@ -1,5 +1,6 @@
 //! Sessions: a program and what it has loaded.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use bitflags::bitflags;
@@ -12,14 +13,15 @@ use crate::bind::address;
 use crate::find::shown;
 use crate::load::Request;
 use crate::object::{Holder, NamespaceId, ObjectId, State};
-use crate::{Finder, Found, Image, LoadError, Need, NoFinder, PlanError, functions};
+use crate::sandboxed::Entry;
+use crate::{Finder, Found, Image, LoadError, Need, NoFinder, PlanError, Sandbox, functions};
 
 /// Bytes of a program's stack, if nothing else is said.
 pub const DEFAULT_STACK: u32 = 1 << 20;
 
 bitflags! {
-    /// How a library is opened: the `RTLD_` constants of `dlfcn.h`, with musl's values
-    /// and, for the last two, glibc's.
+    /// How a library is opened: the `RTLD_` constants of `dlfcn.h`, with musl's values,
+    /// glibc's for `DEEPBIND`, and one of our own.
     ///
     /// ```
     /// use orcavm_loader::OpenFlags;
@@ -40,6 +42,8 @@ bitflags! {
         const GLOBAL = 0x100;
         /// It is there for good.
         const NODELETE = 0x1000;
+        /// It has a memory, a table and permissions of its own; for guests only.
+        const SANDBOX = 0x10000;
     }
 }
 
@@ -106,7 +110,10 @@ struct Inner<T: 'static> {
     own: Linker<T>,
     finder: Arc<dyn Finder>,
     preloads: Vec<Found>,
+    sandbox: Option<Arc<dyn Sandbox<T>>>,
     options: Options,
+    /// Libraries in sandboxes, by their handles.
+    sandboxed: Mutex<BTreeMap<u32, Entry<T>>>,
     /// Nothing runs while it is locked.
     state: Mutex<State>,
 }
@@ -140,6 +147,7 @@ pub struct SessionBuilder<T: 'static> {
     linker: Linker<T>,
     finder: Arc<dyn Finder>,
     preloads: Vec<Found>,
+    sandbox: Option<Arc<dyn Sandbox<T>>>,
     options: Options,
 }
 
@@ -167,6 +175,14 @@ impl<T: 'static> SessionBuilder<T> {
         self
     }
 
+    /// Who runs libraries that guests open with `RTLD_SANDBOX`; they cannot if nothing is
+    /// said.
+    #[must_use]
+    pub fn sandbox(self, sandbox: impl Sandbox<T> + 'static) -> Self {
+        let sandbox: Option<Arc<dyn Sandbox<T>>> = Some(Arc::new(sandbox));
+        Self { sandbox, ..self }
+    }
+
     /// Whether all functions are looked for when a program or library is loaded, not
     /// each when it is first called.
     #[must_use]
@@ -189,6 +205,7 @@ impl<T: 'static> SessionBuilder<T> {
             linker,
             finder,
             preloads,
+            sandbox,
             options,
         } = self;
         Session(Arc::new_cyclic(|weak| {
@@ -198,7 +215,9 @@ impl<T: 'static> SessionBuilder<T> {
                 own,
                 finder,
                 preloads,
+                sandbox,
                 options,
+                sandboxed: Mutex::default(),
                 state: Mutex::default(),
             }
         }))
@@ -213,6 +232,7 @@ impl<T: 'static> Session<T> {
             linker,
             finder: Arc::new(NoFinder),
             preloads: Vec::new(),
+            sandbox: None,
             options: Options {
                 bind_now: false,
                 stack_size: DEFAULT_STACK,
@@ -306,6 +326,14 @@ impl<T: 'static> Session<T> {
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn sandbox(&self) -> Option<&dyn Sandbox<T>> {
+        self.0.sandbox.as_deref()
+    }
+
+    pub(crate) fn sandboxed(&self) -> MutexGuard<'_, BTreeMap<u32, Entry<T>>> {
+        self.0.sandboxed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn options(&self) -> &Options {
@@ -533,33 +561,12 @@ impl<T: 'static> Session<T> {
         guest: Option<(&vm::Permissions, vm::Domain)>,
     ) -> Result<ObjectId, LoadError> {
         trace!(name = shown(name), ?flags, "opened");
-        let Some(main) = self.state().main else {
-            return Err(LoadError::NoProgram);
-        };
+        self.state().main.ok_or(LoadError::NoProgram)?;
         if let Some(id) = self.named(namespace, name) {
             return Ok(self.open_again(id, flags));
         }
-        let (importer_name, runtime_path, origin) = {
-            let state = self.state();
-            let object = importer
-                .and_then(|id| state.objects.get(&id))
-                .or_else(|| state.objects.get(&main));
-            let object = object.ok_or(LoadError::NoProgram)?;
-            let origin = object.found.origin().map(std::path::Path::to_owned);
-            (
-                Arc::clone(&object.found.name),
-                object.dylink.runtime_path.clone(),
-                origin,
-            )
-        };
+        let found = self.find(name, importer, guest.as_ref().map(|(permissions, _)| *permissions))?;
         let (permissions, domain) = guest.unzip();
-        let request = crate::Request::new(name, &importer_name)
-            .in_runtime_path(&runtime_path, origin.as_deref())
-            .permitted(permissions);
-        let found = self.finder().find(&request).map_err(|source| LoadError::Find {
-            name: name.into(),
-            source,
-        })?;
         let identity = found.identity.clone();
         let there = |state: &State| {
             let mut objects = state.objects.iter();
@@ -590,6 +597,35 @@ impl<T: 'static> Session<T> {
         )?;
         let root = roots.first().copied().ok_or(LoadError::Handle)?;
         Ok(self.open_again(root, flags))
+    }
+
+    /// Finds a library for an object, or for the program.
+    pub(crate) fn find(
+        &self,
+        name: &str,
+        importer: Option<ObjectId>,
+        permissions: Option<&vm::Permissions>,
+    ) -> Result<Found, LoadError> {
+        let (importer_name, runtime_path, origin) = {
+            let state = self.state();
+            let object = importer
+                .and_then(|id| state.objects.get(&id))
+                .or_else(|| state.objects.get(&state.main?));
+            let object = object.ok_or(LoadError::NoProgram)?;
+            let origin = object.found.origin().map(std::path::Path::to_owned);
+            (
+                Arc::clone(&object.found.name),
+                object.dylink.runtime_path.clone(),
+                origin,
+            )
+        };
+        let request = crate::Request::new(name, &importer_name)
+            .in_runtime_path(&runtime_path, origin.as_deref())
+            .permitted(permissions);
+        self.finder().find(&request).map_err(|source| LoadError::Find {
+            name: name.into(),
+            source,
+        })
     }
 
     /// The object of a namespace that is called by a name.

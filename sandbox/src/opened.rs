@@ -179,10 +179,25 @@ impl Opened {
         bytes: &[u8],
         permissions: &Permissions,
     ) -> Result<Self, OpenError> {
+        let store = store.as_context_mut();
+        let module = Module::from_binary(store.engine(), bytes)?;
+        Self::open_module(store, get, domain, &module, permissions)
+    }
+
+    /// Starts a module that is loaded, of the store's engine; else as [`Opened::open`].
+    ///
+    /// # Errors
+    /// As for [`Opened::open`].
+    pub fn open_module<T: Send + 'static>(
+        mut store: impl AsContextMut<Data = T>,
+        get: impl Fn(&mut T, Option<DomainId>) -> &mut SandboxCtx + Copy + Send + Sync + 'static,
+        domain: Option<DomainId>,
+        module: &Module,
+        permissions: &Permissions,
+    ) -> Result<Self, OpenError> {
         let mut store = store.as_context_mut();
-        let engine = store.engine().clone();
-        let share = get(store.data_mut(), domain).reserve_module(bytes.len())?;
-        let module = share.of(Module::from_binary(&engine, bytes)?);
+        let share = get(store.data_mut(), domain).reserve_module(module.binary().len())?;
+        let module = share.of(module.clone());
         let ctx = get(store.data_mut(), domain);
         let parent = ctx.domain.clone();
         let permissions = parent.permissions().intersection(permissions);

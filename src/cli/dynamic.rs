@@ -1,13 +1,20 @@
 //! Programs made of position-independent modules: linking one with its libraries.
 
 use std::fmt::Write;
+use std::io;
+use std::sync::Arc;
 
 use anyhow::{Context, Error, Result, anyhow};
-use orcavm::loader::{Dylink, LoadError, Missing, Session};
-use orcavm::vm::{Instance, Linker, Module, Store};
+use orcavm::loader::{Dylink, Found, LoadError, Missing, Sandbox, Sandboxed, Session};
+use orcavm::sandbox::{Home, Opened};
+use orcavm::vm::{
+    self, Caller, Capability, Domain, Func, Instance, Linker, Memory, Module, Permissions, Store,
+    StoreContextMut, Table,
+};
 
 use super::imports::{self, Links};
 use super::libraries;
+use super::run::State;
 use super::setup::Setup;
 use super::source::Source;
 
@@ -30,20 +37,21 @@ pub(crate) fn is_dynamic(source: &Source, module: &Module) -> Result<bool> {
 /// # Errors
 ///
 /// If a library or a symbol is missing or cannot be used, or a constructor fails.
-pub(crate) fn link<T: 'static>(
+pub(crate) fn link(
     setup: &Setup,
     source: &Source,
     module: &Module,
     links: &Links<'_>,
-    linker: &Linker<T>,
-    store: &mut Store<T>,
-) -> Result<(Instance, Session<T>)> {
+    linker: &Linker<State>,
+    store: &mut Store<State>,
+) -> Result<(Instance, Session<State>)> {
     let program = source.found(module);
     let libraries = &setup.libraries;
     let finder = libraries.finder(module.engine(), &program, &setup.dirs);
     let preloads = libraries.preloads(&finder)?;
     let session = Session::builder(linker.clone())
         .finder(finder)
+        .sandbox(Children)
         .bind_now(libraries.bind_now)
         .stack_size(libraries.stack());
     let session = preloads
@@ -53,6 +61,51 @@ pub(crate) fn link<T: 'static>(
     let image = session.load(store, program);
     let image = image.map_err(|error| failed(error, source, links))?;
     Ok((image.program(), session))
+}
+
+/// Opens libraries as children of who opens them, with no permissions.
+struct Children;
+
+impl Sandbox<State> for Children {
+    fn open(&self, caller: &mut Caller<'_, State>, found: &Found) -> Result<Arc<dyn Sandboxed<State>>, vm::Error> {
+        if !caller.allows(Capability::Instantiate) {
+            let missing = Capability::Instantiate;
+            return Err(vm::Error::host(io::Error::other(format!(
+                "it has no permission `{missing}`"
+            ))));
+        }
+        let domain = caller.domain().map(Domain::id);
+        let opened = Opened::open_module(caller, State::guest, domain, &found.module, &Permissions::none());
+        Ok(Arc::new(Child(opened.map_err(vm::Error::host)?)))
+    }
+}
+
+/// A library that is a child.
+struct Child(Opened);
+
+impl Sandboxed<State> for Child {
+    fn handle(&self) -> u32 {
+        self.0.handle().unsigned_abs()
+    }
+
+    fn function(
+        &self,
+        store: StoreContextMut<'_, State>,
+        name: &str,
+        memory: Memory,
+        table: Option<Table>,
+    ) -> Result<Func, vm::Error> {
+        let home = Home {
+            memory: Some(memory),
+            table,
+        };
+        let func = self.0.function(store, State::guest, name, None, Some(home));
+        func.map_err(vm::Error::host)
+    }
+
+    fn close(&self, store: StoreContextMut<'_, State>) -> Result<(), vm::Error> {
+        self.0.close(store, State::guest).map_err(vm::Error::host)
+    }
 }
 
 /// The error to report when a program cannot be linked.

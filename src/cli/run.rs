@@ -90,7 +90,7 @@ struct Ended {
 
 impl State {
     /// What the instances of a domain have; the host's own calls use the program's.
-    fn guest(&mut self, domain: Option<DomainId>) -> &mut SandboxCtx {
+    pub(crate) fn guest(&mut self, domain: Option<DomainId>) -> &mut SandboxCtx {
         let own = self.guests.iter().position(|(id, _)| Some(*id) == domain);
         &mut self.guests[own.unwrap_or(0)].1
     }

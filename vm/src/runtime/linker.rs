@@ -320,7 +320,9 @@ impl<T> Linker<T> {
 
     /// Whether something is defined by a name.
     pub fn has(&self, module: &str, name: &str) -> bool {
-        self.names.definitions.contains_key(&(Arc::from(module), Arc::from(name)))
+        self.names
+            .definitions
+            .contains_key(&(Arc::from(module), Arc::from(name)))
     }
 
     /// What a name stands for in a store; a host function is made there.

@@ -234,6 +234,11 @@ impl Module {
         })
     }
 
+    /// The whole module in the binary format, as it was read.
+    pub fn binary(&self) -> &[u8] {
+        &self.0.data.bytes
+    }
+
     /// The contents of its custom sections of a name, in order.
     pub fn custom_sections<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> + 'a {
         let named = self.0.data.customs.iter().filter(move |(own, _)| &**own == name);
