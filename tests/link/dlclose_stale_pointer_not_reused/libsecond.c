@@ -1,0 +1,7 @@
+static int own(void) {
+  return 2;
+}
+
+int (*pointer(void))(void) {
+  return own;
+}
