@@ -18,7 +18,7 @@ int main(void) {
   int changed = 0;
   for (int i = 0; i < 100000; i++) changed += data[i] != 0x55;
   say("%d %d\n", grown > 100, changed);
-  void *second = dlopen("libmore.so", RTLD_NOW);
-  say("%d\n", second ? *(int *)dlsym(second, "more") : 0);
+  // What libraries have counts too, so there is no room for another.
+  say("%d\n", dlopen("libmore.so", RTLD_NOW) != 0);
   return 0;
 }
