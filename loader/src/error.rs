@@ -96,6 +96,14 @@ pub enum LoadError {
     /// A library was to be opened in a sandbox, and there is none.
     #[error("the host has no sandbox to open libraries in")]
     NoSandbox,
+    /// A library in a sandbox could not be opened or used.
+    #[error("{library}: {source}")]
+    Sandboxed {
+        /// The library.
+        library: Box<str>,
+        /// Why not.
+        source: Box<vm::Error>,
+    },
     /// An open library has no such symbol.
     #[error("{library} has no symbol `{}`", shown(.symbol))]
     Symbol {
@@ -123,6 +131,14 @@ pub enum LoadError {
     /// The session that made an instance is gone.
     #[error("the session that loaded this module is gone")]
     SessionGone,
+    /// There is no room for what a module needs.
+    #[error("{module}: {source}")]
+    Room {
+        /// The module.
+        module: Box<str>,
+        /// What there is no room for.
+        source: Box<vm::Error>,
+    },
     /// Something could not be made.
     #[error(transparent)]
     Run(#[from] vm::Error),

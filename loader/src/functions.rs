@@ -135,6 +135,8 @@ fn cause(error: &LoadError) -> Option<&Error> {
     match error {
         LoadError::Constructor { source, .. } | LoadError::Instantiate { source, .. } => Some(source),
         LoadError::Run(source) => Some(source),
+        // What else the host says of a sandbox is no end of the guest.
+        LoadError::Sandboxed { source, .. } => source.trap().map(|_| &**source),
         _ => None,
     }
 }
@@ -161,7 +163,9 @@ impl<T: 'static> Session<T> {
     fn tell<R>(&self, error: LoadError, failed: R) -> Result<R, Error> {
         if cause(&error).is_some_and(is_fatal) {
             return Err(match error {
-                LoadError::Constructor { source, .. } | LoadError::Instantiate { source, .. } => *source,
+                LoadError::Constructor { source, .. }
+                | LoadError::Instantiate { source, .. }
+                | LoadError::Sandboxed { source, .. } => *source,
                 LoadError::Run(source) => source,
                 other => Error::host(other),
             });

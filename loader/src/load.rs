@@ -218,7 +218,14 @@ impl<T: 'static> Session<T> {
         for at in order(new, roots, is_program) {
             let Some(module) = new.get(at) else { continue };
             if self.state().shared.is_some() {
-                self.make_room(store, module, domain.as_ref())?;
+                let room = self.make_room(store, module, domain.as_ref());
+                room.map_err(|error| match error {
+                    LoadError::Run(source) => LoadError::Room {
+                        module: (&*module.found.name).into(),
+                        source: Box::new(source),
+                    },
+                    error => error,
+                })?;
             }
             let instance = self.instantiate(store, module, host)?;
             if let Some(object) = self.state().objects.get_mut(&module.id) {

@@ -228,10 +228,13 @@ impl Plan {
         let mut text = String::new();
         for (part, placed) in parts.iter().zip(&self.placed) {
             let Place { memory, table, tls } = &placed.place;
-            text += &format!(
-                "{}: memory {:#x}..{:#x}, table {}..{}",
-                part.name, memory.start, memory.end, table.start, table.end
-            );
+            text += &match part.interface.is_static {
+                true => format!("{}: at its own addresses", part.name),
+                false => format!(
+                    "{}: memory {:#x}..{:#x}, table {}..{}",
+                    part.name, memory.start, memory.end, table.start, table.end
+                ),
+            };
             if !tls.is_empty() {
                 text += &format!(", thread-local {:#x}..{:#x}", tls.start, tls.end);
             }

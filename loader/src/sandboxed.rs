@@ -62,10 +62,7 @@ impl<T: 'static> Session<T> {
     pub(crate) fn open_sandboxed(&self, caller: &mut Caller<'_, T>, found: &Found) -> Result<ObjectId, LoadError> {
         let sandbox = self.sandbox().ok_or(LoadError::NoSandbox)?;
         let opened = sandbox.open(caller, found);
-        let module = opened.map_err(|source| LoadError::Instantiate {
-            module: (&*found.name).into(),
-            source: Box::new(source),
-        })?;
+        let module = opened.map_err(|source| refused(&found.name, source))?;
         debug!(name = shown(&found.name), "opened in a sandbox");
         let handle = SANDBOXED_HANDLES.saturating_add(module.handle());
         let entry = Entry {
@@ -99,10 +96,7 @@ impl<T: 'static> Session<T> {
         };
         let shared = self.state().shared.ok_or(LoadError::NoProgram)?;
         let func = module.function(store.as_context_mut(), name, shared.memory, shared.table);
-        let func = func.map_err(|source| LoadError::Instantiate {
-            module: (&*library).into(),
-            source: Box::new(source),
-        })?;
+        let func = func.map_err(|source| refused(&library, source))?;
         let slot = self.new_slot(store, func, None)?;
         if let Some(entry) = self.sandboxed().get_mut(&handle) {
             entry.slots.insert(name.into(), slot);
@@ -112,11 +106,13 @@ impl<T: 'static> Session<T> {
 
     /// Ends a sandboxed library. Places of its functions in the table are empty then.
     pub(crate) fn close_sandboxed(&self, store: &mut StoreContextMut<'_, T>, handle: u32) -> Result<(), LoadError> {
-        let module = {
+        let (module, library) = {
             let all = self.sandboxed();
-            Arc::clone(&all.get(&handle).ok_or(LoadError::Handle)?.module)
+            let entry = all.get(&handle).ok_or(LoadError::Handle)?;
+            (Arc::clone(&entry.module), Arc::clone(&entry.name))
         };
-        module.close(store.as_context_mut())?;
+        let closed = module.close(store.as_context_mut());
+        closed.map_err(|source| refused(&library, source))?;
         let Some(entry) = self.sandboxed().remove(&handle) else {
             return Ok(());
         };
@@ -129,5 +125,13 @@ impl<T: 'static> Session<T> {
             self.state().slots.give_back(slot..slot + 1);
         }
         Ok(())
+    }
+}
+
+/// That something of a sandboxed library failed.
+fn refused(library: &str, source: Error) -> LoadError {
+    LoadError::Sandboxed {
+        library: library.into(),
+        source: Box::new(source),
     }
 }

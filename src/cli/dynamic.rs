@@ -5,16 +5,18 @@ use std::io;
 use std::sync::Arc;
 
 use anyhow::{Context, Error, Result, anyhow};
-use orcavm::loader::{Dylink, Found, LoadError, Missing, Sandbox, Sandboxed, Session};
+use orcavm::loader::{
+    Directories, Dylink, FindError, Finder, Found, LoadError, Missing, Request, Sandbox, Sandboxed, Session,
+};
 use orcavm::sandbox::{Home, Opened};
 use orcavm::vm::{
-    self, Caller, Capability, Domain, Func, Instance, Linker, Memory, Module, Permissions, Store,
-    StoreContextMut, Table,
+    self, Caller, Capability, Domain, Func, Instance, Linker, Memory, Module, Permissions, Store, StoreContextMut,
+    Table,
 };
 
 use super::imports::{self, Links};
 use super::libraries;
-use super::run::State;
+use super::run::{Names, State};
 use super::setup::Setup;
 use super::source::Source;
 
@@ -49,8 +51,12 @@ pub(crate) fn link(
     let libraries = &setup.libraries;
     let finder = libraries.finder(module.engine(), &program, &setup.dirs);
     let preloads = libraries.preloads(&finder)?;
+    let names = store.data().names().clone();
+    for found in &preloads {
+        names.add(&found.module, &found.name);
+    }
     let session = Session::builder(linker.clone())
-        .finder(finder)
+        .finder(Noting { finder, names })
         .sandbox(Children)
         .bind_now(libraries.bind_now)
         .stack_size(libraries.stack());
@@ -61,6 +67,20 @@ pub(crate) fn link(
     let image = session.load(store, program);
     let image = image.map_err(|error| failed(error, source, links))?;
     Ok((image.program(), session))
+}
+
+/// Finds libraries, and notes what they are called.
+struct Noting {
+    finder: Directories,
+    names: Names,
+}
+
+impl Finder for Noting {
+    fn find(&self, request: &Request<'_>) -> Result<Found, FindError> {
+        let found = self.finder.find(request)?;
+        self.names.add(&found.module, &found.name);
+        Ok(found)
+    }
 }
 
 /// Opens libraries as children of who opens them, with no permissions.

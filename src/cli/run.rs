@@ -3,8 +3,8 @@
 use std::ffi::{OsStr, OsString};
 use std::io::Write;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use std::{io, process, thread};
 
@@ -77,7 +77,7 @@ pub(crate) struct State {
     guests: Vec<(DomainId, SandboxCtx)>,
     limits: StoreLimits,
     /// What its modules were given by: a name, or the program's file.
-    modules: Vec<(Module, String)>,
+    modules: Names,
 }
 
 /// What is left of a program's run.
@@ -85,7 +85,7 @@ pub(crate) struct State {
 struct Ended {
     profile: Option<profile::Report>,
     /// See [`State::modules`].
-    modules: Vec<(Module, String)>,
+    modules: Names,
 }
 
 impl State {
@@ -95,9 +95,26 @@ impl State {
         &mut self.guests[own.unwrap_or(0)].1
     }
 
-    /// Notes what a module was given by, for backtraces.
-    fn name(&mut self, module: &Module, name: &str) {
-        self.modules.push((module.clone(), name.to_owned()));
+    /// What modules are called in backtraces.
+    pub(crate) fn names(&self) -> &Names {
+        &self.modules
+    }
+}
+
+/// Names of modules, for backtraces; a clone has the same.
+#[derive(Clone, Default)]
+pub(crate) struct Names(Arc<Mutex<Vec<(Module, String)>>>);
+
+/// Names that are kept, at most: a program can open libraries without end.
+const MOST_NAMES: usize = 256;
+
+impl Names {
+    /// Notes what a module was given by.
+    pub(crate) fn add(&self, module: &Module, name: &str) {
+        let mut names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if names.len() < MOST_NAMES && !names.iter().any(|(other, _)| Module::same(module, other)) {
+            names.push((module.clone(), name.to_owned()));
+        }
     }
 }
 
@@ -117,7 +134,7 @@ pub(crate) fn host(engine: &Engine) -> Result<(Linker<State>, Store<State>)> {
             SandboxCtx::new(engine, domain, WasiCtxBuilder::new().build()?)?,
         )],
         limits: StoreLimitsBuilder::new().build(),
-        modules: Vec::new(),
+        modules: Names::default(),
     };
     Ok((linker(engine)?, Store::new(engine, state)))
 }
@@ -192,7 +209,7 @@ fn execute(options: &Options, time: Option<&TimeLimit>, ended: &mut Ended) -> Re
         State {
             guests: vec![(domain.id(), guest)],
             limits: limits.build(),
-            modules: vec![(module.clone(), source.name().to_owned())],
+            modules: Names::default(),
         },
     );
     store.set_domain(domain.clone())?;
@@ -206,6 +223,7 @@ fn execute(options: &Options, time: Option<&TimeLimit>, ended: &mut Ended) -> Re
         time.start(store.interrupt_handle(), &setup.program);
     }
 
+    store.data().names().add(&module, source.name());
     let graph = options.profile.as_ref();
     let recording = graph.map(|graph| Recording::start(&store, graph.as_deref()));
     let recording = recording.transpose()?;
@@ -214,7 +232,7 @@ fn execute(options: &Options, time: Option<&TimeLimit>, ended: &mut Ended) -> Re
         time.ended.store(true, Ordering::Relaxed);
     }
     ended.profile = recording.map(|recording| recording.finish(&store));
-    ended.modules = std::mem::take(&mut store.data_mut().modules);
+    ended.modules = store.data().names().clone();
     result
 }
 
@@ -265,7 +283,7 @@ fn start(
     for linked in &setup.modules {
         let source = Source::read(&linked.file)?;
         let module = source.module(module.engine())?;
-        store.data_mut().name(&module, &linked.name);
+        store.data().names().add(&module, &linked.name);
         let domain = domain_of(setup, linked, main, store)?;
         let instance = instantiate(&links, &source, &module, &domain, linker, store)?;
         initialize(&source, store, instance)?;
@@ -359,12 +377,7 @@ fn initialize(source: &Source, store: &mut Store<State>, instance: Instance) -> 
 /// # Errors
 ///
 /// `error`, if it did not come to run.
-fn end_of_guest(
-    error: &anyhow::Error,
-    cause: &vm::Error,
-    time: Option<&TimeLimit>,
-    modules: &[(Module, String)],
-) -> Result<u8> {
+fn end_of_guest(error: &anyhow::Error, cause: &vm::Error, time: Option<&TimeLimit>, modules: &Names) -> Result<u8> {
     if let Some(I32Exit(code)) = cause.downcast_ref::<I32Exit>() {
         // As in POSIX, the lowest 8 bits are what the parent sees.
         let [lowest, ..] = code.to_le_bytes();
@@ -385,8 +398,9 @@ fn end_of_guest(
         (None, _) => report(format_args!("{error:#}")),
     }
     if !backtrace.frames().is_empty() {
+        let names = modules.0.lock().unwrap_or_else(PoisonError::into_inner);
         let name = |module: &Module| {
-            let named = modules.iter().find(|(other, _)| Module::same(module, other));
+            let named = names.iter().find(|(other, _)| Module::same(module, other));
             named.map_or("<unknown>", |(_, name)| name)
         };
         let _ = writeln!(io::stderr().lock(), "{}", backtrace.display(SHOWN_FRAMES, name));
