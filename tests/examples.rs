@@ -37,6 +37,28 @@ fn three_modules_share_one_frame() {
 }
 
 #[test]
+fn a_program_opens_libraries() {
+    let options = [
+        "-L",
+        "examples/libraries",
+        "examples/libraries/app.wasm",
+        "libshout.so",
+        "libwhisper.so",
+    ];
+    let output = run(&[&["--allow", "load"], &options[..]].concat());
+    assert_eq!(
+        text(&output.stdout),
+        "ORCAS HUNT TOGETHER.\nwhisper: here\norcas hunt together.\nwhisper: gone\n4 lines\n"
+    );
+    assert!(output.status.success() && output.stderr.is_empty());
+    let output = run(&options);
+    assert_eq!(
+        text(&output.stdout),
+        "libshout.so: it has no permission `load`\nlibwhisper.so: it has no permission `load`\n2 lines\n"
+    );
+}
+
+#[test]
 fn a_plugin_has_one_directory_and_nothing_else() {
     let output = run(&[
         "--allow-load",
