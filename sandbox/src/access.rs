@@ -4,14 +4,10 @@
 //! A module that was not made for that gets at data which stays where it is. What is
 //! more than a few bytes is copied, or goes through regions.
 
-use std::any::Any;
-use std::sync::Arc;
-
 use orcavm_wasi::Errno;
 use vm::{Access, AsContextMut, Caller, Error, Memory, MemoryAccessError, StoreContextMut, Trap};
 
 use crate::SandboxCtx;
-use crate::crossing::Get;
 use crate::guest::{Guest, Refusal};
 use crate::region::access;
 
@@ -23,29 +19,14 @@ const MOST_LENT: usize = 64;
 const PART: u32 = 64 << 10;
 
 /// A piece of its parent's memory that a child may access.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Lent {
-    start: u32,
-    len: u32,
-    access: Access,
-    /// A [`Reach`] of the child's store.
-    reach: Arc<dyn Any + Send + Sync>,
-}
-
-impl Lent {
-    /// Bytes of a memory of the parent's, whose store's data is a `T`.
-    pub(crate) fn new<T: 'static>(memory: Memory, start: u32, len: u32, access: Access) -> Self {
-        let reach: Box<ReachFn<SandboxCtx>> = Box::new(move |caller, at, transfer| {
-            let mut parent = caller.lender::<T>().ok_or(Errno::Busy)?;
-            Ok(transfer.apply(&mut parent, memory, at)?)
-        });
-        Self {
-            start,
-            len,
-            access,
-            reach: Arc::new(Reach(reach)),
-        }
-    }
+    /// A memory of the parent's.
+    pub(crate) memory: Memory,
+    pub(crate) start: u32,
+    pub(crate) len: u32,
+    pub(crate) access: Access,
+    pub(crate) reach: ReachFn,
 }
 
 impl SandboxCtx {
@@ -64,13 +45,22 @@ impl SandboxCtx {
     }
 }
 
-/// What accesses the parent's memory, from a store whose data is an `X`.
-struct Reach<X: 'static>(Box<ReachFn<X>>);
+/// What accesses a memory of the parent's, for a child.
+pub(crate) type ReachFn = fn(&mut Caller<'_, SandboxCtx>, Memory, u32, &mut Transfer<'_>) -> Result<(), Denied>;
 
-type ReachFn<X> = dyn Fn(&mut Caller<'_, X>, u32, Transfer<'_>) -> Result<(), Denied> + Send + Sync;
+/// See [`ReachFn`]; for parents whose store's data is a `T`.
+pub(crate) fn reach<T: 'static>(
+    child: &mut Caller<'_, SandboxCtx>,
+    memory: Memory,
+    at: u32,
+    transfer: &mut Transfer<'_>,
+) -> Result<(), Denied> {
+    let mut parent = child.lender::<T>().ok_or(Errno::Busy)?;
+    Ok(transfer.apply(&mut parent, memory, at)?)
+}
 
 /// What is to be done with bytes of a memory.
-enum Transfer<'a> {
+pub(crate) enum Transfer<'a> {
     Check(u32, Access),
     Read(&'a mut [u8]),
     Write(&'a [u8]),
@@ -95,13 +85,13 @@ impl Transfer<'_> {
 
     /// Does it in a memory.
     fn apply<X: 'static>(
-        self,
+        &mut self,
         store: &mut StoreContextMut<'_, X>,
         memory: Memory,
         at: u32,
     ) -> Result<(), MemoryAccessError> {
         match self {
-            Self::Check(len, access) => memory.check(&*store, at as usize, len as usize, access),
+            Self::Check(len, access) => memory.check(&*store, at as usize, *len as usize, *access),
             Self::Read(bytes) => memory.read(&*store, at as usize, bytes),
             Self::Write(bytes) => memory.write(store.as_context_mut(), at as usize, bytes),
         }
@@ -110,7 +100,7 @@ impl Transfer<'_> {
 
 /// Why an access is not done.
 #[derive(Debug)]
-enum Denied {
+pub(crate) enum Denied {
     /// There are no such bytes, for the one who asks.
     Outside,
     ReadOnly,
@@ -166,9 +156,9 @@ impl From<Denied> for Error {
     }
 }
 
-impl<T: Send + 'static, G: Get<T>> Guest<'_, '_, T, G> {
+impl Guest<'_> {
     /// Does something with bytes of another memory.
-    fn transfer(&mut self, handle: i32, at: u32, transfer: Transfer<'_>) -> Result<(), Denied> {
+    fn transfer(&mut self, handle: i32, at: u32, mut transfer: Transfer<'_>) -> Result<(), Denied> {
         if handle == PARENT {
             return self.transfer_with_parent(at, transfer);
         }
@@ -180,7 +170,7 @@ impl<T: Send + 'static, G: Get<T>> Guest<'_, '_, T, G> {
         })?
     }
 
-    fn transfer_with_parent(&mut self, at: u32, transfer: Transfer<'_>) -> Result<(), Denied> {
+    fn transfer_with_parent(&mut self, at: u32, mut transfer: Transfer<'_>) -> Result<(), Denied> {
         let ctx = self.ctx();
         if !ctx.has_parent() {
             return Err(Denied::Refused(Refusal::new(Errno::Badf, "the module has no parent")));
@@ -195,25 +185,28 @@ impl<T: Send + 'static, G: Get<T>> Guest<'_, '_, T, G> {
         let allowed = std::iter::once(first)
             .chain(pieces)
             .find(|lent| transfer.access() <= lent.access);
-        let reach = Arc::clone(&allowed.ok_or(Denied::ReadOnly)?.reach);
-        let reach = reach.downcast_ref::<Reach<T>>().ok_or(Denied::Outside)?;
-        (reach.0)(self.caller, at, transfer)
+        let Lent { memory, reach, .. } = *allowed.ok_or(Denied::ReadOnly)?;
+        let mut reached = Err(Denied::Outside);
+        self.host
+            .as_child(&mut |child| reached = reach(child, memory, at, &mut transfer));
+        reached
     }
 
     /// Runs `f` with a child's store, whether the child waits or is running.
     fn in_store_of<R>(
         &mut self,
         handle: i32,
-        f: impl FnOnce(&mut StoreContextMut<'_, SandboxCtx>) -> R,
+        mut f: impl FnMut(&mut StoreContextMut<'_, SandboxCtx>) -> R,
     ) -> Result<R, Errno> {
         let ctx = self.ctx();
         let parent = ctx.id;
         match ctx.children.get(handle) {
             Ok(child) => Ok(f(&mut child.store.as_context_mut())),
             Err(Errno::Busy) => {
-                let mut store = self.caller.as_context_mut();
                 let is = |ctx: &SandboxCtx| ctx.is_child(parent, handle);
-                store.reenter(is, |mut child| f(&mut child)).ok_or(Errno::Busy)
+                let mut result = None;
+                self.host.reenter(&is, &mut |mut child| result = Some(f(&mut child)));
+                result.ok_or(Errno::Busy)
             }
             Err(errno) => Err(errno),
         }
@@ -223,7 +216,13 @@ impl<T: Send + 'static, G: Get<T>> Guest<'_, '_, T, G> {
     pub(crate) fn memory_lend(&mut self, child: i32, at: u32, len: u32, mode: i32) -> Result<i32, Refusal> {
         let access = access(mode)?;
         let memory = self.check(at, len, access)?;
-        let lent = Lent::new::<T>(memory, at, len, access);
+        let lent = Lent {
+            memory,
+            start: at,
+            len,
+            access,
+            reach: self.host.reach(),
+        };
         self.in_store_of(child, |child| child.data_mut().add_lent(lent))??;
         Ok(0)
     }
@@ -291,7 +290,7 @@ impl<T: Send + 'static, G: Get<T>> Guest<'_, '_, T, G> {
         let own = self.check(from, len, Access::Read)?;
         self.transfer(handle, to, Transfer::Check(len, Access::ReadWrite))?;
         self.parts(len, |guest, done, part| {
-            let read = own.read(&*guest.caller, (from + done) as usize, part);
+            let read = guest.host.read(own, (from + done) as usize, part);
             read.map_err(|_| Refusal::from(Errno::Fault))?;
             Ok(guest.transfer(handle, to + done, Transfer::Write(part))?)
         })

@@ -6,10 +6,10 @@ use orcavm_wasi::{Errno, I32Exit};
 use vm::{Error, Extern, Func, Instance, Linker, Permissions, Store, StoreContextMut};
 
 use crate::SandboxCtx;
-use crate::crossing::Get;
 use crate::ctx::{Limit, Loaded, Share, SharedRegion};
 use crate::error::Name;
 use crate::guest::Refusal;
+use crate::host::{AnyStore, HostOf, Lender, own};
 use crate::module::TABLE;
 use crate::pointers::{Home, Target};
 use crate::signature::Signature;
@@ -56,10 +56,13 @@ pub(crate) struct Found {
     pub(crate) kept: u64,
 }
 
+/// What runs in a child.
+pub(crate) type Run<'a> = &'a mut dyn FnMut(StoreContextMut<'_, SandboxCtx>) -> Result<(), Error>;
+
 /// How a run in a child ended.
 #[derive(Debug)]
-pub(crate) enum Ended<R> {
-    Returned(R),
+pub(crate) enum Ended {
+    Returned,
     /// It exited with this code.
     Exited(i32),
     /// It failed: that is for its parent to handle.
@@ -101,20 +104,20 @@ impl Child {
         })
     }
 
-    /// Lets the child import a function of the parent's, whose store's data is a `T`.
+    /// Lets the child import a function of the parent's.
     ///
     /// # Errors
     /// If the child could import that name already.
-    pub(crate) fn offer<T: Send + 'static>(
+    pub(crate) fn offer(
         &mut self,
         module: &str,
         name: &str,
         target: Target,
-        get: impl Get<T>,
+        lender: Box<dyn Lender>,
     ) -> Result<(), Error> {
         let ty = target.signature.func_type();
         Arc::make_mut(&mut self.linker).func_new(module, name, ty, move |mut caller, args, results| {
-            into_parent(&mut caller, &target, get, args, results)
+            into_parent(&mut HostOf::calling(&mut caller, own), &target, &*lender, args, results)
         })?;
         Ok(())
     }
@@ -170,21 +173,19 @@ impl Child {
 
     /// Runs something in the child, for a guest of the store `parent` that is
     /// allowed `permissions`. The child's fuel comes out of the parent's.
-    pub(crate) fn run<T: Send + 'static, R>(
-        &mut self,
-        parent: &mut StoreContextMut<'_, T>,
-        permissions: Option<&Permissions>,
-        f: impl FnOnce(StoreContextMut<'_, SandboxCtx>) -> Result<R, Error>,
-    ) -> Ended<R> {
+    pub(crate) fn run(&mut self, parent: &mut dyn AnyStore, permissions: Option<&Permissions>, f: Run<'_>) -> Ended {
         let given = take_fuel(parent, self.fuel.unwrap_or(u64::MAX));
         if let Some(fuel) = given
             && let Err(error) = self.store.set_fuel(fuel)
         {
             return Ended::Failed(error);
         }
-        let result = parent.lend(&mut self.store, |mut child| match permissions {
-            Some(permissions) => child.limited(permissions, f),
-            None => f(child),
+        let mut result = Ok(());
+        parent.lend(&mut self.store, &mut |mut child| {
+            result = match permissions {
+                Some(permissions) => child.limited(permissions, &mut *f),
+                None => f(child),
+            };
         });
         // Frames count for no quota.
         if self.stack.is_none() {
@@ -203,14 +204,11 @@ impl Child {
 
     /// Instantiates the child, and lets it set itself up if it exports
     /// `_initialize`. That can be tried again only if nothing of it has run.
-    pub(crate) fn start<T: Send + 'static>(
-        &mut self,
-        parent: &mut StoreContextMut<'_, T>,
-        permissions: Option<&Permissions>,
-    ) -> Ended<()> {
+    pub(crate) fn start(&mut self, parent: &mut dyn AnyStore, permissions: Option<&Permissions>) -> Ended {
         let (linker, module) = (Arc::clone(&self.linker), self.module.module.clone());
         let mut is_made = false;
-        let ended = self.run(parent, permissions, |mut store| {
+        let mut running = None;
+        let ended = self.run(parent, permissions, &mut |mut store| {
             let instance = linker.instantiate(&mut store, &module)?;
             is_made = true;
             let memory = instance.get_memory(&mut store, "memory");
@@ -219,31 +217,27 @@ impl Child {
             if let Some(initialize) = instance.get_func(&mut store, "_initialize") {
                 initialize.call(&mut store, &[], &mut [])?;
             }
-            Ok(Running { instance })
+            running = Some(Running { instance });
+            Ok(())
         });
         self.is_begun = match &ended {
             Ended::Failed(error) => is_made || error.backtrace().is_some(),
-            Ended::Returned(_) | Ended::Exited(_) | Ended::ParentFailed(_) => true,
+            Ended::Returned | Ended::Exited(_) | Ended::ParentFailed(_) => true,
         };
-        match ended {
-            Ended::Returned(running) => {
-                self.running = Some(running);
-                Ended::Returned(())
-            }
-            Ended::Exited(code) => Ended::Exited(code),
-            Ended::Failed(error) => Ended::Failed(error),
-            Ended::ParentFailed(error) => Ended::ParentFailed(error),
+        if let Ended::Returned = ended {
+            self.running = running;
         }
+        ended
     }
 }
 
 /// How a run in the child with this state ended.
-pub(crate) fn ended<R>(ctx: &mut SandboxCtx, result: Result<R, Error>) -> Ended<R> {
+pub(crate) fn ended(ctx: &mut SandboxCtx, result: Result<(), Error>) -> Ended {
     if let Some(error) = ctx.parents_error.take() {
         return Ended::ParentFailed(error);
     }
     match result {
-        Ok(value) => Ended::Returned(value),
+        Ok(()) => Ended::Returned,
         Err(error) => match error.downcast_ref::<I32Exit>() {
             Some(I32Exit(code)) => {
                 ctx.exit = Some(*code);
@@ -255,16 +249,16 @@ pub(crate) fn ended<R>(ctx: &mut SandboxCtx, result: Result<R, Error>) -> Ended<
 }
 
 /// Gives a store fuel, if fuel is counted.
-pub(crate) fn add_fuel<T>(store: &mut StoreContextMut<'_, T>, fuel: u64) {
-    if let Ok(left) = store.get_fuel() {
+pub(crate) fn add_fuel(store: &mut dyn AnyStore, fuel: u64) {
+    if let Some(left) = store.fuel() {
         // It is counted, so it can be set.
         let _set = store.set_fuel(left.saturating_add(fuel));
     }
 }
 
 /// Takes so much of a store's fuel, or all that it has, if fuel is counted.
-pub(crate) fn take_fuel<T>(store: &mut StoreContextMut<'_, T>, most: u64) -> Option<u64> {
-    let left = store.get_fuel().ok()?;
+pub(crate) fn take_fuel(store: &mut dyn AnyStore, most: u64) -> Option<u64> {
+    let left = store.fuel()?;
     let taken = left.min(most);
     store.set_fuel(left - taken).ok()?;
     Some(taken)

@@ -6,44 +6,13 @@
 use std::sync::Arc;
 
 use smallvec::SmallVec;
-use vm::{AsContextMut, DomainId, Func, Mapping, Ref, StoreContextMut, Table, Val};
+use vm::{DomainId, Func, Mapping, Ref, Table, Val};
 
-use crate::SandboxCtx;
 use crate::error::{CrossingError, Name, Problem, Slot};
+use crate::host::{AnyStore, Lender};
 use crate::pointers::{Home, Target, Whose};
 use crate::signature::{Extent, Kind, Signature};
 use crate::trampoline::{to_child, to_parent};
-
-/// How a store's data leads to what a guest has: by its domain, where a store has
-/// several.
-pub(crate) trait Get<T>: Fn(&mut T, Option<DomainId>) -> &mut SandboxCtx + Copy + Send + Sync + 'static {}
-
-impl<T, G: Fn(&mut T, Option<DomainId>) -> &mut SandboxCtx + Copy + Send + Sync + 'static> Get<T> for G {}
-
-/// Whose pointers they are, in the data of a store.
-pub(crate) trait Find<X>: Copy {
-    fn ctx(self, data: &mut X) -> &mut SandboxCtx;
-}
-
-/// The child's whose store it is.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Own;
-
-impl Find<SandboxCtx> for Own {
-    fn ctx(self, data: &mut SandboxCtx) -> &mut SandboxCtx {
-        data
-    }
-}
-
-/// Those of a domain.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct OfDomain<G>(pub(crate) G, pub(crate) Option<DomainId>);
-
-impl<T, G: Get<T>> Find<T> for OfDomain<G> {
-    fn ctx(self, data: &mut T) -> &mut SandboxCtx {
-        (self.0)(data, self.1)
-    }
-}
 
 /// Values in a call; few calls have more.
 pub(crate) type Values<V> = SmallVec<[V; 8]>;
@@ -73,7 +42,7 @@ pub(crate) enum Side {
 }
 
 /// Values of a call that go between a guest, the parent, and one of its children.
-pub(crate) struct Passage<'a, T, G> {
+pub(crate) struct Passage<'a> {
     pub(crate) signature: &'a Signature,
     pub(crate) name: &'a Name,
     /// What the parent's side has.
@@ -85,13 +54,12 @@ pub(crate) struct Passage<'a, T, G> {
     pub(crate) owner: Option<DomainId>,
     /// The child's handle.
     pub(crate) child: i32,
-    pub(crate) get: G,
-    pub(crate) data: std::marker::PhantomData<fn(T)>,
+    /// How the child leads to the parent.
+    pub(crate) lender: Box<dyn Lender>,
 }
 
 /// What a store's side of a passage is.
-struct Here<'a, F> {
-    find: F,
+struct Here<'a> {
     home: Home,
     owner: Option<DomainId>,
     /// Whose functions those are that the other side has.
@@ -99,7 +67,7 @@ struct Here<'a, F> {
     name: &'a Name,
 }
 
-impl<T: Send + 'static, G: Get<T>> Passage<'_, T, G> {
+impl Passage<'_> {
     fn kinds(&self, side: Side) -> &[Kind] {
         match side {
             Side::Parameters => &self.signature.params,
@@ -107,9 +75,8 @@ impl<T: Send + 'static, G: Get<T>> Passage<'_, T, G> {
         }
     }
 
-    fn parents(&self) -> Here<'_, OfDomain<G>> {
+    fn parents(&self) -> Here<'_> {
         Here {
-            find: OfDomain(self.get, self.domain),
             home: self.home,
             owner: self.owner,
             there: Whose::Childs(self.child),
@@ -117,10 +84,9 @@ impl<T: Send + 'static, G: Get<T>> Passage<'_, T, G> {
         }
     }
 
-    fn childs(&self, child: &StoreContextMut<'_, SandboxCtx>) -> Here<'_, Own> {
-        let ctx = child.data();
+    fn childs(&self, child: &mut dyn AnyStore) -> Here<'_> {
+        let ctx = child.ctx();
         Here {
-            find: Own,
             home: ctx.home.unwrap_or_default(),
             owner: Some(ctx.domain.id()),
             there: Whose::Parents { is_gate: false },
@@ -131,7 +97,7 @@ impl<T: Send + 'static, G: Get<T>> Passage<'_, T, G> {
     /// Values of the parent's, on their way.
     pub(crate) fn leave_parent(
         &self,
-        parent: &mut StoreContextMut<'_, T>,
+        parent: &mut dyn AnyStore,
         side: Side,
         values: &[Val],
     ) -> Result<Values<Carried>, CrossingError> {
@@ -141,7 +107,7 @@ impl<T: Send + 'static, G: Get<T>> Passage<'_, T, G> {
     /// Values of the child's, on their way.
     pub(crate) fn leave_child(
         &self,
-        child: &mut StoreContextMut<'_, SandboxCtx>,
+        child: &mut dyn AnyStore,
         side: Side,
         values: &[Val],
     ) -> Result<Values<Carried>, CrossingError> {
@@ -151,54 +117,50 @@ impl<T: Send + 'static, G: Get<T>> Passage<'_, T, G> {
     /// What they are in the parent's store.
     pub(crate) fn enter_parent(
         &self,
-        parent: &mut StoreContextMut<'_, T>,
+        parent: &mut dyn AnyStore,
         side: Side,
         carried: &[Carried],
     ) -> Result<Values<Val>, CrossingError> {
-        let (get, domain) = (self.get, self.domain);
-        self.parents().enter(parent, side, carried, |store, table, target| {
-            let target = Target {
-                whose: Whose::Childs(self.child),
-                home: Some(self.home),
-                domain,
-                ..target
-            };
-            to_child(store, get, table, target)
+        self.parents().enter(parent, side, carried, &|store, table, target| {
+            to_child(store, table, self.target(target))
         })
     }
 
     /// What they are in the child's store.
     pub(crate) fn enter_child(
         &self,
-        child: &mut StoreContextMut<'_, SandboxCtx>,
+        child: &mut dyn AnyStore,
         side: Side,
         carried: &[Carried],
     ) -> Result<Values<Val>, CrossingError> {
-        let get = self.get;
         let here = self.childs(child);
-        here.enter(child, side, carried, |store, table, target| {
-            let target = Target {
-                whose: Whose::Parents { is_gate: false },
-                home: Some(self.home),
-                domain: self.domain,
-                ..target
-            };
-            to_parent::<T>(store, get, table, target)
+        here.enter(child, side, carried, &|store, table, target| {
+            to_parent(store, &*self.lender, table, self.target(target))
         })
+    }
+
+    /// A function that is passed, with what the parent's side has.
+    fn target(&self, target: Target) -> Target {
+        Target {
+            home: Some(self.home),
+            domain: self.domain,
+            ..target
+        }
     }
 }
 
-impl<F> Here<'_, F> {
-    fn leave<X: 'static>(
+/// Gives the trampoline in a table that leads to a function of the other side, and its
+/// place.
+type Make<'a> = &'a dyn Fn(&mut dyn AnyStore, Option<Table>, Target) -> Result<(Func, u64), Problem>;
+
+impl Here<'_> {
+    fn leave(
         &self,
-        store: &mut StoreContextMut<'_, X>,
+        store: &mut dyn AnyStore,
         kinds: &[Kind],
         side: Side,
         values: &[Val],
-    ) -> Result<Values<Carried>, CrossingError>
-    where
-        F: Find<X>,
-    {
+    ) -> Result<Values<Carried>, CrossingError> {
         let carry = |(i, (kind, value)): (usize, (&Kind, &Val))| {
             let number = value.i32().unwrap_or_default().cast_unsigned();
             let carried = match kind {
@@ -219,24 +181,21 @@ impl<F> Here<'_, F> {
         kinds.iter().zip(values).enumerate().map(carry).collect()
     }
 
-    fn leave_function<X: 'static>(
+    fn leave_function(
         &self,
-        store: &mut StoreContextMut<'_, X>,
+        store: &mut dyn AnyStore,
         place: u32,
         signature: &Arc<Signature>,
-    ) -> Result<Carried, Problem>
-    where
-        F: Find<X>,
-    {
+    ) -> Result<Carried, Problem> {
         let table = self.home.table.ok_or_else(|| self.no_table(store))?;
-        let Some(Ref::Func(Some(func))) = table.get(&*store, place.into()) else {
+        let Some(Ref::Func(Some(func))) = store.element(table, place.into()) else {
             return Err(Problem::NoFunction { place });
         };
-        let (found, expected) = (func.ty(&*store), signature.func_type());
+        let (found, expected) = (store.func_type(func), signature.func_type());
         if found != expected {
             return Err(Problem::WrongType { found, expected });
         }
-        let ctx = self.find.ctx(store.data_mut());
+        let ctx = store.ctx();
         let owner = self.owner.unwrap_or(ctx.domain.id());
         let is_trampoline = match ctx.pointers.behind(func) {
             // Back where it came from, if that is where it goes.
@@ -248,7 +207,7 @@ impl<F> Here<'_, F> {
             }
             behind => behind.is_some(),
         };
-        if !is_trampoline && func.domain(&*store).is_none_or(|domain| domain.id() != owner) {
+        if !is_trampoline && store.func_domain(func).is_none_or(|domain| domain.id() != owner) {
             return Err(Problem::Foreign);
         }
         Ok(Carried::Away {
@@ -258,19 +217,14 @@ impl<F> Here<'_, F> {
         })
     }
 
-    fn leave_address<X: 'static>(
-        &self,
-        store: &mut StoreContextMut<'_, X>,
-        address: u32,
-        len: u32,
-    ) -> Result<Carried, Problem> {
+    fn leave_address(&self, store: &dyn AnyStore, address: u32, len: u32) -> Result<Carried, Problem> {
         if len == 0 {
             return Ok(Carried::Same(Val::I32(address.cast_signed())));
         }
         let mappings = self
             .home
             .memory
-            .map(|memory| memory.mappings(&*store))
+            .map(|memory| store.mappings(memory))
             .unwrap_or_default();
         let (start, end) = (u64::from(address), u64::from(address) + u64::from(len));
         let has_all = |mapping: &Mapping| mapping.address <= start && end <= mapping.address + mapping.len;
@@ -280,25 +234,18 @@ impl<F> Here<'_, F> {
         }
     }
 
-    fn no_table<X: 'static>(&self, store: &mut StoreContextMut<'_, X>) -> Problem
-    where
-        F: Find<X>,
-    {
-        let module = self.find.ctx(store.data_mut()).domain.name().into();
+    fn no_table(&self, store: &mut dyn AnyStore) -> Problem {
+        let module = store.ctx().domain.name().into();
         Problem::NoTable { module }
     }
 
-    /// `make` gives the place of a trampoline to a function of the other side.
-    fn enter<X: 'static>(
+    fn enter(
         &self,
-        store: &mut StoreContextMut<'_, X>,
+        store: &mut dyn AnyStore,
         side: Side,
         carried: &[Carried],
-        make: impl Fn(&mut StoreContextMut<'_, X>, Option<Table>, Target) -> Result<(Func, u64), Problem>,
-    ) -> Result<Values<Val>, CrossingError>
-    where
-        F: Find<X>,
-    {
+        make: Make<'_>,
+    ) -> Result<Values<Val>, CrossingError> {
         let arrive = |(i, carried): (usize, &Carried)| {
             let value = match carried {
                 Carried::Same(value) => return Ok(*value),
@@ -328,47 +275,32 @@ impl<F> Here<'_, F> {
     }
 
     /// The place of a function that comes back to its store.
-    fn enter_home<X: 'static>(
-        &self,
-        store: &mut StoreContextMut<'_, X>,
-        func: Func,
-        place: Option<(Table, u64)>,
-    ) -> Result<u32, Problem>
-    where
-        F: Find<X>,
-    {
+    fn enter_home(&self, store: &mut dyn AnyStore, func: Func, place: Option<(Table, u64)>) -> Result<u32, Problem> {
         let table = self.home.table.ok_or_else(|| self.no_table(store))?;
-        let is_at = |store: &StoreContextMut<'_, X>, place: u64| matches!(table.get(store, place), Some(Ref::Func(Some(found))) if found == func);
+        let is_at = |store: &dyn AnyStore, place: u64| matches!(store.element(table, place), Some(Ref::Func(Some(found))) if found == func);
         let found = match place {
             Some((own, place)) => Some(place).filter(|place| own == table && is_at(store, *place)),
             // It was found by its name, and may have no place yet.
-            None => (1..table.size(&*store)).find(|place| is_at(store, *place)).or_else(|| {
-                let grown = table.grow(store.as_context_mut(), 1, Ref::Func(Some(func)));
-                grown.ok()
-            }),
+            None => (1..store.table_size(table))
+                .find(|place| is_at(store, *place))
+                .or_else(|| store.add_element(table, Ref::Func(Some(func))).ok()),
         };
         match (found.map(u32::try_from), place) {
             (Some(Ok(place)), _) => Ok(place),
             (_, Some(_)) => Err(Problem::Moved),
             (_, None) => Err(Problem::TableFull {
-                module: self.find.ctx(store.data_mut()).domain.name().into(),
+                module: store.ctx().domain.name().into(),
             }),
         }
     }
 
     /// Where the same bytes are that are at an address in the other memory: at the
     /// same address, if they are there too.
-    fn enter_address<X: 'static>(
-        &self,
-        store: &mut StoreContextMut<'_, X>,
-        theirs: &Mapping,
-        address: u32,
-        len: u32,
-    ) -> Result<u32, Problem> {
+    fn enter_address(&self, store: &dyn AnyStore, theirs: &Mapping, address: u32, len: u32) -> Result<u32, Problem> {
         let mappings = self
             .home
             .memory
-            .map(|memory| memory.mappings(&*store))
+            .map(|memory| store.mappings(memory))
             .unwrap_or_default();
         let start = theirs.offset + (u64::from(address) - theirs.address);
         let has_all = |own: &&Mapping| {

@@ -3,10 +3,12 @@
 use std::fmt::Display;
 
 use orcavm_wasi::Errno;
-use vm::{Access, Caller, DomainId, Error, Extern, LimitError, Memory, PermissionError, RegionError};
+use vm::{Access, Error, LimitError, Memory, PermissionError, RegionError};
 
 use crate::SandboxCtx;
 use crate::ctx::Full;
+use crate::host::Host;
+use crate::trampoline::memory_of;
 
 /// What a child's function gives where the child trapped.
 pub(crate) const TRAPPED: i32 = -1000;
@@ -88,29 +90,20 @@ impl From<Error> for Refusal {
 }
 
 /// The guest that called a host function.
-pub(crate) struct Guest<'a, 'b, T: 'static, G> {
-    pub(crate) caller: &'a mut Caller<'b, T>,
-    pub(crate) get: G,
-    pub(crate) domain: Option<DomainId>,
+pub(crate) struct Guest<'a> {
+    pub(crate) host: &'a mut dyn Host,
     memory: Option<Memory>,
 }
 
-impl<'a, 'b, T: 'static, G: Fn(&mut T, Option<DomainId>) -> &mut SandboxCtx> Guest<'a, 'b, T, G> {
-    pub(crate) fn new(caller: &'a mut Caller<'b, T>, get: G) -> Self {
-        let exported = caller.get_export("memory").and_then(Extern::into_memory);
-        let memory = exported.or_else(|| caller.imported_memory());
-        let domain = caller.domain().map(vm::Domain::id);
-        Self {
-            caller,
-            get,
-            domain,
-            memory,
-        }
+impl<'a> Guest<'a> {
+    pub(crate) fn new(host: &'a mut dyn Host) -> Self {
+        let memory = memory_of(host);
+        Self { host, memory }
     }
 
     /// What it has.
     pub(crate) fn ctx(&mut self) -> &mut SandboxCtx {
-        (self.get)(self.caller.data_mut(), self.domain)
+        self.host.ctx()
     }
 
     /// Its memory.
@@ -125,7 +118,7 @@ impl<'a, 'b, T: 'static, G: Fn(&mut T, Option<DomainId>) -> &mut SandboxCtx> Gue
         let memory = self.check(at, len, Access::Read)?;
         let mut bytes = vec![0; len as usize];
         if len > 0 {
-            let read = memory.read(&*self.caller, at as usize, &mut bytes);
+            let read = self.host.read(memory, at as usize, &mut bytes);
             read.map_err(|_| Refusal::from(Errno::Fault))?;
         }
         Ok(bytes)
@@ -135,7 +128,7 @@ impl<'a, 'b, T: 'static, G: Fn(&mut T, Option<DomainId>) -> &mut SandboxCtx> Gue
     pub(crate) fn check(&self, at: u32, len: u32, access: Access) -> Result<Memory, Refusal> {
         let memory = self.memory()?;
         if len > 0 {
-            let checked = memory.check(&*self.caller, at as usize, len as usize, access);
+            let checked = self.host.check(memory, at as usize, len as usize, access);
             checked.map_err(|_| Refusal::from(Errno::Fault))?;
         }
         Ok(memory)
@@ -152,7 +145,7 @@ impl<'a, 'b, T: 'static, G: Fn(&mut T, Option<DomainId>) -> &mut SandboxCtx> Gue
     /// Writes to its memory.
     pub(crate) fn write(&mut self, at: u32, bytes: &[u8]) -> Result<(), Refusal> {
         let memory = self.memory()?;
-        let written = memory.write(&mut *self.caller, at as usize, bytes);
+        let written = self.host.write(memory, at as usize, bytes);
         written.map_err(|_| Errno::Fault.into())
     }
 

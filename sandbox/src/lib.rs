@@ -52,6 +52,7 @@ mod ctx;
 mod error;
 mod guest;
 mod handles;
+mod host;
 mod link;
 mod module;
 mod opened;

@@ -4,6 +4,7 @@ use vm::{Caller, Capability, DomainId, Error, Linker, Requirement, Val};
 
 use crate::SandboxCtx;
 use crate::guest::{Guest, Refusal};
+use crate::host::HostOf;
 use orcavm_wasi::Errno;
 
 /// The requirement of a function that gives an error number where it is refused.
@@ -23,10 +24,16 @@ macro_rules! define {
         $name:literal($($arg:ident: $type:ident),*) -> $result:ident $([$needs:expr])? = $method:ident;
     )*) => {
         $(define!(@one [$linker, $module, $name] [$($needs)?]
-            move |mut caller: Caller<'_, T>, $($arg: $type),*| -> $result {
-                let mut guest = Guest::new(&mut caller, $get);
-                let result: Result<$result, Refusal> = guest.$method($($arg),*);
-                guest.answer(result)
+            {
+                // Not a closure, whose type would depend on the store's.
+                #[allow(clippy::too_many_arguments, reason = "the interface's parameters")]
+                fn $method(mut guest: Guest<'_>, $($arg: $type),*) -> $result {
+                    let result: Result<$result, Refusal> = guest.$method($($arg),*);
+                    guest.answer(result)
+                }
+                move |mut caller: Caller<'_, T>, $($arg: $type),*| -> $result {
+                    $method(Guest::new(&mut HostOf::calling(&mut caller, $get)), $($arg),*)
+                }
             }
         );)*
     };
@@ -43,7 +50,7 @@ macro_rules! define_accesses {
     ($linker:ident, $get:ident; $($load:literal $store:literal $type:ident as $bytes:ident;)*) => {
         $(
             $linker.func_wrap("orca_access", $load, move |mut caller: Caller<'_, T>, handle: i32, at: u32| {
-                let bytes = Guest::new(&mut caller, $get).access_load(handle, at)?;
+                let bytes = Guest::new(&mut HostOf::calling(&mut caller, $get)).access_load(handle, at)?;
                 Ok(<$type>::from($bytes::from_le_bytes(bytes)))
             })?;
             $linker.func_wrap(
@@ -52,7 +59,7 @@ macro_rules! define_accesses {
                 move |mut caller: Caller<'_, T>, handle: i32, at: u32, value: $type| {
                     let value = value & $type::from($bytes::MAX);
                     let value = $bytes::try_from(value).unwrap_or_default();
-                    Guest::new(&mut caller, $get).access_store(handle, at, value.to_le_bytes())
+                    Guest::new(&mut HostOf::calling(&mut caller, $get)).access_store(handle, at, value.to_le_bytes())
                 },
             )?;
         )*
@@ -135,18 +142,14 @@ pub fn add_to_linker<T: Send + 'static>(
         "start",
         refusing(instantiate),
         move |mut caller: Caller<'_, T>, child: i32| {
-            let mut guest = Guest::new(&mut caller, get);
-            let result = guest.child_start(child)?;
-            Ok(guest.answer(result))
+            Guest::new(&mut HostOf::calling(&mut caller, get)).child_start(child)
         },
     )?;
     linker.func_wrap(
         "orca_module",
         "call",
         move |mut caller: Caller<'_, T>, child: i32, func: i32, args: u32, results: u32| {
-            let mut guest = Guest::new(&mut caller, get);
-            let result = guest.child_call(child, func, args, results)?;
-            Ok(guest.answer(result))
+            Guest::new(&mut HostOf::calling(&mut caller, get)).child_call(child, func, args, results)
         },
     )?;
     Ok(())

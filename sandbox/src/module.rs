@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use orcavm_wasi::Errno;
-use vm::{Access, AsContextMut, Domain, Engine, Error, Func, FuncType, Permissions, StoreContextMut, Val, ValType};
+use vm::{Access, AsContextMut, Domain, Engine, Error, Func, FuncType, Permissions, Val, ValType};
 
 use crate::child::{Child, Ended, Found, Running};
-use crate::crossing::{Carried, Get, Side, Values};
+use crate::crossing::{Side, Values};
 use crate::error::{CrossingError, Name};
 use crate::guest::{EXITED, Guest, Refusal, TRAPPED};
+use crate::host::{AnyStore, of_child};
 use crate::pointers::{Target, Whose};
 use crate::region::access;
 use crate::signature::{Signature, letter};
@@ -42,6 +43,10 @@ pub(crate) fn fitting(declared: Option<Signature>, ty: &FuncType, name: &Name) -
     }
 }
 
+/// What is done with a child and the store of its parent, for a guest that is allowed so
+/// much.
+type WithChild<'a> = &'a mut dyn FnMut(&mut Child, &mut dyn AnyStore, Option<&Permissions>) -> Result<Ended, Refusal>;
+
 /// A call of a child's function.
 struct Call {
     func: Func,
@@ -51,7 +56,7 @@ struct Call {
     declared: Option<Arc<(Signature, Name)>>,
 }
 
-impl<T: Send + 'static, G: Get<T>> Guest<'_, '_, T, G> {
+impl Guest<'_> {
     /// `load`: a handle of the module that these bytes are.
     pub(crate) fn module_load(&mut self, at: u32, len: u32) -> Result<i32, Refusal> {
         self.check(at, len, Access::Read)?;
@@ -65,8 +70,8 @@ impl<T: Send + 'static, G: Get<T>> Guest<'_, '_, T, G> {
     /// `load_path`: a handle of the module in a file that the guest may read.
     pub(crate) fn module_load_path(&mut self, path: u32, len: u32) -> Result<i32, Refusal> {
         let path = self.name(path, len)?;
-        let permissions = self.caller.permissions();
-        let domain = self.caller.lone_domain();
+        let permissions = self.host.permissions();
+        let domain = self.host.lone_domain();
         let ctx = self.ctx();
         ctx.wasi.permit(domain, &permissions);
         let read = ctx.wasi.read_file(&path, LARGEST);
@@ -75,7 +80,7 @@ impl<T: Send + 'static, G: Get<T>> Guest<'_, '_, T, G> {
     }
 
     fn load(&mut self, bytes: Vec<u8>) -> Result<i32, Refusal> {
-        let engine: Engine = self.caller.engine().clone();
+        let engine: Engine = self.host.engine().clone();
         let ctx = self.ctx();
         if !ctx.modules.has_room() {
             return Err(Errno::Nfile.into());
@@ -102,8 +107,8 @@ impl<T: Send + 'static, G: Get<T>> Guest<'_, '_, T, G> {
         let text = String::from_utf8(self.read(text, len)?).map_err(|_| Refusal::from(Errno::Ilseq))?;
         let wanted: Permissions = text.parse().map_err(|error| Refusal::new(Errno::Inval, error))?;
         // What the chain may not, the child may not.
-        let permissions = self.caller.permissions().intersection(&wanted);
-        let parent: Domain = match self.caller.domain() {
+        let permissions = self.host.permissions().intersection(&wanted);
+        let parent: Domain = match self.host.domain() {
             Some(domain) => domain.clone(),
             None => self.ctx().domain.clone(),
         };
@@ -166,19 +171,19 @@ impl<T: Send + 'static, G: Get<T>> Guest<'_, '_, T, G> {
     ) -> Result<i32, Refusal> {
         let (module, name) = (self.name(module, module_len)?, self.name(name, name_len)?);
         let declared = self.signature(signature, signature_len)?;
-        let table = table_of(self.caller);
+        let table = table_of(self.host);
         let table =
             table.ok_or_else(|| Refusal::new(Errno::Inval, format_args!("the module exports no table {TABLE:?}")))?;
-        let element = table.get(&*self.caller, u64::from(index));
+        let element = self.host.element(table, u64::from(index));
         let Some(vm::Ref::Func(Some(func))) = element else {
             return Err(Refusal::new(
                 Errno::Inval,
                 format_args!("element {index} of the table is no function"),
             ));
         };
-        let owner = func.domain(&*self.caller);
+        let owner = self.host.func_domain(func);
         let is_own = owner
-            .zip(self.caller.domain())
+            .zip(self.host.domain())
             .is_some_and(|(owner, own)| owner.is_same(own));
         if !is_own {
             return Err(Refusal::new(
@@ -188,29 +193,29 @@ impl<T: Send + 'static, G: Get<T>> Guest<'_, '_, T, G> {
         }
         // Rights are lent by who has them: not by one who was called by others
         // with fewer.
-        if is_gate != 0 && self.caller.lone_domain().is_none() {
+        if is_gate != 0 && self.host.lone_domain().is_none() {
             return Err(Refusal::new(
                 Errno::Perm,
                 "a gate can only be made by its owner, not on behalf of others",
             ));
         }
-        let ty = func.ty(&*self.caller);
+        let ty = self.host.func_type(func);
         let label = Name::new(&name, &module);
         let target = Target {
             whose: Whose::Parents { is_gate: is_gate != 0 },
             func,
             place: None,
-            home: Some(home_of(self.caller)),
-            domain: self.domain,
+            home: Some(home_of(self.host)),
+            domain: self.host.domain().map(Domain::id),
             signature: Arc::new(fitting(declared, &ty, &label)?),
             name: label,
         };
-        let get = self.get;
+        let lender = self.host.lender();
         let child = self.ctx().children.get(child)?;
         child.check_not_begun()?;
         child.keep_name(module.len() + name.len())?;
         child.keep(target.signature.weight)?;
-        child.offer::<T>(&module, &name, target, get)?;
+        child.offer(&module, &name, target, lender)?;
         Ok(0)
     }
 
@@ -218,24 +223,20 @@ impl<T: Send + 'static, G: Get<T>> Guest<'_, '_, T, G> {
     ///
     /// # Errors
     /// What ends the caller.
-    fn in_child<R>(
-        &mut self,
-        handle: i32,
-        run: impl FnOnce(&mut Child, &mut StoreContextMut<'_, T>, Option<&Permissions>) -> Result<Ended<R>, Refusal>,
-    ) -> Result<Result<R, Refusal>, Error> {
+    fn in_child(&mut self, handle: i32, run: WithChild<'_>) -> Result<Result<(), Refusal>, Error> {
         let mut child = match self.ctx().children.take(handle) {
             Ok(child) => child,
             Err(errno) => return Ok(Err(errno.into())),
         };
         // A lone domain that the child's comes from allows all that the child's does.
-        let lone = self.caller.lone_domain();
+        let lone = self.host.lone_domain();
         let is_ancestor = lone.is_some_and(|(id, _)| child.store.data().domain.comes_from(id));
-        let permissions = (!is_ancestor).then(|| self.caller.permissions());
-        let ended = run(&mut child, &mut self.caller.as_context_mut(), permissions.as_ref());
+        let permissions = (!is_ancestor).then(|| self.host.permissions());
+        let ended = run(&mut child, self.host, permissions.as_ref());
         self.ctx().children.put_back(handle, child);
         Ok(match ended {
             Err(refusal) => Err(refusal),
-            Ok(Ended::Returned(value)) => Ok(value),
+            Ok(Ended::Returned) => Ok(()),
             Ok(Ended::Exited(code)) => Err(Refusal {
                 code: EXITED,
                 message: format!("the child exited with code {code}"),
@@ -261,12 +262,15 @@ impl<T: Send + 'static, G: Get<T>> Guest<'_, '_, T, G> {
     }
 
     /// `start`: makes the child's instance.
-    pub(crate) fn child_start(&mut self, child: i32) -> Result<Result<i32, Refusal>, Error> {
-        let ended = self.in_child(child, |child, parent, permissions| {
+    ///
+    /// # Errors
+    /// What ends the caller.
+    pub(crate) fn child_start(&mut self, child: i32) -> Result<i32, Error> {
+        let ended = self.in_child(child, &mut |child, parent, permissions| {
             child.check_not_begun()?;
             Ok(child.start(parent, permissions))
         })?;
-        Ok(ended.map(|()| 0))
+        Ok(self.answer(ended.map(|()| 0)))
     }
 
     /// The instance of a child that was started.
@@ -322,13 +326,10 @@ impl<T: Send + 'static, G: Get<T>> Guest<'_, '_, T, G> {
 
     /// `call`: calls a function of a child's; parameters and results take 8 bytes
     /// each.
-    pub(crate) fn child_call(
-        &mut self,
-        child: i32,
-        func: i32,
-        args: u32,
-        results: u32,
-    ) -> Result<Result<i32, Refusal>, Error> {
+    ///
+    /// # Errors
+    /// What ends the caller.
+    pub(crate) fn child_call(&mut self, child: i32, func: i32, args: u32, results: u32) -> Result<i32, Error> {
         let Call {
             func,
             ty,
@@ -336,24 +337,25 @@ impl<T: Send + 'static, G: Get<T>> Guest<'_, '_, T, G> {
             declared,
         } = match self.arguments(child, func, args, results) {
             Ok(call) => call,
-            Err(refusal) => return Ok(Err(refusal)),
+            Err(refusal) => return Ok(self.answer(Err(refusal))),
         };
         let given = match declared {
             None => {
                 let mut given: Values<Val> = ty.results().filter_map(|ty| Val::from_bits(0, ty)).collect();
-                let ended = self.in_child(child, |child, parent, permissions| {
-                    Ok(child.run(parent, permissions, |store| func.call(store, &values, &mut given)))
+                let ended = self.in_child(child, &mut |child, parent, permissions| {
+                    Ok(child.run(parent, permissions, &mut |store| func.call(store, &values, &mut given)))
                 })?;
                 ended.map(|()| given)
             }
             Some(declared) => self.call_as(child, func, &declared, &values)?,
         };
-        Ok(given.and_then(|given| {
+        let written = given.and_then(|given| {
             let bits = given.iter().filter_map(Val::to_bits);
             let bytes: Vec<u8> = bits.flat_map(u64::to_le_bytes).collect();
             self.write(results, &bytes)?;
             Ok(0)
-        }))
+        });
+        Ok(self.answer(written))
     }
 
     /// Calls a function of a child's that takes or gives more than numbers.
@@ -366,31 +368,25 @@ impl<T: Send + 'static, G: Get<T>> Guest<'_, '_, T, G> {
     ) -> Result<Result<Values<Val>, Refusal>, Error> {
         let (signature, name) = declared;
         let passage = self.passage(child, signature, name);
-        let carried = passage.leave_parent(&mut self.caller.as_context_mut(), Side::Parameters, values);
+        let carried = passage.leave_parent(self.host, Side::Parameters, values);
         let carried = match carried {
             Ok(carried) => carried,
             Err(error) => return Ok(Err(error.into())),
         };
-        let ended = self.in_child(child, |child, parent, permissions| {
+        let mut came = Values::new();
+        let ended = self.in_child(child, &mut |child, parent, permissions| {
             // What cannot be passed keeps it from running at all.
             let mut store = child.store.as_context_mut();
-            let values = passage.enter_child(&mut store, Side::Parameters, &carried)?;
+            let values = passage.enter_child(&mut of_child(&mut store), Side::Parameters, &carried)?;
             let mut given = zeros(&signature.results);
-            let ended = child.run(parent, permissions, |store| func.call(store, &values, &mut given));
-            Ok(match ended {
-                Ended::Returned(()) => {
-                    let mut store = child.store.as_context_mut();
-                    Ended::Returned(passage.leave_child(&mut store, Side::Results, &given)?)
-                }
-                Ended::Exited(code) => Ended::Exited(code),
-                Ended::Failed(error) => Ended::Failed(error),
-                Ended::ParentFailed(error) => Ended::ParentFailed(error),
-            })
+            let ended = child.run(parent, permissions, &mut |store| func.call(store, &values, &mut given));
+            if let Ended::Returned = ended {
+                let mut store = child.store.as_context_mut();
+                came = passage.leave_child(&mut of_child(&mut store), Side::Results, &given)?;
+            }
+            Ok(ended)
         })?;
-        Ok(ended.and_then(|carried: Values<Carried>| {
-            let mut store = self.caller.as_context_mut();
-            Ok(passage.enter_parent(&mut store, Side::Results, &carried)?)
-        }))
+        Ok(ended.and_then(|()| Ok(passage.enter_parent(self.host, Side::Results, &came)?)))
     }
 
     /// What a call needs, and room for what it gives.
@@ -459,7 +455,9 @@ impl<T: Send + 'static, G: Get<T>> Guest<'_, '_, T, G> {
         let is_there = memory.check(&owner.store, to as usize, len as usize, Access::ReadWrite);
         is_there.map_err(|_| Refusal::from(Errno::Fault))?;
         self.copy(from, to, len, |guest, from, to, part| {
-            own.read(&*guest.caller, from as usize, part)
+            guest
+                .host
+                .read(own, from as usize, part)
                 .map_err(|_| Refusal::from(Errno::Fault))?;
             let (child, memory) = guest.memory_of(child)?;
             memory
@@ -503,7 +501,7 @@ impl<T: Send + 'static, G: Get<T>> Guest<'_, '_, T, G> {
 
     /// `own_permissions`: what the caller may do, as text.
     pub(crate) fn own_permissions(&mut self, at: u32, room: u32) -> Result<i32, Refusal> {
-        let text = self.caller.permissions().to_string();
+        let text = self.host.permissions().to_string();
         self.write_text(at, room, &text)
     }
 
@@ -512,8 +510,8 @@ impl<T: Send + 'static, G: Get<T>> Guest<'_, '_, T, G> {
         let text = self.name(text, len)?;
         let capabilities = text.parse::<vm::Capabilities>();
         let capabilities = capabilities.map_err(|error| Refusal::new(Errno::Inval, error))?;
-        let domain = self.caller.domain().ok_or(Errno::Inval)?.clone();
-        domain.drop_capabilities(&mut *self.caller, capabilities)?;
+        let domain = self.host.domain().ok_or(Errno::Inval)?.clone();
+        self.host.drop_capabilities(&domain, capabilities)?;
         Ok(0)
     }
 

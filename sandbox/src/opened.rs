@@ -9,10 +9,11 @@ use vm::{
 };
 
 use crate::SandboxCtx;
-use crate::access::Lent;
-use crate::child::Ended;
+use crate::access::{Lent, reach};
+use crate::child::{Child, Ended};
 use crate::error::{CrossingError, Name};
 use crate::guest::{EXITED, Refusal};
+use crate::host::{AnyStore, Host, HostOf};
 use crate::module::{LARGEST, fitting};
 use crate::pointers::{Home, Target, Whose};
 use crate::signature::Signature;
@@ -195,23 +196,31 @@ impl Opened {
         module: &Module,
         permissions: &Permissions,
     ) -> Result<Self, OpenError> {
-        let mut store = store.as_context_mut();
-        let share = get(store.data_mut(), domain).reserve_module(module.binary().len())?;
+        let store = &mut store.as_context_mut();
+        Self::open_in(&mut HostOf { store, get, domain }, domain, module, permissions)
+    }
+
+    fn open_in(
+        store: &mut dyn AnyStore,
+        domain: Option<DomainId>,
+        module: &Module,
+        permissions: &Permissions,
+    ) -> Result<Self, OpenError> {
+        let share = store.ctx().reserve_module(module.binary().len())?;
         let module = share.of(module.clone());
-        let ctx = get(store.data_mut(), domain);
+        let ctx = store.ctx();
         let parent = ctx.domain.clone();
         let permissions = parent.permissions().intersection(permissions);
         let handle = ctx.make_child(&parent, module, permissions)?;
-        let opened = Self { handle, domain };
-        let mut child = get(store.data_mut(), domain).children.take(handle)?;
-        let ended = child.start(&mut store, None);
-        get(store.data_mut(), domain).children.put_back(handle, child);
+        let mut child = store.ctx().children.take(handle)?;
+        let ended = child.start(store, None);
+        store.ctx().children.put_back(handle, child);
         let failure = match ended {
-            Ended::Returned(()) => return Ok(opened),
+            Ended::Returned => return Ok(Self { handle, domain }),
             Ended::Exited(code) => OpenError::Exited(code),
             Ended::Failed(error) | Ended::ParentFailed(error) => OpenError::Failed(error),
         };
-        opened.close(store, get)?;
+        store.ctx().drop_child(handle)?;
         Err(failure)
     }
 
@@ -227,21 +236,26 @@ impl Opened {
         path: &str,
         permissions: &Permissions,
     ) -> Result<Self, OpenError> {
+        Self::open_path_in(&mut HostOf::calling(caller, get), path, permissions)
+    }
+
+    fn open_path_in(host: &mut dyn Host, path: &str, permissions: &Permissions) -> Result<Self, OpenError> {
         for capability in [Capability::LoadModules, Capability::Instantiate] {
-            if !caller.allows(capability) {
+            if !host.allows(capability) {
                 return Err(OpenError::NotAllowed { capability });
             }
         }
-        let chain = caller.permissions();
-        let lone = caller.lone_domain();
-        let domain = caller.domain().map(vm::Domain::id);
-        let wasi = &mut get(caller.data_mut(), domain).wasi;
+        let chain = host.permissions();
+        let lone = host.lone_domain();
+        let domain = host.domain().map(Domain::id);
+        let wasi = &mut host.ctx().wasi;
         wasi.permit(lone, &chain);
         let bytes = wasi.read_file(path, LARGEST).map_err(|errno| OpenError::Read {
             path: path.into(),
             reason: errno.meaning(),
         })?;
-        Self::open(caller, get, domain, &bytes, &chain.intersection(permissions))
+        let module = Module::from_binary(host.engine(), &bytes)?;
+        Self::open_in(host, domain, &module, &chain.intersection(permissions))
     }
 
     /// Lets it access bytes of a memory of the guest's, from `start` on, by
@@ -263,7 +277,13 @@ impl Opened {
             .check(&store, start as usize, len as usize, access)
             .map_err(Error::from)?;
         let child = get(store.data_mut(), self.domain).children.get(self.handle)?;
-        let lent = Lent::new::<T>(memory, start, len, access);
+        let lent = Lent {
+            memory,
+            start,
+            len,
+            access,
+            reach: reach::<T>,
+        };
         Ok(child.store.data_mut().add_lent(lent)?)
     }
 
@@ -297,12 +317,16 @@ impl Opened {
     ) -> Result<Vec<(Box<str>, FuncType)>, OpenError> {
         let mut store = store.as_context_mut();
         let child = get(store.data_mut(), self.domain).children.get(self.handle)?;
+        Ok(Self::functions_of(child))
+    }
+
+    fn functions_of(child: &Child) -> Vec<(Box<str>, FuncType)> {
         let exports = child.module.module.exports();
         let function = |export: vm::ExportType<'_>| match export.ty() {
             ExternType::Func(ty) => Some((export.name().into(), ty)),
             _ => None,
         };
-        Ok(exports.filter_map(function).collect())
+        exports.filter_map(function).collect()
     }
 
     /// A function that it exports, as one of the guest's store. It gives the same one
@@ -327,8 +351,19 @@ impl Opened {
         signature: Option<&Signature>,
         home: Option<Home>,
     ) -> Result<Func, OpenError> {
-        let mut store = store.as_context_mut();
-        let child = get(store.data_mut(), self.domain).children.get(self.handle)?;
+        let domain = self.domain;
+        let store = &mut store.as_context_mut();
+        self.function_in(&mut HostOf { store, get, domain }, name, signature, home)
+    }
+
+    fn function_in(
+        &self,
+        store: &mut dyn AnyStore,
+        name: &str,
+        signature: Option<&Signature>,
+        home: Option<Home>,
+    ) -> Result<Func, OpenError> {
+        let child = store.ctx().children.get(self.handle)?;
         let missing = || OpenError::NoFunction { name: name.into() };
         let running = child.running.ok_or_else(missing)?;
         let func = running.instance.get_func(&mut child.store, name).ok_or_else(missing)?;
@@ -343,7 +378,7 @@ impl Opened {
             signature: Arc::new(signature),
             name: label.clone(),
         };
-        let made = to_child(&mut store, get, None, target);
+        let made = to_child(store, None, target);
         let (func, _) = made.map_err(|problem| label.pointer_problem(problem))?;
         Ok(func)
     }

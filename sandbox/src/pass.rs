@@ -1,21 +1,21 @@
 //! `orca_module`: function pointers that are passed to children and taken from them,
 //! and what their functions are declared to take and give.
 
-use std::marker::PhantomData;
 use std::sync::Arc;
 
 use orcavm_wasi::Errno;
 use vm::{AsContextMut, Ref, Val};
 
-use crate::crossing::{Get, Passage, Side};
+use crate::crossing::{Passage, Side};
 use crate::error::Name;
 use crate::guest::{Guest, Refusal};
+use crate::host::of_child;
 use crate::module::fitting;
 use crate::pointers::{Home, Target, Whose};
 use crate::signature::{Kind, Signature};
 use crate::trampoline::{home_of, to_child};
 
-impl<T: Send + 'static, G: Get<T>> Guest<'_, '_, T, G> {
+impl Guest<'_> {
     /// A signature in the guest's memory; none if it has no bytes.
     pub(crate) fn signature(&self, at: u32, len: u32) -> Result<Option<Signature>, Refusal> {
         if len == 0 {
@@ -31,19 +31,19 @@ impl<T: Send + 'static, G: Get<T>> Guest<'_, '_, T, G> {
     }
 
     /// The way of values to and from a child.
-    pub(crate) fn passage<'s>(&mut self, child: i32, signature: &'s Signature, name: &'s Name) -> Passage<'s, T, G> {
+    pub(crate) fn passage<'s>(&mut self, child: i32, signature: &'s Signature, name: &'s Name) -> Passage<'s> {
+        let domain = self.host.domain().map(vm::Domain::id);
         Passage {
             signature,
             name,
             home: match signature.is_plain {
                 true => Home::default(),
-                false => home_of(self.caller),
+                false => home_of(self.host),
             },
-            domain: self.domain,
-            owner: self.domain,
+            domain,
+            owner: domain,
             child,
-            get: self.get,
-            data: PhantomData,
+            lender: self.host.lender(),
         }
     }
 
@@ -62,9 +62,13 @@ impl<T: Send + 'static, G: Get<T>> Guest<'_, '_, T, G> {
         let (signature, name) = self.one_pointer(child, at, len, "pass")?;
         let passage = self.passage(child, &signature, &name);
         let value = [Val::I32(place.cast_signed())];
-        let carried = passage.leave_parent(&mut self.caller.as_context_mut(), Side::Parameters, &value)?;
+        let carried = passage.leave_parent(self.host, Side::Parameters, &value)?;
         let (child, _) = self.running(child)?;
-        let values = passage.enter_child(&mut child.store.as_context_mut(), Side::Parameters, &carried)?;
+        let values = passage.enter_child(
+            &mut of_child(&mut child.store.as_context_mut()),
+            Side::Parameters,
+            &carried,
+        )?;
         Ok(values.first().and_then(Val::i32).unwrap_or_default())
     }
 
@@ -75,8 +79,12 @@ impl<T: Send + 'static, G: Get<T>> Guest<'_, '_, T, G> {
         let passage = self.passage(child, &signature, &name);
         let value = [Val::I32(place.cast_signed())];
         let (child, _) = self.running(child)?;
-        let carried = passage.leave_child(&mut child.store.as_context_mut(), Side::Parameters, &value)?;
-        let values = passage.enter_parent(&mut self.caller.as_context_mut(), Side::Parameters, &carried)?;
+        let carried = passage.leave_child(
+            &mut of_child(&mut child.store.as_context_mut()),
+            Side::Parameters,
+            &value,
+        )?;
+        let values = passage.enter_parent(self.host, Side::Parameters, &carried)?;
         Ok(values.first().and_then(Val::i32).unwrap_or_default())
     }
 
@@ -96,19 +104,18 @@ impl<T: Send + 'static, G: Get<T>> Guest<'_, '_, T, G> {
         let (func, function) = (found.func, found.name.clone());
         let name = Name::new(&function, &self.module_name(child)?);
         let signature = fitting(declared, &ty, &name)?;
-        let home = home_of(self.caller);
+        let home = home_of(self.host);
         let table = home.table.ok_or_else(|| self.no_table())?;
-        let (get, domain) = (self.get, self.domain);
         let target = Target {
             whose: Whose::Childs(child),
             func,
             place: None,
             home: Some(home),
-            domain,
+            domain: self.host.domain().map(vm::Domain::id),
             signature: Arc::new(signature),
             name: name.clone(),
         };
-        let made = to_child(&mut self.caller.as_context_mut(), get, Some(table), target);
+        let made = to_child(self.host, Some(table), target);
         let (_, place) = made.map_err(|problem| name.pointer_problem(problem))?;
         i32::try_from(place).map_err(|_| Errno::Overflow.into())
     }
@@ -152,8 +159,8 @@ impl<T: Send + 'static, G: Get<T>> Guest<'_, '_, T, G> {
 
     /// `release`: ends a function pointer that was taken from a child.
     pub(crate) fn pointer_release(&mut self, place: u32) -> Result<i32, Refusal> {
-        let table = home_of(self.caller).table.ok_or_else(|| self.no_table())?;
-        let func = match table.get(&*self.caller, place.into()) {
+        let table = home_of(self.host).table.ok_or_else(|| self.no_table())?;
+        let func = match self.host.element(table, place.into()) {
             Some(Ref::Func(Some(func))) => Some(func),
             _ => None,
         };

@@ -14,12 +14,13 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use orcavm_wasi::Errno;
-use vm::{AsContextMut, DomainId, Func, FuncType, Memory, Ref, StoreContextMut, Table};
+use vm::{DomainId, Func, FuncType, Memory, Ref, Table};
 
-use crate::crossing::Find;
 use crate::ctx::Share;
 use crate::error::{Name, Problem};
+use crate::host::AnyStore;
 use crate::signature::Signature;
+use crate::trampoline::Lead;
 
 /// Trampolines that a guest may have.
 const MOST: usize = 10_000;
@@ -213,19 +214,17 @@ impl Pointers {
 }
 
 /// The trampoline in `table`, or in none, that leads to `target`, and its place.
-/// `find` finds whose it is, in the store's data; `make` makes a trampoline that calls
-/// what the one with a number leads to.
+/// `lead` has a trampoline call what the one with a number leads to.
 ///
 /// # Errors
 /// If there can be no more.
-pub(crate) fn trampoline<X: 'static>(
-    store: &mut StoreContextMut<'_, X>,
-    find: impl Find<X>,
+pub(crate) fn trampoline(
+    store: &mut dyn AnyStore,
     table: Option<Table>,
     target: Target,
-    make: impl FnOnce(&mut StoreContextMut<'_, X>, FuncType, usize) -> Func,
+    lead: impl FnOnce(usize) -> Lead,
 ) -> Result<(Func, u64), Problem> {
-    let pointers = &mut find.ctx(store.data_mut()).pointers;
+    let pointers = &mut store.ctx().pointers;
     if let Some(at) = pointers.leading_to(&target, table)
         && let Some(record) = pointers.records.get(at)
     {
@@ -234,23 +233,23 @@ pub(crate) fn trampoline<X: 'static>(
             return Ok((func, spot.map_or(0, |(_, place)| place)));
         }
         // The guest has put something else in its place, which leads there no longer.
-        find.ctx(store.data_mut()).pointers.release_at(at);
+        store.ctx().pointers.release_at(at);
     }
-    let pointers = &mut find.ctx(store.data_mut()).pointers;
+    let pointers = &mut store.ctx().pointers;
     if matches!(target.whose, Whose::Childs(_)) && pointers.count(target.whose) >= MOST_OF_A_CHILD {
         return Err(Problem::TooMany);
     }
     let ty = target.signature.func_type();
-    while let Some(at) = find.ctx(store.data_mut()).pointers.wake(&ty, table, false) {
-        if let Some(found) = reuse(store, find, at, &target) {
+    while let Some(at) = store.ctx().pointers.wake(&ty, table, false) {
+        if let Some(found) = reuse(store, at, &target) {
             return Ok(found);
         }
     }
-    let made = add(store, find, table, &target, &ty, make);
+    let made = add(store, table, &target, &ty, lead);
     made.or_else(|problem| {
         // None rests as long as there is no room for another one.
-        while let Some(at) = find.ctx(store.data_mut()).pointers.wake(&ty, table, true) {
-            if let Some(found) = reuse(store, find, at, &target) {
+        while let Some(at) = store.ctx().pointers.wake(&ty, table, true) {
+            if let Some(found) = reuse(store, at, &target) {
                 return Ok(found);
             }
         }
@@ -259,46 +258,40 @@ pub(crate) fn trampoline<X: 'static>(
 }
 
 /// Whether a trampoline is where it was put.
-fn is_there<X: 'static>(store: &mut StoreContextMut<'_, X>, func: Func, spot: Option<(Table, u64)>) -> bool {
+fn is_there(store: &dyn AnyStore, func: Func, spot: Option<(Table, u64)>) -> bool {
     let Some((table, place)) = spot else { return true };
-    matches!(table.get(&*store, place), Some(Ref::Func(Some(found))) if found == func)
+    matches!(store.element(table, place), Some(Ref::Func(Some(found))) if found == func)
 }
 
 /// Has a trampoline that rested lead to a function, if it is still in its place.
-fn reuse<X: 'static>(
-    store: &mut StoreContextMut<'_, X>,
-    find: impl Find<X>,
-    at: usize,
-    target: &Target,
-) -> Option<(Func, u64)> {
-    let record = find.ctx(store.data_mut()).pointers.records.get(at)?;
+fn reuse(store: &mut dyn AnyStore, at: usize, target: &Target) -> Option<(Func, u64)> {
+    let record = store.ctx().pointers.records.get(at)?;
     let (func, spot) = (record.func, record.spot);
     if !is_there(store, func, spot) {
         return None;
     }
-    find.ctx(store.data_mut()).pointers.lead(at, target.clone()).ok()?;
+    store.ctx().pointers.lead(at, target.clone()).ok()?;
     Some((func, spot.map_or(0, |(_, place)| place)))
 }
 
 /// A place in a table that has grown by one.
-fn new_place<X: 'static>(store: &mut StoreContextMut<'_, X>, table: Table) -> Option<u64> {
-    if table.ty(&*store).element() != vm::RefType::FUNCREF {
+fn new_place(store: &mut dyn AnyStore, table: Table) -> Option<u64> {
+    if store.table_type(table) != vm::RefType::FUNCREF {
         return None;
     }
-    let place = table.grow(store.as_context_mut(), 1, Ref::Func(None)).ok()?;
+    let place = store.add_element(table, Ref::Func(None)).ok()?;
     u32::try_from(place).is_ok().then_some(place)
 }
 
 /// Makes one more trampoline.
-fn add<X: 'static>(
-    store: &mut StoreContextMut<'_, X>,
-    find: impl Find<X>,
+fn add(
+    store: &mut dyn AnyStore,
     table: Option<Table>,
     target: &Target,
     ty: &FuncType,
-    make: impl FnOnce(&mut StoreContextMut<'_, X>, FuncType, usize) -> Func,
+    lead: impl FnOnce(usize) -> Lead,
 ) -> Result<(Func, u64), Problem> {
-    let pointers = &mut find.ctx(store.data_mut()).pointers;
+    let pointers = &mut store.ctx().pointers;
     let at = pointers.records.len();
     if at >= MOST || pointers.room.add(SIZE).is_err() {
         return Err(Problem::TooMany);
@@ -308,18 +301,18 @@ fn add<X: 'static>(
         None => None,
         Some((table, Some(place))) => Some((table, place)),
         Some((_, None)) => {
-            let ctx = find.ctx(store.data_mut());
+            let ctx = store.ctx();
             ctx.pointers.room.give_back(SIZE);
             let module = ctx.domain.name().into();
             return Err(Problem::TableFull { module });
         }
     };
-    let func = make(store, ty.clone(), at);
+    let func = store.new_func(ty.clone(), lead(at));
     if let Some((table, place)) = spot {
-        let set = table.set(store.as_context_mut(), place, Ref::Func(Some(func)));
+        let set = store.set_element(table, place, Ref::Func(Some(func)));
         set.map_err(|_| Problem::Moved)?;
     }
-    let pointers = &mut find.ctx(store.data_mut()).pointers;
+    let pointers = &mut store.ctx().pointers;
     pointers.records.push(Record {
         func,
         ty: ty.clone(),

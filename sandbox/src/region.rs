@@ -1,11 +1,11 @@
 //! `orca_region`: making, opening and mapping regions.
 
 use orcavm_wasi::Errno;
-use vm::{Access, Caller, Capability, DomainId, Memory, Region, RegionError};
+use vm::{Access, Capability, Memory, Region, RegionError};
 
-use crate::SandboxCtx;
 use crate::ctx::SharedRegion;
 use crate::guest::{Guest, Refusal};
+use crate::host::AnyStore;
 
 /// The address that stands for any.
 const ANYWHERE: i64 = -1;
@@ -27,7 +27,7 @@ fn unsigned(number: i64) -> Result<u64, Refusal> {
     u64::try_from(number).map_err(|_| Refusal::new(Errno::Inval, "a size or an address is negative"))
 }
 
-impl<T: 'static, G: Fn(&mut T, Option<DomainId>) -> &mut SandboxCtx> Guest<'_, '_, T, G> {
+impl Guest<'_> {
     /// `create`: a handle of a new region.
     pub(crate) fn region_create(&mut self, bytes: i64) -> Result<i32, Refusal> {
         let ctx = self.ctx();
@@ -71,7 +71,7 @@ impl<T: 'static, G: Fn(&mut T, Option<DomainId>) -> &mut SandboxCtx> Guest<'_, '
 
     /// Whether the call chain may map so.
     fn may_map(&self, access: Access) -> Result<(), Refusal> {
-        if access == Access::ReadWrite && !self.caller.allows(Capability::WriteRegions) {
+        if access == Access::ReadWrite && !self.host.allows(Capability::WriteRegions) {
             let message = format!("that needs the permission `{}`", Capability::WriteRegions);
             return Err(Refusal::new(Errno::NotCapable, message));
         }
@@ -97,8 +97,8 @@ impl<T: 'static, G: Fn(&mut T, Option<DomainId>) -> &mut SandboxCtx> Guest<'_, '
             ANYWHERE => self.find(&shared, offset, len)?,
             address => unsigned(address)?,
         };
-        self.remap(memory, 1, |caller| {
-            memory.map(caller, address, &shared.region, offset..end, access)
+        self.remap(memory, 1, |store| {
+            store.map(memory, address, &shared.region, offset..end, access)
         })?;
         if let Some(start) = address.checked_sub(offset) {
             shared.set_place(start);
@@ -112,12 +112,12 @@ impl<T: 'static, G: Fn(&mut T, Option<DomainId>) -> &mut SandboxCtx> Guest<'_, '
         &mut self,
         memory: Memory,
         most: u64,
-        change: impl FnOnce(&mut Caller<'_, T>) -> Result<(), RegionError>,
+        change: impl FnOnce(&mut dyn AnyStore) -> Result<(), RegionError>,
     ) -> Result<(), Refusal> {
-        let before = memory.mapping_count(&*self.caller) as u64;
+        let before = self.host.mapping_count(memory) as u64;
         self.ctx().mapped.add(most).map_err(|_| Refusal::from(Errno::Nomem))?;
-        let changed = change(self.caller);
-        let after = memory.mapping_count(&*self.caller) as u64;
+        let changed = change(self.host);
+        let after = self.host.mapping_count(memory) as u64;
         self.ctx().mapped.give_back((before + most).saturating_sub(after));
         Ok(changed?)
     }
@@ -129,8 +129,8 @@ impl<T: 'static, G: Fn(&mut T, Option<DomainId>) -> &mut SandboxCtx> Guest<'_, '
         let memory = self.memory()?;
         let page = Region::page_size() as u64;
         let len = len.next_multiple_of(page);
-        let size = (memory.data_size(&*self.caller) as u64).next_multiple_of(page);
-        let mappings = memory.mappings(&*self.caller);
+        let size = (self.host.data_size(memory) as u64).next_multiple_of(page);
+        let mappings = self.host.mappings(memory);
         let is_free = |start: u64| {
             let end = start.saturating_add(len);
             let meets = |mapping: &vm::Mapping| mapping.address < end && start < mapping.address + mapping.len;
@@ -158,10 +158,10 @@ impl<T: 'static, G: Fn(&mut T, Option<DomainId>) -> &mut SandboxCtx> Guest<'_, '
         let range = range(address, len)?;
         let memory = self.memory()?;
         // Only a hole makes two of one.
-        let mappings = memory.mappings(&*self.caller);
+        let mappings = self.host.mappings(memory);
         let is_hole = |m: &vm::Mapping| m.address < range.start && range.end < m.address + m.len;
         let more = u64::from(mappings.iter().any(is_hole));
-        self.remap(memory, more, |caller| memory.unmap(caller, range))?;
+        self.remap(memory, more, |store| store.unmap(memory, range))?;
         Ok(0)
     }
 
@@ -171,10 +171,10 @@ impl<T: 'static, G: Fn(&mut T, Option<DomainId>) -> &mut SandboxCtx> Guest<'_, '
         self.may_map(access)?;
         let range = range(address, len)?;
         let memory = self.memory()?;
-        let mappings = memory.mappings(&*self.caller);
+        let mappings = self.host.mappings(memory);
         let is_cut = |at: &&u64| mappings.iter().any(|m| m.address < **at && **at < m.address + m.len);
         let more = [range.start, range.end].iter().filter(is_cut).count() as u64;
-        self.remap(memory, more, |caller| memory.protect(caller, range, access))?;
+        self.remap(memory, more, |store| store.protect(memory, range, access))?;
         Ok(0)
     }
 }

@@ -1,32 +1,35 @@
 //! What trampolines do: calls from a child into its parent, and from a parent into a
 //! child, whether the child waits or is running already.
 
-use std::marker::PhantomData;
-
 use orcavm_wasi::Errno;
-use vm::{AsContextMut, Caller, Error, Extern, Func, Permissions, Ref, StoreContextMut, Table, Trap, Val};
+use vm::{AsContextMut, Error, Extern, Func, Memory, Permissions, Ref, Table, Trap, Val};
 
 use crate::SandboxCtx;
-use crate::child::{Ended, add_fuel, ended, take_fuel};
-use crate::crossing::{Carried, Get, OfDomain, Own, Passage, Side, Values};
+use crate::child::{Ended, Run, add_fuel, ended, take_fuel};
+use crate::crossing::{Passage, Side, Values};
 use crate::error::{CallError, CrossingError, Name, Problem};
+use crate::host::{AnyStore, Host, Lender, of_child};
 use crate::module::TABLE;
 use crate::pointers::{Home, Target, Whose, trampoline};
 use crate::signature::Kind;
 
-/// The calling instance's table of functions: its own, or that which it was linked
-/// with.
-pub(crate) fn table_of<T: 'static>(caller: &mut Caller<'_, T>) -> Option<Table> {
-    let exported = caller.get_export(TABLE).and_then(Extern::into_table);
-    exported.or_else(|| caller.imported_table(TABLE))
+/// The calling instance's memory: its own, or that which it was linked with.
+pub(crate) fn memory_of(host: &mut dyn Host) -> Option<Memory> {
+    let exported = host.export("memory").and_then(Extern::into_memory);
+    exported.or_else(|| host.imported_memory())
+}
+
+/// The calling instance's table of functions, likewise.
+pub(crate) fn table_of(host: &mut dyn Host) -> Option<Table> {
+    let exported = host.export(TABLE).and_then(Extern::into_table);
+    exported.or_else(|| host.imported_table(TABLE))
 }
 
 /// What the calling instance has.
-pub(crate) fn home_of<T: 'static>(caller: &mut Caller<'_, T>) -> Home {
-    let memory = caller.get_export("memory").and_then(Extern::into_memory);
+pub(crate) fn home_of(host: &mut dyn Host) -> Home {
     Home {
-        memory: memory.or_else(|| caller.imported_memory()),
-        table: table_of(caller),
+        memory: memory_of(host),
+        table: table_of(host),
     }
 }
 
@@ -40,11 +43,11 @@ pub(crate) fn zeros(kinds: &[Kind]) -> Values<Val> {
 
 /// Whether a function is where it was when it was passed. If not, its module has put
 /// another one there, or was unloaded.
-fn check_place<X: 'static>(store: &StoreContextMut<'_, X>, target: &Target) -> Result<(), Error> {
+fn check_place(store: &dyn AnyStore, target: &Target) -> Result<(), Error> {
     let Some((table, place)) = target.place else {
         return Ok(());
     };
-    match table.get(store, place) {
+    match store.element(table, place) {
         Some(Ref::Func(Some(found))) if found == target.func => Ok(()),
         _ => {
             let Name { function, module } = target.name.clone();
@@ -64,76 +67,103 @@ enum Failure {
 ///
 /// # Errors
 /// What ends the child.
-pub(crate) fn into_parent<T: Send + 'static, G: Get<T>>(
-    caller: &mut Caller<'_, SandboxCtx>,
+pub(crate) fn into_parent(
+    child: &mut dyn Host,
     target: &Target,
-    get: G,
+    lender: &dyn Lender,
     args: &[Val],
     results: &mut [Val],
 ) -> Result<(), Error> {
     let is_gate = target.whose == Whose::Parents { is_gate: true };
-    let limit = (!is_gate).then(|| caller.permissions());
-    let own = caller.get_fuel().ok();
-    if caller.data().home.is_none() {
-        let home = home_of(caller);
-        caller.data_mut().home = Some(home);
+    let limit = (!is_gate).then(|| child.permissions());
+    let own = child.fuel();
+    if child.ctx().home.is_none() {
+        let home = home_of(child);
+        child.ctx().home = Some(home);
     }
-    let passage = Passage::<T, G> {
+    let passage = Passage {
         signature: &target.signature,
         name: &target.name,
         home: target.home.unwrap_or_default(),
         domain: target.domain,
         owner: target.domain,
-        child: caller.data().handle,
-        get,
-        data: PhantomData,
+        child: child.ctx().handle,
+        lender: lender.boxed(),
     };
     let is_plain = target.signature.is_plain;
     let carried = match is_plain {
         true => Values::new(),
-        false => passage.leave_child(&mut caller.as_context_mut(), Side::Parameters, args)?,
+        false => passage.leave_child(child, Side::Parameters, args)?,
     };
-    let outer = std::mem::replace(&mut caller.data_mut().fuel_left, own.unwrap_or(0));
-    let came = caller.in_lender::<T, _>(|mut parent| {
+    let outer = std::mem::replace(&mut child.ctx().fuel_left, own.unwrap_or(0));
+    let mut call = |parent: &mut dyn AnyStore| {
         // While the parent runs, what is left is the parent's.
-        add_fuel(&mut parent, own.unwrap_or(0));
-        check_place(&parent, target).map_err(Failure::Crossing)?;
-        let call = |parent: &mut StoreContextMut<'_, T>, args: &[Val], results: &mut [Val]| {
-            let called = match &limit {
-                Some(limit) => parent.limited(limit, |parent| target.func.call(parent, args, results)),
-                None => parent.gated(|parent| target.func.call(parent, args, results)),
-            };
-            called.map_err(Failure::Parents)
-        };
+        add_fuel(parent, own.unwrap_or(0));
+        check_place(parent, target).map_err(Failure::Crossing)?;
         if is_plain {
-            call(&mut parent, args, results)?;
+            let called = parent.call(target.func, limit.as_ref(), args, results);
+            called.map_err(Failure::Parents)?;
             return Ok(Values::new());
         }
         let crossing = |error: CrossingError| Failure::Crossing(error.into());
-        let values = passage.enter_parent(&mut parent, Side::Parameters, &carried);
+        let values = passage.enter_parent(parent, Side::Parameters, &carried);
         let mut given = zeros(&target.signature.results);
-        call(&mut parent, &values.map_err(crossing)?, &mut given)?;
-        let carried = passage.leave_parent(&mut parent, Side::Results, &given);
+        let called = parent.call(target.func, limit.as_ref(), &values.map_err(crossing)?, &mut given);
+        called.map_err(Failure::Parents)?;
+        let carried = passage.leave_parent(parent, Side::Results, &given);
         carried.map_err(crossing)
-    });
-    let most = std::mem::replace(&mut caller.data_mut().fuel_left, outer);
-    if own.is_some()
-        && let Some(mut parent) = caller.lender::<T>()
-        && let Some(left) = take_fuel(&mut parent, most)
-    {
-        caller.set_fuel(left)?;
+    };
+    let mut came = None;
+    lender.run(child, target.domain, &mut |parent| came = Some(call(parent)));
+    let most = std::mem::replace(&mut child.ctx().fuel_left, outer);
+    if own.is_some() {
+        let mut left = None;
+        lender.with(child, target.domain, &mut |parent| left = take_fuel(parent, most));
+        if let Some(left) = left {
+            child.set_fuel(left)?;
+        }
     }
     match came.ok_or(CallError::NobodyRunsIt)? {
         Ok(_) if is_plain => Ok(()),
         Ok(carried) => {
-            let values = passage.enter_child(&mut caller.as_context_mut(), Side::Results, &carried)?;
+            let values = passage.enter_child(child, Side::Results, &carried)?;
             results.copy_from_slice(&values);
             Ok(())
         }
         Err(Failure::Crossing(error)) => Err(error),
         Err(Failure::Parents(error)) => {
-            caller.data_mut().parents_error = Some(error);
+            child.ctx().parents_error = Some(error);
             Err(CallError::ParentFailed.into())
+        }
+    }
+}
+
+/// What a trampoline calls: what the one with this number leads to.
+pub(crate) enum Lead {
+    /// A function of a child's, for the guest that was this one when it was made.
+    ToChild { guest: u64, at: usize },
+    /// A function of the parent's.
+    ToParent { lender: Box<dyn Lender>, at: usize },
+}
+
+impl Lead {
+    /// Calls it for a guest.
+    ///
+    /// # Errors
+    /// What ends the guest.
+    pub(crate) fn call(&self, host: &mut dyn Host, args: &[Val], results: &mut [Val]) -> Result<(), Error> {
+        let target = |ctx: &SandboxCtx, at: usize| ctx.pointers.target(at).cloned();
+        match self {
+            // An embedder may have put another one there by now.
+            Self::ToChild { guest, .. } if host.ctx().id != *guest => Err(CallError::Gone.into()),
+            Self::ToChild { at, .. } => {
+                let target = target(host.ctx(), *at).ok_or(CallError::Gone)?;
+                into_child(host, &target, args, results)
+            }
+            Self::ToParent { lender, at } => {
+                let target = target(host.ctx(), *at).ok_or(CallError::Gone)?;
+                into_parent(host, &target, &**lender, args, results)
+            }
         }
     }
 }
@@ -143,22 +173,13 @@ pub(crate) fn into_parent<T: Send + 'static, G: Get<T>>(
 ///
 /// # Errors
 /// If there can be no more.
-pub(crate) fn to_child<T: Send + 'static>(
-    parent: &mut StoreContextMut<'_, T>,
-    get: impl Get<T>,
+pub(crate) fn to_child(
+    parent: &mut dyn AnyStore,
     table: Option<Table>,
     target: Target,
 ) -> Result<(Func, u64), Problem> {
-    let domain = target.domain;
-    let id = get(parent.data_mut(), domain).id;
-    trampoline(parent, OfDomain(get, domain), table, target, |store, ty, at| {
-        Func::new(store, ty, move |mut caller: Caller<'_, T>, args, results| {
-            // An embedder may have put another one there by now.
-            let ctx = Some(get(caller.data_mut(), domain)).filter(|ctx| ctx.id == id);
-            let target = ctx.and_then(|ctx| ctx.pointers.target(at).cloned());
-            into_child(&mut caller, &*target.ok_or(CallError::Gone)?, get, args, results)
-        })
-    })
+    let guest = parent.ctx().id;
+    trampoline(parent, table, target, |at| Lead::ToChild { guest, at })
 }
 
 /// The trampoline that leads to a parent's function from the store of its child, and
@@ -166,17 +187,15 @@ pub(crate) fn to_child<T: Send + 'static>(
 ///
 /// # Errors
 /// If there can be no more.
-pub(crate) fn to_parent<T: Send + 'static>(
-    child: &mut StoreContextMut<'_, SandboxCtx>,
-    get: impl Get<T>,
+pub(crate) fn to_parent(
+    child: &mut dyn AnyStore,
+    lender: &dyn Lender,
     table: Option<Table>,
     target: Target,
 ) -> Result<(Func, u64), Problem> {
-    trampoline(child, Own, table, target, |store, ty, at| {
-        Func::new(store, ty, move |mut caller: Caller<'_, SandboxCtx>, args, results| {
-            let target = caller.data().pointers.target(at).cloned();
-            into_parent(&mut caller, &*target.ok_or(CallError::Gone)?, get, args, results)
-        })
+    trampoline(child, table, target, |at| Lead::ToParent {
+        lender: lender.boxed(),
+        at,
     })
 }
 
@@ -184,51 +203,45 @@ pub(crate) fn to_parent<T: Send + 'static>(
 ///
 /// # Errors
 /// What ends the parent.
-pub(crate) fn into_child<T: Send + 'static, G: Get<T>>(
-    caller: &mut Caller<'_, T>,
-    target: &Target,
-    get: G,
-    args: &[Val],
-    results: &mut [Val],
-) -> Result<(), Error> {
+pub(crate) fn into_child(host: &mut dyn Host, target: &Target, args: &[Val], results: &mut [Val]) -> Result<(), Error> {
     let Whose::Childs(handle) = target.whose else {
         return Err(CallError::Gone.into());
     };
     let home = match target.home {
         Some(home) => home,
         None if target.signature.is_plain => Home::default(),
-        None => home_of(caller),
+        None => home_of(host),
     };
-    let passage = Passage::<T, G> {
+    let passage = Passage {
         signature: &target.signature,
         name: &target.name,
         home,
         domain: target.domain,
-        owner: target.domain.or_else(|| caller.domain().map(vm::Domain::id)),
+        owner: target.domain.or_else(|| host.domain().map(vm::Domain::id)),
         child: handle,
-        get,
-        data: PhantomData,
+        lender: host.lender(),
     };
     let is_plain = target.signature.is_plain;
+    let mut came = Values::new();
     let ended = if is_plain {
-        enter(caller, &passage, target, |mut child| {
-            check_place(&child, target)?;
-            target.func.call(&mut child, args, results)?;
-            Ok(Values::new())
+        enter(host, handle, target, &mut |mut child| {
+            check_place(&of_child(&mut child), target)?;
+            target.func.call(&mut child, args, results)
         })?
     } else {
-        let carried = passage.leave_parent(&mut caller.as_context_mut(), Side::Parameters, args)?;
-        enter(caller, &passage, target, |mut child| {
-            let values = passage.enter_child(&mut child, Side::Parameters, &carried)?;
-            check_place(&child, target)?;
+        let carried = passage.leave_parent(host, Side::Parameters, args)?;
+        enter(host, handle, target, &mut |mut child| {
+            let values = passage.enter_child(&mut of_child(&mut child), Side::Parameters, &carried)?;
+            check_place(&of_child(&mut child), target)?;
             let mut given = zeros(&target.signature.results);
             target.func.call(&mut child, &values, &mut given)?;
-            Ok(passage.leave_child(&mut child, Side::Results, &given)?)
+            came = passage.leave_child(&mut of_child(&mut child), Side::Results, &given)?;
+            Ok(())
         })?
     };
     let failure = match ended {
-        Ended::Returned(_) if is_plain => return Ok(()),
-        Ended::Returned(carried) => match passage.enter_parent(&mut caller.as_context_mut(), Side::Results, &carried) {
+        Ended::Returned if is_plain => return Ok(()),
+        Ended::Returned => match passage.enter_parent(host, Side::Results, &came) {
             Ok(values) => {
                 results.copy_from_slice(&values);
                 return Ok(());
@@ -254,44 +267,39 @@ pub(crate) fn into_child<T: Send + 'static, G: Get<T>>(
     match target.signature.is_lenient {
         true => {
             results.copy_from_slice(&zeros(&target.signature.results));
-            get(caller.data_mut(), target.domain).note(failure.to_string());
+            host.ctx().note(failure.to_string());
             Ok(())
         }
         false => Err(failure.into()),
     }
 }
 
-/// Runs a function in the child, wherever that is.
-fn enter<T: Send + 'static, G: Get<T>>(
-    caller: &mut Caller<'_, T>,
-    passage: &Passage<'_, T, G>,
-    target: &Target,
-    body: impl FnOnce(StoreContextMut<'_, SandboxCtx>) -> Result<Values<Carried>, Error>,
-) -> Result<Ended<Values<Carried>>, Error> {
-    let (get, domain, handle) = (passage.get, passage.domain, passage.child);
-    let lone = caller.lone_domain().map(|(id, _)| id);
-    let limit = |caller: &Caller<'_, T>, child: &vm::Domain| {
+/// Runs something in the child that a target is of, wherever that is.
+fn enter(host: &mut dyn Host, handle: i32, target: &Target, body: Run<'_>) -> Result<Ended, Error> {
+    let lone = host.lone_domain().map(|(id, _)| id);
+    let limit = |host: &dyn Host, child: &vm::Domain| {
         // A lone domain that the child's comes from allows all that the child's does.
         let is_ancestor = lone.is_some_and(|id| child.comes_from(id));
-        (!is_ancestor).then(|| caller.permissions())
+        (!is_ancestor).then(|| host.permissions())
     };
-    match get(caller.data_mut(), domain).children.take(handle) {
+    match host.ctx().children.take(handle) {
         Ok(mut child) => {
-            let permissions = limit(caller, &child.store.data().domain);
-            let ended = child.run(&mut caller.as_context_mut(), permissions.as_ref(), body);
-            get(caller.data_mut(), domain).children.put_back(handle, child);
+            let permissions = limit(host, &child.store.data().domain);
+            let ended = child.run(host, permissions.as_ref(), body);
+            host.ctx().children.put_back(handle, child);
             Ok(ended)
         }
         Err(Errno::Busy) => {
-            let parent = get(caller.data_mut(), domain).id;
+            let parent = host.ctx().id;
             let is = move |ctx: &SandboxCtx| ctx.is_child(parent, handle);
-            let found = caller.as_context_mut().reenter(is, |child| child.data().domain.clone());
+            let mut found = None;
+            host.reenter(&is, &mut |child| found = Some(child.data().domain.clone()));
             let busy = || {
                 let Name { function, module } = target.name.clone();
                 CallError::Busy { function, module }
             };
-            let permissions = limit(caller, &found.ok_or_else(busy)?);
-            let ended = run_again(&mut caller.as_context_mut(), is, permissions.as_ref(), body);
+            let permissions = limit(host, &found.ok_or_else(busy)?);
+            let ended = run_again(host, &is, permissions.as_ref(), body);
             Ok(ended.ok_or_else(busy)?)
         }
         Err(_) => Err(CallError::Gone.into()),
@@ -300,25 +308,27 @@ fn enter<T: Send + 'static, G: Get<T>>(
 
 /// Runs something in a child that runs already and has called its parent, as
 /// [`Child::run`](crate::child::Child::run) does in one that waits.
-fn run_again<T: Send + 'static, R>(
-    parent: &mut StoreContextMut<'_, T>,
-    is: impl Fn(&SandboxCtx) -> bool + Copy,
+fn run_again(
+    parent: &mut dyn AnyStore,
+    is: &dyn Fn(&SandboxCtx) -> bool,
     permissions: Option<&Permissions>,
-    f: impl FnOnce(StoreContextMut<'_, SandboxCtx>) -> Result<R, Error>,
-) -> Option<Ended<R>> {
-    let most = parent.reenter(is, |child| child.data().fuel_left)?;
-    let given = take_fuel(parent, most);
-    let entered = parent.reenter(is, |mut child| {
+    f: Run<'_>,
+) -> Option<Ended> {
+    let mut most = None;
+    parent.reenter(is, &mut |child| most = Some(child.data().fuel_left));
+    let given = take_fuel(parent, most?);
+    let mut entered = None;
+    parent.reenter(is, &mut |mut child| {
         let set = given.map_or(Ok(()), |fuel| child.set_fuel(fuel));
         let result = set.and_then(|()| match permissions {
-            Some(permissions) => child.limited(permissions, f),
+            Some(permissions) => child.limited(permissions, &mut *f),
             None => f(child.as_context_mut()),
         });
         let left = child.get_fuel().unwrap_or(0);
         let used = given.unwrap_or(0).saturating_sub(left);
         let ctx = child.data_mut();
         ctx.fuel_left = ctx.fuel_left.saturating_sub(used);
-        (left, ended(ctx, result))
+        entered = Some((left, ended(ctx, result)));
     });
     let (left, ended) = entered?;
     if given.is_some() {
