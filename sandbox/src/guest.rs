@@ -92,13 +92,13 @@ impl From<Error> for Refusal {
 /// The guest that called a host function.
 pub(crate) struct Guest<'a> {
     pub(crate) host: &'a mut dyn Host,
-    memory: Option<Memory>,
+    /// Its memory, if it has one, once that was asked for: many functions do without.
+    memory: Option<Option<Memory>>,
 }
 
 impl<'a> Guest<'a> {
     pub(crate) fn new(host: &'a mut dyn Host) -> Self {
-        let memory = memory_of(host);
-        Self { host, memory }
+        Self { host, memory: None }
     }
 
     /// What it has.
@@ -107,13 +107,14 @@ impl<'a> Guest<'a> {
     }
 
     /// Its memory.
-    pub(crate) fn memory(&self) -> Result<Memory, Refusal> {
+    pub(crate) fn memory(&mut self) -> Result<Memory, Refusal> {
         let missing = "the module neither imports a memory nor exports its own as \"memory\"";
-        self.memory.ok_or_else(|| Refusal::new(Errno::Fault, missing))
+        let memory = *self.memory.get_or_insert_with(|| memory_of(self.host));
+        memory.ok_or_else(|| Refusal::new(Errno::Fault, missing))
     }
 
     /// Bytes of its memory.
-    pub(crate) fn read(&self, at: u32, len: u32) -> Result<Vec<u8>, Refusal> {
+    pub(crate) fn read(&mut self, at: u32, len: u32) -> Result<Vec<u8>, Refusal> {
         // Room is made for what is there only.
         let memory = self.check(at, len, Access::Read)?;
         let mut bytes = vec![0; len as usize];
@@ -125,7 +126,7 @@ impl<'a> Guest<'a> {
     }
 
     /// Its memory, if bytes there may be accessed so. No bytes may be anywhere.
-    pub(crate) fn check(&self, at: u32, len: u32, access: Access) -> Result<Memory, Refusal> {
+    pub(crate) fn check(&mut self, at: u32, len: u32, access: Access) -> Result<Memory, Refusal> {
         let memory = self.memory()?;
         if len > 0 {
             let checked = self.host.check(memory, at as usize, len as usize, access);
@@ -135,7 +136,7 @@ impl<'a> Guest<'a> {
     }
 
     /// A name in its memory.
-    pub(crate) fn name(&self, at: u32, len: u32) -> Result<String, Refusal> {
+    pub(crate) fn name(&mut self, at: u32, len: u32) -> Result<String, Refusal> {
         if len > LONGEST_NAME {
             return Err(Errno::NameTooLong.into());
         }

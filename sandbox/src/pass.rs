@@ -17,7 +17,7 @@ use crate::trampoline::{home_of, to_child};
 
 impl Guest<'_> {
     /// A signature in the guest's memory; none if it has no bytes.
-    pub(crate) fn signature(&self, at: u32, len: u32) -> Result<Option<Signature>, Refusal> {
+    pub(crate) fn signature(&mut self, at: u32, len: u32) -> Result<Option<Signature>, Refusal> {
         if len == 0 {
             return Ok(None);
         }

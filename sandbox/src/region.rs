@@ -124,7 +124,7 @@ impl Guest<'_> {
 
     /// An address with room for `len` bytes: where the region is elsewhere, or
     /// as high as possible.
-    fn find(&self, shared: &SharedRegion, offset: u64, len: u64) -> Result<u64, Refusal> {
+    fn find(&mut self, shared: &SharedRegion, offset: u64, len: u64) -> Result<u64, Refusal> {
         const TOP: u64 = 1 << 32;
         let memory = self.memory()?;
         let page = Region::page_size() as u64;
