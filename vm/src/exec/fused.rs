@@ -362,13 +362,14 @@ const fn loaded<O: Binary, L: Load>(load: data::LoadId) -> Loaded {
     }
 }
 
-/// A table with a place for each binary operator.
-pub(crate) type ByOperator<T> = [Option<T>; BinaryId::COUNT];
+/// A table with a place for each binary operator. What few of them have takes
+/// kilobytes, so that it is elsewhere.
+pub(crate) type ByOperator<T> = [Option<&'static T>; BinaryId::COUNT];
 
 macro_rules! by_operator {
     ($($op:ident => $value:expr;)*) => {{
         let mut table = [const { None }; BinaryId::COUNT];
-        $(table[BinaryId::$op as usize] = Some($value);)*
+        $(table[BinaryId::$op as usize] = Some(const { &$value });)*
         table
     }};
 }

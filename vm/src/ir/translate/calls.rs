@@ -107,7 +107,7 @@ impl Translator<'_> {
             }
             What::Binary(info, left, right) => {
                 let (x, y) = made_of(info, left, right)?;
-                let handlers = fused::RET_MADE[info.id as usize].as_ref()?;
+                let handlers = fused::RET_MADE[info.id as usize]?;
                 let handler = &handlers[x.kind()][usize::from(matches!(y, Operand::Const(_)))];
                 let instr = Instr::new("ret_one", handler.of(header), 24).inner(info.name);
                 Some(instr.made(16, x, y).showing([x, y]))

@@ -525,7 +525,7 @@ impl Translator<'_> {
         let pinned = usize::from(self.emit.is_pinned(last.slot));
         let (handlers, instr, shown) = match last.what {
             What::Load(load, address) => {
-                let table = fused::LOADED_BRANCH[info.id as usize].as_ref()?;
+                let table = fused::LOADED_BRANCH[info.id as usize]?;
                 let table = table[fused::loaded_branch_index(load.id)?].as_ref()?;
                 let handlers = table.get(address.kind as usize)?[self.emit.first_kind(address.first)][pinned]
                     [usize::from(constant)];
@@ -547,7 +547,7 @@ impl Translator<'_> {
                 if made.wide != info.wide || !fits_32_bits(number, info.wide) {
                     return None;
                 }
-                let handlers = fused::MADE_BRANCH[info.id as usize].as_ref()?[inner][self.emit.first_kind(x)][pinned]
+                let handlers = fused::MADE_BRANCH[info.id as usize]?[inner][self.emit.first_kind(x)][pinned]
                     [usize::from(constant)];
                 let shown = SmallVec::from_slice(&[x, y, right]);
                 (

@@ -132,9 +132,7 @@ impl Translator<'_> {
         let imm = if info.wide { 16 } else { 12 };
         let (to, instr, inner, shown, what) = match last.what {
             What::Load(load, address) => {
-                let table = fused::LOADED[info.id as usize]
-                    .as_ref()
-                    .filter(|table| table.load == load.id)?;
+                let table = fused::LOADED[info.id as usize].filter(|table| table.load == load.id)?;
                 let (kind, first) = (address.kind as usize, self.emit.first_kind(address.first));
                 let to = match on_right {
                     true => table.right.get(kind)?[first],
@@ -154,7 +152,7 @@ impl Translator<'_> {
                 if made.wide != info.wide {
                     return None;
                 }
-                let handlers = table[info.id as usize].as_ref()?[inner as usize].as_ref()?;
+                let handlers = table[info.id as usize]?[inner as usize].as_ref()?;
                 let first = self.emit.first_kind(x);
                 let to = handlers[first][usize::from(constant)];
                 let instr = Instr::new(info.name, to.slot, word + 8).made(word, x, y);
@@ -534,7 +532,7 @@ impl Translator<'_> {
             };
             (info, x, y) = (negated(), second, first);
         }
-        let Some(table) = &fused::SELECT_BY[info.id as usize] else {
+        let Some(table) = fused::SELECT_BY[info.id as usize] else {
             return false;
         };
         let Some((left, right)) = made_of(info, left, right) else {
