@@ -8,6 +8,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod linking;
 pub mod measure;
 pub mod ours;
 pub mod programs;

@@ -1,0 +1,35 @@
+;; Loops over `dlopen` and its like; each gives how many of its rounds succeeded.
+(module (@dylink.0 (mem-info (memory 64 2)))
+  (import "env" "memory" (memory 0))
+  (import "env" "__memory_base" (global $base i32))
+  (import "env" "dlopen" (func $dlopen (param i32 i32) (result i32)))
+  (import "env" "dlclose" (func $dlclose (param i32) (result i32)))
+  (import "env" "dlsym" (func $dlsym (param i32 i32) (result i32)))
+  (data (global.get $base) "plugin.so\00")
+  (data (i32.add (global.get $base) (i32.const 16)) "triple\00")
+  (data (i32.add (global.get $base) (i32.const 32)) "seed\00")
+  ;; With RTLD_NOW.
+  (func $open (result i32)
+    (call $dlopen (global.get $base) (i32.const 2)))
+  (func (export "open_close") (param $n i32) (result i32)
+    (local $i i32) (local $good i32)
+    (loop $next
+      (local.set $good
+        (i32.add (local.get $good) (i32.eqz (call $dlclose (call $open)))))
+      (local.set $i (i32.add (local.get $i) (i32.const 1)))
+      (br_if $next (i32.lt_u (local.get $i) (local.get $n))))
+    (local.get $good))
+  (func $find (param $n i32) (param $name i32) (result i32)
+    (local $i i32) (local $good i32) (local $handle i32)
+    (local.set $handle (call $open))
+    (loop $next
+      (local.set $good
+        (i32.add (local.get $good)
+          (i32.ne (i32.const 0) (call $dlsym (local.get $handle) (local.get $name)))))
+      (local.set $i (i32.add (local.get $i) (i32.const 1)))
+      (br_if $next (i32.lt_u (local.get $i) (local.get $n))))
+    (local.get $good))
+  (func (export "find_function") (param $n i32) (result i32)
+    (call $find (local.get $n) (i32.add (global.get $base) (i32.const 16))))
+  (func (export "find_data") (param $n i32) (result i32)
+    (call $find (local.get $n) (i32.add (global.get $base) (i32.const 32)))))
