@@ -18,11 +18,11 @@ pub(crate) struct Binder<'a> {
     pub(crate) known: KnownSlots<'a>,
     /// The first that is new.
     pub(crate) from: usize,
-    /// Where a module's symbols are looked for, in order.
-    pub(crate) scope: &'a dyn Fn(usize) -> Vec<usize>,
-    /// For a function that the host provides before others, to a module: how many of
-    /// its scope come before the host still.
-    pub(crate) reserved: &'a dyn Fn(usize, &str) -> Option<usize>,
+    /// Where the new modules' symbols are looked for, in order.
+    pub(crate) scope: &'a [usize],
+    /// For a function that the host provides before others: how many of the scope
+    /// come before the host still.
+    pub(crate) reserved: &'a dyn Fn(&str) -> Option<usize>,
     /// Functions are looked for when they are called.
     pub(crate) is_lazy: bool,
     /// Addresses that the linker itself gives.
@@ -63,13 +63,11 @@ impl Binder<'_> {
     /// If the table is full, or a function is called as another type than it has.
     pub(crate) fn bind(&mut self) -> Result<Bound, PlanError> {
         let mut bound = Bound::default();
-        let scopes: Vec<Vec<usize>> = (self.from..self.parts.len()).map(|part| (self.scope)(part)).collect();
-        let mut slots = self.elements(&scopes);
-        for (at, scope) in (self.from..).zip(&scopes) {
-            let Some(part) = self.parts.get(at) else { break };
+        let mut slots = self.elements();
+        for part in self.parts.iter().skip(self.from) {
             let mut bindings = Vec::with_capacity(part.interface.imports.len());
             for import in &part.interface.imports {
-                bindings.push(self.one(at, part, scope, import, &mut slots, &mut bound)?);
+                bindings.push(self.one(part, import, &mut slots, &mut bound)?);
             }
             bound.bindings.push(bindings);
         }
@@ -77,12 +75,12 @@ impl Binder<'_> {
     }
 
     /// Places that functions have in the table by the elements of new modules.
-    fn elements(&self, scopes: &[Vec<usize>]) -> HashMap<(Provider, FunctionKey), u32> {
+    fn elements(&self) -> HashMap<(Provider, FunctionKey), u32> {
         let mut slots = HashMap::new();
-        let new = || (self.from..).zip(self.parts.iter().skip(self.from)).zip(scopes);
+        let new = || (self.from..).zip(self.parts.iter().skip(self.from));
         let slot = |at: usize, element: Element| Some(element.slot(&self.places.get(at)?.table));
         // A program at fixed addresses knows places of what it imports.
-        for ((at, part), scope) in new() {
+        for (at, part) in new() {
             let functions = part.interface.imports.iter().filter(|import| import.is_function());
             for (index, import) in (0..).zip(functions) {
                 let element = part.interface.elements.get(&index);
@@ -90,13 +88,13 @@ impl Binder<'_> {
                     continue;
                 };
                 if import.need.is_symbol()
-                    && let Some((provider, key, _)) = self.function(at, scope, &import.name)
+                    && let Some((provider, key, _)) = self.function(&import.name)
                 {
                     slots.entry((provider, key)).or_insert(slot);
                 }
             }
         }
-        for ((at, part), _) in new() {
+        for (at, part) in new() {
             let imported = part
                 .interface
                 .imports
@@ -122,9 +120,7 @@ impl Binder<'_> {
     /// What an import is bound to.
     fn one(
         &mut self,
-        at: usize,
         importer: &Part<'_>,
-        scope: &[usize],
         import: &Import,
         slots: &mut HashMap<(Provider, FunctionKey), u32>,
         bound: &mut Bound,
@@ -133,7 +129,7 @@ impl Binder<'_> {
         let (binding, is_missing, ty) = match need {
             Need::Function { .. } if self.is_lazy && !import.is_referenced => return Ok(Binding::Lazy),
             Need::Function { ty, is_weak } => {
-                let found = self.function(at, scope, name);
+                let found = self.function(name);
                 let provider = found.as_ref().map_or(Provider::Nobody, |(provider, ..)| *provider);
                 if let Some((_, _, found)) = found.filter(|(_, _, found)| found != ty) {
                     return Err(PlanError::Type {
@@ -147,7 +143,7 @@ impl Binder<'_> {
                 let is_missing = provider == Provider::Nobody && !is_weak;
                 (Binding::Function(provider), is_missing, Some(ty))
             }
-            Need::FunctionAddress { is_weak } => match self.function(at, scope, name) {
+            Need::FunctionAddress { is_weak } => match self.function(name) {
                 Some((provider, key, _)) => {
                     let known = (self.known)(provider, &key);
                     let known = known.or_else(|| slots.get(&(provider, key.clone())).copied());
@@ -166,7 +162,7 @@ impl Binder<'_> {
                 }
                 None => (Binding::Slot(Provider::Nobody, 0), !is_weak, None),
             },
-            Need::DataAddress { is_weak } => match (self.data(scope, name), (self.addresses)(name)) {
+            Need::DataAddress { is_weak } => match (self.data(name), (self.addresses)(name)) {
                 (Some((provider, address)), _) => (Binding::Data(provider, address), false, None),
                 (None, Some(address)) => (Binding::Data(Provider::Host, address), false, None),
                 (None, None) => (Binding::Data(Provider::Nobody, 0), !is_weak, None),
@@ -183,14 +179,14 @@ impl Binder<'_> {
         Ok(binding)
     }
 
-    /// Who provides a function, in a scope.
-    fn function(&self, importer: usize, scope: &[usize], name: &str) -> Option<(Provider, FunctionKey, FuncType)> {
-        let scope = match (self.reserved)(importer, name) {
-            Some(before) if (self.host)(name).is_some() => scope.get(..before).unwrap_or(scope),
-            _ => scope,
+    /// Who provides a function.
+    fn function(&self, name: &str) -> Option<(Provider, FunctionKey, FuncType)> {
+        let scope = match (self.reserved)(name) {
+            Some(before) if (self.host)(name).is_some() => self.scope.get(..before).unwrap_or(self.scope),
+            _ => self.scope,
         };
-        let functions = |part: &Part<'_>| Some(part.interface.functions.get(name)?.is_weak);
-        if let Some(i) = first(self.parts, scope, functions) {
+        let is_weak = |at: usize| Some(self.parts.get(at)?.interface.functions.get(name)?.is_weak);
+        if let Some(i) = first(scope.iter().copied(), is_weak) {
             let function = self.parts.get(i)?.interface.functions.get(name)?;
             return Some((
                 Provider::Part(i),
@@ -201,10 +197,10 @@ impl Binder<'_> {
         Some((Provider::Host, FunctionKey::Name(name.into()), (self.host)(name)?))
     }
 
-    /// Who provides data, in a scope, and its address.
-    fn data(&self, scope: &[usize], name: &str) -> Option<(Provider, u32)> {
-        let data = |part: &Part<'_>| Some(part.interface.data.get(name)?.is_weak);
-        let i = first(self.parts, scope, data)?;
+    /// Who provides data, and its address.
+    fn data(&self, name: &str) -> Option<(Provider, u32)> {
+        let is_weak = |at: usize| Some(self.parts.get(at)?.interface.data.get(name)?.is_weak);
+        let i = first(self.scope.iter().copied(), is_weak)?;
         let address = address(self.parts.get(i)?.interface, self.places.get(i)?, name)?;
         Some((Provider::Part(i), address))
     }
@@ -222,12 +218,12 @@ pub(crate) fn address(interface: &Interface, place: &Place, name: &str) -> Optio
 
 /// The first module of a scope that has something which is not weak, else the first
 /// that has it; `is_weak` says whether it is, of those that have it.
-pub(crate) fn first<P>(parts: &[P], scope: &[usize], is_weak: impl Fn(&P) -> Option<bool>) -> Option<usize> {
+pub(crate) fn first<M: Copy>(scope: impl IntoIterator<Item = M>, is_weak: impl Fn(M) -> Option<bool>) -> Option<M> {
     let mut weak = None;
     for at in scope {
-        match parts.get(*at).and_then(&is_weak) {
-            Some(false) => return Some(*at),
-            Some(true) => weak = weak.or(Some(*at)),
+        match is_weak(at) {
+            Some(false) => return Some(at),
+            Some(true) => weak = weak.or(Some(at)),
             None => {}
         }
     }

@@ -3,7 +3,7 @@
 //! What is asked for is found, described, placed and bound before anything is made.
 //! What is made then is taken back if something fails, up to the last constructor.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -172,7 +172,8 @@ impl<T: 'static> Session<T> {
         let names = imports.filter(|import| import.need.is_symbol());
         let mut all = HashMap::new();
         for Import { name, .. } in names {
-            if all.contains_key(name) {
+            // Most names are those of other modules.
+            if all.contains_key(name) || !self.has_host(name) {
                 continue;
             }
             if let Some(func) = self.host(store, "env", name).and_then(Extern::into_func) {
@@ -236,7 +237,7 @@ impl<T: 'static> Session<T> {
                 self.state().shared = Some(shared);
             }
         }
-        self.complete(store, request, new, &known, &bound.slots, host)
+        self.complete(store, new, &known, &bound.slots, host)
     }
 
     /// Makes the objects known.
@@ -342,8 +343,8 @@ impl<T: 'static> Session<T> {
                     _ => None,
                 },
                 from,
-                scope: &|_| scope.clone(),
-                reserved: &|_, name| {
+                scope: &scope,
+                reserved: &|name| {
                     let reserved = state.reserved(request.namespace, request.is_kept, name)?;
                     Some(leaders.unwrap_or(reserved))
                 },
@@ -376,12 +377,10 @@ impl<T: 'static> Session<T> {
             }
         };
         // Those that become the host's are kept.
-        let is_hosts = |slot: u32| {
-            let new = bound.slots.iter().find(|new| new.slot == slot);
-            new.is_some_and(|new| new.provider == Provider::Host)
-        };
+        let hosts = bound.slots.iter().filter(|new| new.provider == Provider::Host);
+        let hosts: HashSet<u32> = hosts.map(|new| new.slot).collect();
         made.slots
-            .extend(taken.into_iter().filter(|slot| !is_hosts(slot.start)));
+            .extend(taken.into_iter().filter(|slot| !hosts.contains(&slot.start)));
         let known = known.iter().map(|known| known.id).collect();
         Ok((bound, known))
     }

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use tracing::trace;
+use tracing::{debug, trace};
 use vm::{
     AsContextMut, Error, ExternType, Func, FuncType, Global, GlobalType, Instance, Link, Memory, MemoryType,
     Mutability, Ref, RefType, StoreContextMut, Table, TableType, Val, ValType,
@@ -11,7 +11,7 @@ use vm::{
 
 use crate::find::shown;
 use crate::interface::{MEMORY, STACK_POINTER, TABLE};
-use crate::load::{New, Request, order};
+use crate::load::{New, order};
 use crate::object::{ObjectId, Shared};
 use crate::plan::PAGE;
 use crate::room::memory_type;
@@ -81,9 +81,9 @@ impl<T: 'static> Session<T> {
         import: &Import,
         ty: FuncType,
     ) -> Func {
-        let (session, name) = (self.clone(), import.name.clone());
+        let (session, import) = (self.clone(), import.clone());
         Func::new(&mut *store, ty, move |mut caller, args, results| {
-            let func = session.function_for(&mut caller.as_context_mut(), importer, &name)?;
+            let func = session.function_for(&mut caller.as_context_mut(), importer, &import)?;
             func.call(&mut caller, args, results)
         })
     }
@@ -92,7 +92,6 @@ impl<T: 'static> Session<T> {
     pub(crate) fn complete(
         &self,
         store: &mut StoreContextMut<'_, T>,
-        request: &Request<'_>,
         new: &[New],
         known: &[ObjectId],
         slots: &[NewSlot],
@@ -103,9 +102,19 @@ impl<T: 'static> Session<T> {
                 continue;
             };
             for (at, (import, binding)) in module.interface.imports.iter().zip(&module.bindings).enumerate() {
-                let is_now = matches!(binding, Binding::Function(Provider::Part(_)));
-                if is_now && (!request.is_lazy || import.is_referenced) {
-                    let func = self.function_for(store, module.id, &import.name)?;
+                let Binding::Function(Provider::Part(provider)) = binding else {
+                    continue;
+                };
+                let Some(provider) = known.get(*provider).copied() else {
+                    continue;
+                };
+                if let Some(func) = self.own_func(store, provider, &import.name) {
+                    debug!(
+                        symbol = shown(&import.name),
+                        importer = shown(&module.found.name),
+                        provider = shown(&self.name_of(provider)),
+                        "bound"
+                    );
                     instance.rebind(&mut *store, at, func)?;
                 }
             }
@@ -155,7 +164,7 @@ impl<T: 'static> Session<T> {
                     continue;
                 };
                 if matches!(import.need, Need::Function { .. })
-                    && let Ok(func) = self.function_for(store, module.id, &import.name)
+                    && let Ok(func) = self.function_for(store, module.id, import)
                 {
                     let slot = element.slot(&module.place.table);
                     table.set(&mut *store, u64::from(slot), Ref::Func(Some(func)))?;

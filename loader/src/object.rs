@@ -208,13 +208,21 @@ impl State {
 
     /// Where the symbols of objects that were loaded together are looked for.
     pub(crate) fn scope(&self, namespace: NamespaceId, local: &[ObjectId], is_deep: bool) -> Vec<ObjectId> {
-        let global = self
-            .namespaces
-            .get(&namespace)
-            .map_or(&[][..], |namespace| &namespace.global);
-        let (first, second) = if is_deep { (local, global) } else { (global, local) };
+        let [first, second] = self.scope_parts(namespace, local, is_deep);
         let rest = second.iter().filter(|id| !first.contains(id));
         first.iter().chain(rest).copied().collect()
+    }
+
+    /// [`State::scope`] as two parts; what is in both is in that twice.
+    pub(crate) fn scope_parts<'a>(
+        &'a self,
+        namespace: NamespaceId,
+        local: &'a [ObjectId],
+        is_deep: bool,
+    ) -> [&'a [ObjectId]; 2] {
+        let namespace = self.namespaces.get(&namespace);
+        let global = namespace.map_or(&[][..], |namespace| &namespace.global);
+        if is_deep { [local, global] } else { [global, local] }
     }
 
     /// For a function that the host provides before others: how many of the scope of
@@ -231,15 +239,18 @@ impl State {
 
     /// The first of these objects that has something which is not weak, else the
     /// first that has it.
-    pub(crate) fn first(&self, scope: &[ObjectId], is_weak: impl Fn(&Interface) -> Option<bool>) -> Option<ObjectId> {
-        let objects: Vec<Option<&Object>> = scope.iter().map(|id| self.objects.get(id)).collect();
-        let all: Vec<usize> = (0..scope.len()).collect();
-        let at = first(&objects, &all, |object| is_weak(&(*object)?.interface))?;
-        scope.get(at).copied()
+    pub(crate) fn first<'a>(
+        &self,
+        scope: impl IntoIterator<Item = &'a ObjectId>,
+        is_weak: impl Fn(&Interface) -> Option<bool>,
+    ) -> Option<ObjectId> {
+        first(scope.into_iter().copied(), |id| {
+            is_weak(&self.objects.get(&id)?.interface)
+        })
     }
 
     /// The one of these objects that provides a function.
-    pub(crate) fn function(&self, scope: &[ObjectId], name: &str) -> Option<ObjectId> {
+    pub(crate) fn function<'a>(&self, scope: impl IntoIterator<Item = &'a ObjectId>, name: &str) -> Option<ObjectId> {
         self.first(scope, |interface| Some(interface.functions.get(name)?.is_weak))
     }
 

@@ -14,7 +14,7 @@ use crate::find::shown;
 use crate::load::Request;
 use crate::object::{Holder, NamespaceId, ObjectId, State};
 use crate::sandboxed::Entry;
-use crate::{Finder, Found, Image, LoadError, Need, NoFinder, PlanError, Sandbox, functions};
+use crate::{Finder, Found, Image, Import, LoadError, Need, NoFinder, PlanError, Sandbox, functions};
 
 /// Bytes of a program's stack, if nothing else is said.
 pub const DEFAULT_STACK: u32 = 1 << 20;
@@ -405,24 +405,24 @@ impl<T: 'static> Session<T> {
         id: ObjectId,
         import: usize,
     ) -> Result<Func, Error> {
-        let name = {
+        let interface = {
             let state = self.state();
-            let object = state.objects.get(&id);
-            let import = object.and_then(|object| object.interface.imports.get(import));
-            import.map(|import| import.name.clone())
+            state.objects.get(&id).map(|object| Arc::clone(&object.interface))
         };
-        let name = name.ok_or_else(|| Error::host(LoadError::Handle))?;
-        self.function_for(store, id, &name)
+        let import = interface.as_ref().and_then(|interface| interface.imports.get(import));
+        let import = import.ok_or_else(|| Error::host(LoadError::Handle))?;
+        self.function_for(store, id, import)
     }
 
-    /// The function that an object imports by a name, and whose type fits.
+    /// The function that an object imports, and whose type fits.
     pub(crate) fn function_for(
         &self,
         store: &mut StoreContextMut<'_, T>,
         id: ObjectId,
-        name: &str,
+        import: &Import,
     ) -> Result<Func, Error> {
-        let (holder, importer, wanted) = {
+        let name = &*import.name;
+        let (holder, importer) = {
             let mut state = self.state();
             let holder = state.holder_for(id, name);
             if let (Some(Holder::Object(provider)), Some(object)) = (holder, state.objects.get_mut(&id))
@@ -431,14 +431,7 @@ impl<T: 'static> Session<T> {
                 object.uses.insert(provider);
             }
             let object = state.objects.get(&id).ok_or_else(|| Error::host(LoadError::Handle))?;
-            let imports = object.interface.imports.iter();
-            let wanted = imports
-                .filter(|import| *import.name == *name)
-                .find_map(|import| match &import.need {
-                    Need::Function { ty, .. } => Some(ty.clone()),
-                    _ => None,
-                });
-            (holder, Arc::clone(&object.found.name), wanted)
+            (holder, Arc::clone(&object.found.name))
         };
         let (func, provider) = match holder {
             Some(Holder::Object(provider)) => (self.own_func(store, provider, name), Some(provider)),
@@ -455,12 +448,14 @@ impl<T: 'static> Session<T> {
             Some(provider) => self.name_of(provider),
             None => "the host".into(),
         };
-        if let Some(expected) = wanted.filter(|wanted| *wanted != found) {
+        if let Need::Function { ty: expected, .. } = &import.need
+            && *expected != found
+        {
             let error = PlanError::Type {
                 importer: (&*importer).into(),
                 provider: (&*provider).into(),
                 symbol: name.into(),
-                expected,
+                expected: expected.clone(),
                 found,
             };
             return Err(Error::host(LoadError::from(error)));
@@ -674,12 +669,15 @@ impl State {
     /// Who has the function that an object imports by a name.
     pub(crate) fn holder_for(&self, id: ObjectId, name: &str) -> Option<Holder> {
         let object = self.objects.get(&id)?;
-        let scope = self.scope_of(id);
-        let scope = match self.reserved(object.namespace, object.is_kept, name) {
-            Some(before) => scope.get(..before).unwrap_or(&scope),
-            None => &scope,
+        let provider = match self.reserved(object.namespace, object.is_kept, name) {
+            Some(before) => self.function(self.scope_of(id).iter().take(before), name),
+            None => {
+                // What is searched twice is found the first time, or not at all.
+                let [first, second] = self.scope_parts(object.namespace, &object.local, object.is_deep);
+                self.function(first.iter().chain(second), name)
+            }
         };
-        Some(match self.function(scope, name) {
+        Some(match provider {
             Some(provider) => Holder::Object(provider),
             None => Holder::Host,
         })
