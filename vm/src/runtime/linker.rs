@@ -72,7 +72,7 @@ impl<T> Clone for Linker<T> {
 impl<T> std::fmt::Debug for Linker<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Linker")
-            .field("names", &self.names.definitions.keys())
+            .field("names", &self.names)
             .finish_non_exhaustive()
     }
 }
@@ -320,9 +320,7 @@ impl<T> Linker<T> {
 
     /// Whether something is defined by a name.
     pub fn has(&self, module: &str, name: &str) -> bool {
-        self.names
-            .definitions
-            .contains_key(&(Arc::from(module), Arc::from(name)))
+        self.names.get(module, name).is_some()
     }
 
     /// What a name stands for in a store; a host function is made there.
@@ -358,22 +356,34 @@ impl<T> Linker<T> {
 /// What names stand for: all of a linker that does not depend on its stores' data.
 #[derive(Clone)]
 struct Names {
-    /// In order of names, so that messages are the same each time.
-    definitions: BTreeMap<(Arc<str>, Arc<str>), Definition>,
+    /// By module and name; in order, so that messages are the same each time.
+    definitions: BTreeMap<Arc<str>, BTreeMap<Arc<str>, Definition>>,
     shadowing: bool,
+}
+
+impl std::fmt::Debug for Names {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let modules = self.definitions.iter();
+        let names = modules.flat_map(|(module, names)| names.keys().map(move |name| (module, name)));
+        f.debug_list().entries(names).finish()
+    }
 }
 
 impl Names {
     fn insert(&mut self, module: &str, name: &str, definition: Definition) -> Result<(), Error> {
-        let key = (Arc::from(module), Arc::from(name));
-        if !self.shadowing && self.definitions.contains_key(&key) {
+        if !self.shadowing && self.get(module, name).is_some() {
             return Err(LinkError::DuplicateDefinition {
                 module: module.into(),
                 name: name.into(),
             }
             .into());
         }
-        self.definitions.insert(key, definition);
+        // Most are of a module that has others.
+        let names = match self.definitions.get_mut(module) {
+            Some(names) => names,
+            None => self.definitions.entry(module.into()).or_default(),
+        };
+        names.insert(name.into(), definition);
         Ok(())
     }
 
@@ -393,15 +403,12 @@ impl Names {
     }
 
     fn get(&self, module: &str, name: &str) -> Option<&Definition> {
-        self.definitions.get(&(Arc::from(module), Arc::from(name)))
+        self.definitions.get(module)?.get(name)
     }
 
     /// See [`Linker::alias_module`].
     fn alias_module(&mut self, module: &str, as_module: &str) -> Result<(), Error> {
-        let same = self.definitions.iter().filter(|((own, _), _)| &**own == module);
-        let same: Vec<_> = same
-            .map(|((_, name), definition)| (Arc::clone(name), definition.clone()))
-            .collect();
+        let same = self.definitions.get(module).cloned().unwrap_or_default();
         for (name, definition) in same {
             self.insert(as_module, &name, definition)?;
         }
@@ -422,14 +429,15 @@ impl Names {
     /// The error for a name that is not defined, with what may have been meant:
     /// the name in another module, or else the most similar one in the module.
     fn unknown(&self, (module, name, ty): (Box<str>, Box<str>, ExternType)) -> LinkError {
-        let names = || self.definitions.keys();
-        let elsewhere = names().find(|(own_module, own_name)| **own_name == *name && **own_module != *module);
+        let mut others = self.definitions.iter().filter(|(own, _)| ***own != *module);
+        let elsewhere = others.find(|(_, names)| names.contains_key(&*name));
+        let elsewhere = elsewhere.map(|(module, _)| format!("`{module}` `{name}`").into());
         let similar = elsewhere.or_else(|| {
-            let in_module = names().filter(|(own_module, _)| **own_module == *module);
-            let rated = in_module.filter_map(|own| Some((typing_errors(&own.1, &name)?, own)));
-            rated.min_by_key(|(errors, _)| *errors).map(|(_, own)| own)
+            let in_module = self.definitions.get(&*module)?.keys();
+            let rated = in_module.filter_map(|own| Some((typing_errors(own, &name)?, own)));
+            let (_, nearest) = rated.min_by_key(|(errors, _)| *errors)?;
+            Some(format!("`{module}` `{nearest}`").into())
         });
-        let similar = similar.map(|(module, name)| format!("`{module}` `{name}`").into());
         LinkError::UnknownImport {
             module,
             name,
