@@ -42,6 +42,8 @@ pub(crate) struct ModuleData {
     pub(crate) type_ids: Vec<TypeId>,
     /// Imports, in order.
     pub(crate) imports: Vec<Import>,
+    /// Positions in `imports` of those that are functions.
+    func_imports: Box<[u32]>,
     /// Types of all functions, imported ones first.
     pub(crate) funcs: Vec<TypeIdx>,
     /// How many of the functions are imported.
@@ -60,8 +62,8 @@ pub(crate) struct ModuleData {
     pub(crate) globals: Vec<GlobalType>,
     /// How many of the globals are imported.
     pub(crate) num_imported_globals: usize,
-    /// Indices of imported globals that its functions assign.
-    pub(crate) assigned_imports: BTreeSet<u32>,
+    /// Indices of imported globals that its functions assign, or that it exports.
+    pub(crate) open_imports: BTreeSet<u32>,
     /// First values of defined globals.
     pub(crate) global_inits: Vec<ConstExpr>,
     /// Exports, in order.
@@ -295,21 +297,23 @@ impl ModuleData {
     /// is concerned: its functions do not assign it, and nobody else can get at it
     /// through the module.
     pub(crate) fn keeps_import(&self, global: GlobalIdx) -> bool {
-        let is_exported = |export: &Export| matches!(export.kind, ExportKind::Global(other) if other == global);
-        !self.assigned_imports.contains(&global.as_u32()) && !self.exports.iter().any(is_exported)
+        !self.open_imports.contains(&global.as_u32())
     }
 
     /// The import of a function.
     pub(crate) fn func_import(&self, func: FuncIdx) -> Option<&Import> {
-        let imported = |import: &&Import| matches!(import.ty, ImportKind::Func(_));
-        self.imports.iter().filter(imported).nth(func.index())
+        self.imports.get(self.import_of_func(func.index())?)
     }
 
     /// The position among all imports of the imported function with this index.
     pub(crate) fn import_of_func(&self, func: usize) -> Option<usize> {
-        let imports = self.imports.iter().enumerate();
-        let mut funcs = imports.filter(|(_, import)| matches!(import.ty, ImportKind::Func(_)));
-        funcs.nth(func).map(|(position, _)| position)
+        self.func_imports.get(func).map(|position| *position as usize)
+    }
+
+    /// The index of the imported function at a position among all imports.
+    pub(crate) fn func_of_import(&self, position: usize) -> Option<usize> {
+        let position = u32::try_from(position).ok()?;
+        self.func_imports.binary_search(&position).ok()
     }
 
     /// Where the body of a function begins, in bytes from the module's start;

@@ -49,6 +49,7 @@ impl Builder {
             types: Vec::new(),
             type_ids: Vec::new(),
             imports: Vec::new(),
+            func_imports: Box::default(),
             funcs: Vec::new(),
             num_imported_funcs: 0,
             tables: Vec::new(),
@@ -58,7 +59,7 @@ impl Builder {
             num_imported_memories: 0,
             globals: Vec::new(),
             num_imported_globals: 0,
-            assigned_imports: std::collections::BTreeSet::new(),
+            open_imports: std::collections::BTreeSet::new(),
             global_inits: Vec::new(),
             exports: Vec::new(),
             exports_by_name: Box::default(),
@@ -90,6 +91,17 @@ impl Builder {
         let mut by_name: Box<[u32]> = (0..index(data.exports.len())).collect();
         by_name.sort_unstable_by_key(|position| data.exports.get(*position as usize).map(|export| &export.name));
         data.exports_by_name = by_name;
+        let funcs = (0..)
+            .zip(&data.imports)
+            .filter(|(_, import)| matches!(import.ty, ImportKind::Func(_)));
+        data.func_imports = funcs.map(|(position, _)| position).collect();
+        for export in &data.exports {
+            if let ExportKind::Global(global) = export.kind
+                && global.index() < data.num_imported_globals
+            {
+                data.open_imports.insert(global.as_u32());
+            }
+        }
         data.imports.shrink_to_fit();
         data.funcs.shrink_to_fit();
         data.globals.shrink_to_fit();

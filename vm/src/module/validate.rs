@@ -45,7 +45,7 @@ pub(super) fn validate_bodies(module: &mut ModuleData, common: &Bodies, threads:
     let mut bodies = std::mem::take(&mut module.bodies);
     let result = validate_all(module, &mut bodies, common, threads);
     module.bodies = bodies;
-    module.assigned_imports = result?;
+    module.open_imports = result?;
     Ok(())
 }
 

@@ -129,8 +129,7 @@ impl Instance {
         let index = u32::try_from(self.within(inner).index()).expect("made from one");
         let imports = &self.entity(inner).module.data().imports;
         let wanted = imports.get(import).expect("the import exists");
-        let is_func = |import: &Import| matches!(import.ty, ImportKind::Func(_));
-        if !is_func(wanted) {
+        let Some(place) = self.entity(inner).module.data().func_of_import(import) else {
             return Err(LinkError::IncompatibleImport {
                 module: wanted.module.clone(),
                 name: wanted.name.clone(),
@@ -138,8 +137,7 @@ impl Instance {
                 found: func.ty_in(inner).into(),
             }
             .into());
-        }
-        let place = imports.iter().take(import).filter(|import| is_func(import)).count();
+        };
         inner.bind(index, place, given)
     }
 
