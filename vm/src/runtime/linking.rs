@@ -19,7 +19,8 @@ use crate::error::{Error, LinkError};
 use crate::exec::chain::Chain;
 use crate::exec::context::{FuncRec, FuncRef};
 use crate::exec::host::Binder;
-use crate::module::{ImportKind, ModuleData};
+use crate::ir::translate::listing;
+use crate::module::{FuncIdx, ImportKind, ModuleData};
 
 /// The smallest module.
 const EMPTY: &[u8] = b"\0asm\x01\0\0\0";
@@ -162,6 +163,45 @@ impl Instance {
         let inner = &mut store.as_context_mut().0.inner;
         inner.retire(self.within(inner), name);
         Ok(())
+    }
+
+    /// The interpreter's code of a function as [`Module::code_listing`] has it, as it
+    /// is for this instance: with the values of what it was linked with.
+    ///
+    /// ```
+    /// use vm::{Engine, Error, Instance, Link, Module, Store, Val};
+    ///
+    /// # fn main() -> Result<(), Error> {
+    /// let engine = Engine::default();
+    /// let module = Module::new(
+    ///     &engine,
+    ///     r#"(module
+    ///         (import "env" "__memory_base" (global $base i32))
+    ///         (func (result i32) (i32.add (global.get $base) (i32.const 2))))"#,
+    /// )?;
+    /// let mut store = Store::new(&engine, ());
+    /// let links = [Link::Value(Val::I32(1024))];
+    /// let instance = Instance::link(&mut store, &module, &links, |_, _| unreachable!())?;
+    /// let code = instance.code_listing(&store, 0)?.unwrap();
+    /// assert!(code.contains("0x402"), "{code}");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// If the function cannot be translated.
+    ///
+    /// # Panics
+    /// If it belongs to another store.
+    pub fn code_listing(&self, store: impl AsContext, func_index: u32) -> Result<Option<String>, Error> {
+        let inner = &store.as_context().0.inner;
+        let instance = &inner.instances[self.within(inner).index()];
+        let data = instance.module.data();
+        let defined = (func_index as usize).checked_sub(data.num_imported_funcs);
+        if defined.is_none_or(|i| i >= data.bodies.len()) {
+            return Ok(None);
+        }
+        listing(instance.cx.code(), FuncIdx::new(func_index)).map(Some)
     }
 
     /// Whether a function of it has been called and has not returned.
