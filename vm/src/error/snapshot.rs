@@ -10,6 +10,10 @@ pub enum SnapshotError {
     /// The snapshot is of an instance of another module.
     #[error("a snapshot of an instance of another module was passed")]
     OtherModule,
+    /// The snapshot is of an instance that was linked with other addresses, which the
+    /// module keeps in globals.
+    #[error("a snapshot of an instance with other addresses was passed")]
+    OtherAddresses,
     /// A function of the store is running, which may use the instance.
     #[error("an instance cannot be restored while a function of its store runs")]
     Running,

@@ -22,8 +22,9 @@ pub(crate) struct CodeOptions {
     pub(crate) depth: bool,
     /// For each memory whether handlers check its accesses.
     pub(crate) checked: Box<[bool]>,
-    /// The values, as slots, of imported globals that are immutable numbers;
-    /// code has them as constants. Without any, all globals are looked up.
+    /// The values, as slots, of globals that keep them, by index: imported ones, and
+    /// defined ones that are made of those. Code has them as constants; what is not
+    /// here is looked up, but for immutable globals that begin with a constant.
     pub(crate) constants: Box<[Option<u64>]>,
 }
 

@@ -12,6 +12,7 @@ mod names;
 mod parse;
 mod proposals;
 mod sections;
+mod settled;
 #[cfg(all(test, feature = "wat"))]
 mod tests;
 mod validate;
@@ -66,6 +67,9 @@ pub(crate) struct ModuleData {
     pub(crate) open_imports: BTreeSet<u32>,
     /// First values of defined globals.
     pub(crate) global_inits: Vec<ConstExpr>,
+    /// Those of them that the start function assigns once for all before anything
+    /// else of the module runs, with what it assigns.
+    pub(crate) settled: Box<[(GlobalIdx, ConstExpr)]>,
     /// Exports, in order.
     pub(crate) exports: Vec<Export>,
     /// Positions in `exports`, by ascending name.

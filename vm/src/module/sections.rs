@@ -61,6 +61,7 @@ impl Builder {
             num_imported_globals: 0,
             open_imports: std::collections::BTreeSet::new(),
             global_inits: Vec::new(),
+            settled: Box::default(),
             exports: Vec::new(),
             exports_by_name: Box::default(),
             start: None,

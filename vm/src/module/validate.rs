@@ -1,7 +1,7 @@
 //! Validation of function bodies (Spec 3.0 §3.4), by several threads where
 //! there is much of them.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use wasmparser::{
@@ -9,6 +9,7 @@ use wasmparser::{
     ValidatorResources, WasmFeatures,
 };
 
+use super::settled::settled;
 use super::{FuncBody, FuncIdx, ModuleData};
 use super::{HEADER_SLOTS, MAX_FRAME_SLOTS};
 use crate::error::{LoadError, LoadErrorKind};
@@ -45,7 +46,11 @@ pub(super) fn validate_bodies(module: &mut ModuleData, common: &Bodies, threads:
     let mut bodies = std::mem::take(&mut module.bodies);
     let result = validate_all(module, &mut bodies, common, threads);
     module.bodies = bodies;
-    module.open_imports = result?;
+    let assignments = result?;
+    let imported = assignments.keys().copied();
+    let imported = imported.take_while(|global| (*global as usize) < module.num_imported_globals);
+    module.open_imports = imported.collect();
+    module.settled = settled(module, &assignments);
     Ok(())
 }
 
@@ -54,17 +59,18 @@ struct Queue<'a> {
     batches: std::iter::Enumerate<std::slice::ChunksMut<'a, FuncBody>>,
     /// With the position of its body.
     error: Option<(usize, LoadError)>,
-    /// Imported globals that bodies assign.
-    assigned: BTreeSet<u32>,
+    /// Globals that bodies assign, and how often they stand there.
+    assigned: BTreeMap<u32, u32>,
 }
 
-/// As [`validate_bodies`]; the imported globals that bodies assign.
+/// As [`validate_bodies`]; how often each global stands in a `global.set`. Where
+/// there is no start function, that is said of imported ones only.
 fn validate_all(
     module: &ModuleData,
     bodies: &mut [FuncBody],
     common: &Bodies,
     threads: usize,
-) -> Result<BTreeSet<u32>, LoadError> {
+) -> Result<BTreeMap<u32, u32>, LoadError> {
     let bytes: usize = bodies.iter().map(|body| body.range.len()).sum();
     let threads = if bytes < PARALLEL_BYTES {
         1
@@ -74,11 +80,11 @@ fn validate_all(
     let queue = Mutex::new(Queue {
         batches: bodies.chunks_mut(BATCH).enumerate(),
         error: None,
-        assigned: BTreeSet::new(),
+        assigned: BTreeMap::new(),
     });
     let work = || {
         let mut allocations = FuncValidatorAllocations::default();
-        let mut assigned = BTreeSet::new();
+        let mut assigned = BTreeMap::new();
         while let Some((batch, bodies)) = next_batch(&queue) {
             for (i, body) in bodies.iter_mut().enumerate() {
                 let defined = batch * BATCH + i;
@@ -91,7 +97,10 @@ fn validate_all(
                 }
             }
         }
-        lock(&queue).assigned.append(&mut assigned);
+        let mut queue = lock(&queue);
+        for (global, count) in assigned {
+            *queue.assigned.entry(global).or_default() += count;
+        }
     };
     std::thread::scope(|scope| {
         for _ in 1..threads {
@@ -131,7 +140,7 @@ fn validate_body(
     body: &mut FuncBody,
     common: &Bodies,
     allocations: &mut FuncValidatorAllocations,
-    assigned: &mut BTreeSet<u32>,
+    assigned: &mut BTreeMap<u32, u32>,
 ) -> Result<(), LoadError> {
     // The validator has counted functions and bodies, and bounded their number.
     let func = FuncIdx::new(u32::try_from(module.num_imported_funcs + defined).expect("fewer than 2^32 functions"));
@@ -154,8 +163,9 @@ fn validate_body(
         &mut validator,
         &FunctionBody::new(BinaryReader::new(bytes, body.range.start as u64)),
         |global| {
-            if (global as usize) < module.num_imported_globals {
-                assigned.insert(global);
+            if module.start.is_some() || (global as usize) < module.num_imported_globals {
+                // Fewer than the module has bytes.
+                *assigned.entry(global).or_default() += 1;
             }
         },
     )?;

@@ -463,12 +463,7 @@ pub(super) fn allocate<T: 'static>(
         inner.roll_back(&mark);
         return Err(error);
     }
-    // What is another's can change in one that it can be changed through.
-    let constant = |(i, (ty, global)): (usize, (&GlobalType, &GivenGlobal))| match *global {
-        GivenGlobal::Cell(cell) => ty.is_constant_number().then(|| cell.get()),
-        GivenGlobal::Value(slot) => data.keeps_import(global_idx(i)).then_some(slot),
-    };
-    let constants = data.globals.iter().zip(&globals).enumerate().map(constant).collect();
+    let constants = constants(data, &globals, binder.is_some());
     let given = globals.iter().filter_map(|global| match global {
         GivenGlobal::Value(slot) => Some(*slot),
         GivenGlobal::Cell(_) => None,
@@ -545,6 +540,39 @@ pub(super) fn allocate<T: 'static>(
     former.kept_types = Vec::new();
     inner.retired.retain(|(_, retired)| *retired != id);
     Ok(id)
+}
+
+/// The values of globals that code may have as constants, by index: those that are the
+/// same as long as the instance is there. Values of `global_inits` alone are not
+/// among them. `is_linked` says that no function of the instance can be called
+/// unless its start function has returned, or is running.
+fn constants(module: &ModuleData, given: &[GivenGlobal], is_linked: bool) -> Box<[Option<u64>]> {
+    // What is another's can change in one that it can be changed through.
+    let constant = |(i, (ty, global)): (usize, (&GlobalType, &GivenGlobal))| match *global {
+        GivenGlobal::Cell(cell) => ty.is_constant_number().then(|| cell.get()),
+        GivenGlobal::Value(slot) => module.keeps_import(global_idx(i)).then_some(slot),
+    };
+    let mut constants: Vec<Option<u64>> = module.globals.iter().zip(given).enumerate().map(constant).collect();
+    let is_constant = |global: GlobalIdx| {
+        let ty = module.globals.get(global.index());
+        ty.is_some_and(GlobalType::is_constant_number)
+    };
+    let sums = module.own_globals().zip(&module.global_inits);
+    let sums = sums.filter(|(global, init)| is_constant(*global) && !matches!(*init.0, [ConstOp::Const(_)]));
+    let settled = module.settled.iter().map(|(global, value)| (*global, value));
+    for (global, expr) in sums.chain(settled.take_while(|_| is_linked)) {
+        let known = |from: GlobalIdx| constants.get(from.index()).copied().flatten();
+        let Some(value) = value_of(expr, known, |_| None) else {
+            continue;
+        };
+        if constants.len() <= global.index() {
+            constants.resize(global.index() + 1, None);
+        }
+        if let Some(constant) = constants.get_mut(global.index()) {
+            *constant = Some(value);
+        }
+    }
+    constants.into()
 }
 
 /// The index of a global.
@@ -640,12 +668,24 @@ pub(super) fn elements(instance: &InstanceEntity, items: &ElemItems) -> Box<[u64
 
 /// The slot value of a constant expression.
 fn evaluate(instance: &InstanceEntity, expr: &ConstExpr) -> u64 {
+    let global = |global| Some(instance.cx.global(global).get());
+    let func = |func| Some(instance.cx.func_ref(func).to_slot());
+    value_of(expr, global, func).expect("validation requires one value")
+}
+
+/// The slot value of an expression, if those of the globals and functions in it are
+/// known.
+fn value_of(
+    expr: &ConstExpr,
+    global: impl Fn(GlobalIdx) -> Option<u64>,
+    func: impl Fn(FuncIdx) -> Option<u64>,
+) -> Option<u64> {
     let mut stack: smallvec::SmallVec<[u64; 4]> = smallvec::SmallVec::new();
     for op in &expr.0 {
         let value = match op {
             ConstOp::Const(slot) => *slot,
-            ConstOp::GlobalGet(global) => instance.cx.global(*global).get(),
-            ConstOp::RefFunc(func) => instance.cx.func_ref(*func).to_slot(),
+            ConstOp::GlobalGet(index) => global(*index)?,
+            ConstOp::RefFunc(index) => func(*index)?,
             ConstOp::I32Add => wide(&mut stack, |a, b| low(a.wrapping_add(b))),
             ConstOp::I32Sub => wide(&mut stack, |a, b| low(a.wrapping_sub(b))),
             ConstOp::I32Mul => wide(&mut stack, |a, b| low(a.wrapping_mul(b))),
@@ -655,7 +695,7 @@ fn evaluate(instance: &InstanceEntity, expr: &ConstExpr) -> u64 {
         };
         stack.push(value);
     }
-    stack.pop().expect("validation requires one value")
+    stack.pop()
 }
 
 /// Applies a binary operator to the top of the stack.

@@ -15,6 +15,7 @@ use super::store::{InstanceEntity, InstanceId, StoreId, StoreInner};
 use crate::error::{Error, LimitError, SnapshotError};
 use crate::exec::memory::{MemoryRef, SavedMemory};
 use crate::exec::table::{TableInst, TableRef};
+use crate::module::GlobalIdx;
 use crate::types::{HeapType, ValType};
 
 /// The state of an instance at some time.
@@ -171,8 +172,9 @@ impl Instance {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Snapshot`] if the snapshot is of another store or module, or a
-    /// function of the store is running; [`Error::Permission`], [`Error::Limit`]
+    /// [`Error::Snapshot`] if the snapshot is of another store or module, or of an
+    /// instance that was linked with other addresses, or a function of the store is
+    /// running; [`Error::Permission`], [`Error::Limit`]
     /// or the limiter's error if memories or tables were larger than they are
     /// and may not be now; [`Error::Region`] if a region cannot be mapped into a
     /// memory without guard pages. Nothing has changed then.
@@ -195,6 +197,7 @@ impl Instance {
         if !Arc::ptr_eq(module, snapshot.0.module.data()) {
             return Err(SnapshotError::OtherModule.into());
         }
+        snapshot.check_settled(instance)?;
         if inner.machine.is_running() {
             return Err(SnapshotError::Running.into());
         }
@@ -303,7 +306,8 @@ impl Snapshot {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Snapshot`] if it is of another store; [`Error::Limit`] (or the
+    /// [`Error::Snapshot`] if it is of another store, or what it is of is unloaded;
+    /// [`Error::Limit`] (or the
     /// limiter's error), [`Error::Permission`], [`Error::Region`] or
     /// [`Error::Resource`] if limits, quotas or the system do not allow one more
     /// such instance. Nothing has happened then.
@@ -316,6 +320,7 @@ impl Snapshot {
             // It was unloaded.
             return Err(SnapshotError::OtherModule.into());
         }
+        self.check_settled(original)?;
         let domain = inner.domain_at(original.domain).clone();
         let imports = Imports::of(original);
         let id = allocate(&mut store, &self.0.module, imports, Some(&self.0.saved), &domain)?;
@@ -328,6 +333,23 @@ impl Snapshot {
             Ok(())
         } else {
             Err(SnapshotError::OtherStore)
+        }
+    }
+
+    /// Checks that globals whose values the instance's code has as constants have the
+    /// same in the snapshot.
+    fn check_settled(&self, instance: &InstanceEntity) -> Result<(), SnapshotError> {
+        let module = self.0.module.data();
+        let constants = &instance.cx.code().options().constants;
+        let differs = |global: GlobalIdx| {
+            let constant = constants.get(global.index()).copied().flatten();
+            let own = global.index().checked_sub(module.num_imported_globals);
+            let saved = own.and_then(|own| self.0.saved.globals.get(own));
+            constant.is_some_and(|constant| saved != Some(&constant))
+        };
+        match module.settled.iter().any(|(global, _)| differs(*global)) {
+            true => Err(SnapshotError::OtherAddresses),
+            false => Ok(()),
         }
     }
 

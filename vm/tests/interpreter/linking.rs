@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use vm::{
-    Caller, Engine, Error, Func, FuncType, Instance, Link, LinkError, Linker, Module, Ref, RefType, Store, Table,
-    TableType, Trap, Val, ValType,
+    Caller, Engine, Error, Func, FuncType, Global, GlobalType, Instance, Link, LinkError, Linker, Memory, MemoryType,
+    Module, Mutability, Ref, RefType, SnapshotError, Store, Table, TableType, Trap, Val, ValType,
 };
 
 fn module(engine: &Engine, text: &str) -> Module {
@@ -185,6 +185,183 @@ fn globals_by_value_are_the_instances_own() {
         listing.contains("global.get"),
         "without values it looks them up:\n{listing}"
     );
+}
+
+/// The listing of the function that a linked instance exports as `f`.
+fn listing_of_f(store: &Store<()>, instance: Instance, module: &Module) -> String {
+    let f = module.function_index("f").expect("exported");
+    let listing = instance.code_listing(store, f).expect("it can be translated");
+    listing.expect("the module defines it")
+}
+
+#[test]
+fn sums_of_given_values_are_constants() {
+    let engine = Engine::default();
+    let text = r#"(module
+        (import "env" "memory" (memory 1))
+        (import "env" "__memory_base" (global $base i32))
+        (global $sum i32 (i32.add (global.get $base) (i32.const 16)))
+        (global $same i32 (global.get $base))
+        (data (i32.add (global.get $base) (i32.const 16)) "\07")
+        (func (export "f") (result i32)
+            (i32.add (i32.load (global.get $sum)) (global.get $same))))"#;
+    let module = module(&engine, text);
+    let mut store = Store::new(&engine, ());
+    for base in [1024, 4096] {
+        let memory = Memory::new(&mut store, MemoryType::new(1, None)).expect("there is room");
+        let links = [memory.into(), Link::Value(Val::I32(base))];
+        let instance = Instance::link(&mut store, &module, &links, no_import).expect("they fit");
+        let listing = listing_of_f(&store, instance, &module);
+        let load = format!("i32.load {:#x}", base + 16);
+        assert!(listing.contains(&load) && !listing.contains("global.get"), "{listing}");
+        let f = instance.get_typed_func::<(), i32>(&mut store, "f").expect("exported");
+        assert_eq!(f.call(&mut store, ()).expect("it returns"), base + 7);
+    }
+}
+
+/// A program as `wasm-ld -pie` makes it: its GOT are globals of its own, which the
+/// start function gives their values.
+const PROGRAM: &str = r#"(module
+    (import "env" "memory" (memory 1))
+    (import "env" "__memory_base" (global $base i32))
+    (global $got (mut i32) (i32.const 16))
+    (start $relocate)
+    (func $relocate
+        (global.set $got (i32.add (global.get $base) (i32.const 16))))
+    (func (export "f") (result i32)
+        (i32.store (global.get $got) (i32.add (i32.load (global.get $got)) (i32.const 1)))
+        (i32.load (global.get $got))))"#;
+
+#[test]
+fn what_the_start_function_assigns_first_is_constant() {
+    let engine = Engine::default();
+    let nested = PROGRAM.replace("(start $relocate)", "(start $start)").replace(
+        "(func $relocate",
+        "(func $start (call $relocate) (call $nothing))\n(func $nothing)\n(func $relocate",
+    );
+    for text in [PROGRAM, &nested] {
+        let module = module(&engine, text);
+        let mut store = Store::new(&engine, ());
+        for base in [1024, 4096] {
+            let memory = Memory::new(&mut store, MemoryType::new(1, None)).expect("there is room");
+            let links = [memory.into(), Link::Value(Val::I32(base))];
+            let instance = Instance::link(&mut store, &module, &links, no_import).expect("they fit");
+            let listing = listing_of_f(&store, instance, &module);
+            assert!(!listing.contains("global.get"), "{listing}");
+            let f = instance.get_typed_func::<(), i32>(&mut store, "f").expect("exported");
+            assert_eq!(f.call(&mut store, ()).expect("it returns"), 1);
+            let fork = instance.fork(&mut store).expect("there is room");
+            let forked = fork.get_typed_func::<(), i32>(&mut store, "f").expect("exported");
+            assert_eq!(forked.call(&mut store, ()).expect("it returns"), 2);
+            let word = memory.data(&store)[base as usize + 16];
+            assert_eq!(word, 2, "it is at the address that was assigned");
+        }
+    }
+}
+
+#[test]
+fn snapshots_with_other_addresses_are_refused() {
+    let engine = Engine::default();
+    let module = module(&engine, PROGRAM);
+    let mut store = Store::new(&engine, ());
+    let memory = Memory::new(&mut store, MemoryType::new(1, None)).expect("there is room");
+    let [one, same, other] = [1024, 1024, 4096].map(|base| {
+        let links = [memory.into(), Link::Value(Val::I32(base))];
+        Instance::link(&mut store, &module, &links, no_import).expect("they fit")
+    });
+    let snapshot = one.snapshot(&store).expect("it can be taken");
+    one.restore(&mut store, &snapshot).expect("it is its own");
+    same.restore(&mut store, &snapshot).expect("all is the same");
+    let error = other.restore(&mut store, &snapshot).expect_err("its data is elsewhere");
+    assert!(
+        matches!(error, Error::Snapshot(SnapshotError::OtherAddresses)),
+        "{error}"
+    );
+}
+
+#[test]
+fn what_may_be_assigned_later_is_not_constant() {
+    let engine = Engine::default();
+    // What makes the global another's, or assigns it elsewhere or too late, each in
+    // place of something.
+    for (what, with) in [
+        ("(global $got (mut", "(global $got (export \"got\") (mut"),
+        (
+            "(func (export \"f\")",
+            "(func (export \"set\") (global.set $got (i32.const 0)))\n(func (export \"f\")",
+        ),
+        ("(func $relocate", "(func $relocate (global.set $got (i32.const 1))"),
+        ("(func $relocate", "(func $relocate (block)"),
+        (
+            "(func $relocate",
+            "(func $relocate (if (i32.eqz (global.get $base)) (then (return)))",
+        ),
+        ("(func $relocate", "(func $relocate (drop (global.get $got))"),
+        ("(start $relocate)", "(export \"relocate\" (func $relocate))"),
+    ] {
+        assert_eq!(PROGRAM.matches(what).count(), 1, "{what}");
+        let module = module(&engine, &PROGRAM.replace(what, with));
+        let mut store = Store::new(&engine, ());
+        let memory = Memory::new(&mut store, MemoryType::new(1, None)).expect("there is room");
+        let links = [memory.into(), Link::Value(Val::I32(1024))];
+        let instance = Instance::link(&mut store, &module, &links, no_import).expect("they fit");
+        let listing = listing_of_f(&store, instance, &module);
+        assert!(listing.contains("global.get"), "{with}:\n{listing}");
+    }
+}
+
+#[test]
+fn who_is_called_before_a_global_is_assigned_sees_its_first_value() {
+    let engine = Engine::default();
+    let text = r#"(module
+        (import "env" "__memory_base" (global $base i32))
+        (import "env" "note" (func $note (param i32)))
+        (global $got (mut i32) (i32.const 5))
+        (global $early (mut i32) (i32.const 6))
+        (start $start)
+        (func $see (call $note (global.get $got)) (call $note (global.get $early)))
+        (func $start
+            (global.set $early (global.get $base))
+            (call $see)
+            (global.set $got (global.get $base))
+            (call $see)))"#;
+    let module = module(&engine, text);
+    let mut store = Store::new(&engine, Vec::new());
+    let note = Func::wrap(&mut store, |mut caller: Caller<'_, Vec<i32>>, value: i32| {
+        caller.data_mut().push(value)
+    });
+    let links = [Link::Value(Val::I32(64)), note.into()];
+    Instance::link(&mut store, &module, &links, no_import).expect("they fit");
+    assert_eq!(*store.data(), [5, 64, 64, 64]);
+}
+
+#[test]
+fn an_instance_whose_start_failed_has_no_constants_of_it() {
+    let engine = Engine::default();
+    // `f` is in another's table when the data segment traps, before the start function.
+    let text = r#"(module
+        (import "env" "table" (table 1 funcref))
+        (import "env" "__memory_base" (global $base i32))
+        (global $got (mut i32) (i32.const 5))
+        (memory 0)
+        (elem (i32.const 0) $f)
+        (data (i32.const 0) "x")
+        (start $start)
+        (func $f (result i32) (global.get $got))
+        (func $start (global.set $got (global.get $base))))"#;
+    let module = module(&engine, text);
+    let mut store = Store::new(&engine, ());
+    let table = TableType::new(RefType::FUNCREF, 1, None);
+    let table = Table::new(&mut store, table, Ref::Func(None)).expect("there is room");
+    let base = GlobalType::new(ValType::I32, Mutability::Const);
+    let base = Global::new(&mut store, base, Val::I32(64)).expect("it is of that type");
+    let error = Instance::new(&mut store, &module, &[table.into(), base.into()]).expect_err("it traps");
+    assert_eq!(error.trap(), Some(Trap::MemoryOutOfBounds));
+    let Some(Ref::Func(Some(f))) = table.get(&store, 0) else {
+        panic!("the element is there")
+    };
+    let f = f.typed::<(), i32>(&store).expect("it is of that type");
+    assert_eq!(f.call(&mut store, ()).expect("it returns"), 5);
 }
 
 #[test]

@@ -86,20 +86,19 @@ impl Translator<'_> {
         Ok(())
     }
 
-    /// The value of a global that the code may have as a constant: an imported
-    /// one that this code is made for, or one whose first value it never
-    /// changes.
+    /// The value of a global that the code may have as a constant: one with which
+    /// this code is made, or whose first value it never changes.
     fn constant_global(&self, global: GlobalIdx) -> Option<u64> {
         let constants = &self.code.options().constants;
-        let Some(own) = global.index().checked_sub(self.module.num_imported_globals) else {
-            return *constants.get(global.index())?;
-        };
+        if let Some(value) = constants.get(global.index()).copied().flatten() {
+            return Some(value);
+        }
+        let own = global.index().checked_sub(self.module.num_imported_globals)?;
         if !self.module.globals.get(global.index())?.is_constant_number() {
             return None;
         }
         match *self.module.global_inits.get(own)?.0 {
             [ConstOp::Const(value)] => Some(value),
-            [ConstOp::GlobalGet(imported)] => *constants.get(imported.index())?,
             _ => None,
         }
     }
