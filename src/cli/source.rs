@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Error, Result, anyhow, bail};
 use orcavm::loader::Found;
 use orcavm::vm::{self, Engine, Module};
-use wast::Wat;
 use wast::lexer::Lexer;
-use wast::parser::{self, ParseBuffer};
+use wast::parser::{self, Parse, ParseBuffer, Parser};
+use wast::{Wat, kw};
 
 /// What every binary of WebAssembly starts with.
 const MAGIC: &[u8] = b"\0asm";
@@ -133,13 +133,25 @@ fn looks_like_wat(name: &str, text: &str) -> bool {
     name.ends_with(".wat") || text.trim_start().starts_with("(") || text.trim_start().starts_with(";;")
 }
 
+/// A text, if it is not a component's.
+struct Text<'a>(Wat<'a>);
+
+impl<'a> Parse<'a> for Text<'a> {
+    fn parse(parser: Parser<'a>) -> parser::Result<Self> {
+        if parser.peek2::<kw::component>()? {
+            return Err(parser.error("this is a WebAssembly component, not a core module"));
+        }
+        parser.parse().map(Self)
+    }
+}
+
 /// Translates a text to a binary.
 fn encode(text: &str) -> Result<Vec<u8>> {
     let encode = || {
         let mut lexer = Lexer::new(text);
         lexer.allow_confusing_unicode(true);
         let buffer = ParseBuffer::new_with_lexer(lexer)?;
-        parser::parse::<Wat<'_>>(&buffer)?.encode()
+        parser::parse::<Text<'_>>(&buffer)?.0.encode()
     };
     encode().map_err(|error: wast::Error| {
         let span = error.span();

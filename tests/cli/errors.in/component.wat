@@ -1,0 +1,3 @@
+;; Components have a text format too.
+(component
+    (core module $m))
