@@ -26,6 +26,7 @@ use crate::runtime::permissions::{Capabilities, Permissions};
 use crate::sys;
 
 use super::dispatch::Regs;
+use super::globals::GlobalRef;
 use super::stubs;
 
 /// The fixed head of an instance context (and of a host function's).
@@ -433,71 +434,6 @@ impl FuncRef {
     }
 }
 
-/// A global's cell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct GlobalRef(NonNull<u64>);
-
-impl GlobalRef {
-    /// The slot value in the cell.
-    pub(crate) fn get(self) -> u64 {
-        // SAFETY: invariants 1 and 2.
-        unsafe { self.0.read() }
-    }
-
-    /// Writes the cell.
-    pub(crate) fn set(self, slot: u64) {
-        // SAFETY: invariants 1 and 2.
-        unsafe { self.0.write(slot) }
-    }
-}
-
-/// A global that belongs to no instance: the embedder made it.
-#[derive(Debug)]
-pub(crate) struct HostGlobal(Box<[Cell<u64>; 2]>);
-
-impl HostGlobal {
-    /// A cell that holds `slot`.
-    pub(crate) fn new(slot: u64) -> Self {
-        Self(Box::new([Cell::new(slot), Cell::new(0)]))
-    }
-
-    /// The cell, for instances to import.
-    pub(crate) fn cell(&self) -> GlobalRef {
-        GlobalRef(NonNull::from(&self.0[0]).cast())
-    }
-}
-
-/// Globals that an instance was given by value: cells that it has for itself.
-#[derive(Debug, Default)]
-pub(crate) struct GivenValues(Box<[[Cell<u64>; 2]]>);
-
-impl GivenValues {
-    /// Cells with these values, as slots.
-    pub(crate) fn new(values: impl Iterator<Item = u64>) -> Self {
-        Self(values.map(|slot| [Cell::new(slot), Cell::new(0)]).collect())
-    }
-
-    /// Gives the globals other values, in order.
-    pub(crate) fn set(&self, values: impl Iterator<Item = u64>) {
-        self.cells().zip(values).for_each(|(cell, value)| cell.set(value));
-    }
-
-    /// How many there are.
-    pub(crate) fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// The cells, in order.
-    pub(crate) fn cells(&self) -> impl Iterator<Item = GlobalRef> + '_ {
-        self.0.iter().map(|cell| GlobalRef(NonNull::from(&cell[0]).cast()))
-    }
-
-    /// Whether a cell is one of them.
-    pub(crate) fn has(&self, global: GlobalRef) -> bool {
-        self.cells().any(|cell| cell == global)
-    }
-}
-
 /// The owner of an instance's context block and function records.
 #[derive(Debug)]
 pub(crate) struct InstanceCx {
@@ -597,7 +533,7 @@ impl InstanceCx {
         for (i, global) in wiring.globals.iter().enumerate() {
             let at = self.offsets.imported_globals + i * size_of::<usize>();
             // SAFETY: the layout has room for each imported global's pointer.
-            unsafe { self.at::<*mut u64>(at).write(global.0.as_ptr()) };
+            unsafe { self.at::<*mut u64>(at).write(global.as_ptr()) };
         }
         for (i, memory) in wiring.memories.iter().enumerate() {
             // SAFETY: the layout has room for each memory's pointer.
@@ -793,7 +729,7 @@ impl InstanceCx {
             // SAFETY: written by `new` for each imported global.
             GlobalPlace::Imported(offset) => unsafe { self.at::<*mut u64>(offset).read() },
         };
-        GlobalRef(NonNull::new(cell).expect("inside the block, or a live cell"))
+        GlobalRef::new(NonNull::new(cell).expect("inside the block, or a live cell"))
     }
 }
 
@@ -814,18 +750,6 @@ unsafe impl Sync for InstanceCx {}
 unsafe impl Send for FuncRef {}
 // SAFETY: as for `InstanceCx`.
 unsafe impl Sync for FuncRef {}
-// SAFETY: as for `InstanceCx`.
-unsafe impl Send for GlobalRef {}
-// SAFETY: as for `InstanceCx`.
-unsafe impl Sync for GlobalRef {}
-// SAFETY: as for `InstanceCx`.
-unsafe impl Send for GivenValues {}
-// SAFETY: as for `InstanceCx`.
-unsafe impl Sync for GivenValues {}
-// SAFETY: as for `InstanceCx`.
-unsafe impl Send for HostGlobal {}
-// SAFETY: as for `InstanceCx`.
-unsafe impl Sync for HostGlobal {}
 // SAFETY: as for `InstanceCx`.
 unsafe impl Send for Rt {}
 // SAFETY: as for `InstanceCx`.

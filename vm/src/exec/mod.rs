@@ -31,5 +31,6 @@ pub(crate) mod bulk;
 pub(crate) mod control;
 pub(crate) mod data;
 pub(crate) mod fused;
+pub(crate) mod globals;
 pub(crate) mod native;
 pub(crate) mod numeric;

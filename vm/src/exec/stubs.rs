@@ -223,7 +223,15 @@ handler! {
     /// went through.
     #[cold]
     fn unloaded(s) {
-        let slots = (*(s.a0 as *const FuncRec)).slots as usize;
+        let rec = s.a0 as *const FuncRec;
+        let canonical = (*(*rec).canonical.get()).ip.get();
+        if canonical != unloaded_entry() {
+            // An import's record, whose function is there again.
+            (*rec).ip.set(canonical);
+            s.ip = canonical;
+            return next(s);
+        }
+        let slots = (*rec).slots as usize;
         leave_unloaded(s.cx);
         raise_in_caller(s, slots, exit::HOST)
     }

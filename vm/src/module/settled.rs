@@ -73,6 +73,10 @@ fn assigned_first(
                 continue;
             }
             Operator::Call { function_index } if may_call && first.is_empty() && operands == 0 => {
+                let ty = module.func_type(FuncIdx::new(function_index));
+                if ty.params().len() + ty.results().len() > 0 {
+                    return None;
+                }
                 assigned_first(module, FuncIdx::new(function_index), false, first)?;
                 continue;
             }
@@ -81,8 +85,15 @@ fn assigned_first(
         };
         match op {
             ConstOp::Const(_) | ConstOp::GlobalGet(_) | ConstOp::RefFunc(_) => operands += 1,
-            ConstOp::I32Add | ConstOp::I32Sub | ConstOp::I32Mul => operands = operands.checked_sub(1)?,
-            ConstOp::I64Add | ConstOp::I64Sub | ConstOp::I64Mul => operands = operands.checked_sub(1)?,
+            ConstOp::I32Add
+            | ConstOp::I32Sub
+            | ConstOp::I32Mul
+            | ConstOp::I64Add
+            | ConstOp::I64Sub
+            | ConstOp::I64Mul => {
+                // One of them may be of a call before.
+                operands = operands.checked_sub(2)? + 1;
+            }
         }
         value.push(op);
     }

@@ -9,7 +9,7 @@ use super::region::{Access, Mapping, Region};
 use super::store::{StoreId, StoreInner};
 use super::val::{Ref, Val};
 use crate::error::{Error, LimitError, MemoryAccessError, RegionError, TypeError};
-use crate::exec::context::GlobalRef;
+use crate::exec::globals::GlobalRef;
 use crate::exec::memory::{Guarding, MemoryInst, MemoryRef, SavedMemory};
 use crate::exec::slow;
 use crate::exec::table::{TableInst, TableRef};

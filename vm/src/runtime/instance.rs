@@ -11,7 +11,8 @@ use super::snapshot::Saved;
 use super::store::{InstanceEntity, InstanceId, StoreData, StoreId, StoreInner};
 use super::typed::{WasmParams, WasmResults};
 use crate::error::{Error, LinkError};
-use crate::exec::context::{CxLayout, FuncRef, GivenValues, GlobalRef, InstanceCx, Wiring};
+use crate::exec::context::{CxLayout, FuncRef, InstanceCx, Wiring};
+use crate::exec::globals::{GivenValues, GlobalRef};
 use crate::exec::host::Binder;
 use crate::exec::memory::{Guarding, MemoryRef};
 use crate::exec::table::TableRef;
@@ -444,7 +445,9 @@ pub(super) fn allocate<T: 'static>(
     let data = module.data();
     let own_memories = data.memories.len() - data.num_imported_memories;
     let own_tables = data.tables.len() - data.num_imported_tables;
-    let former = inner.former(module.data());
+    // Only who asks for it by linking gets the place of another, which was its domain's.
+    let is_link = imports.binder.is_some() && saved.is_none();
+    let former = is_link.then(|| inner.former(module.data(), domain)).flatten();
     inner.check_counts(whole, former.is_some(), own_memories, own_tables)?;
     let charge = domain.charge(Resource::Instances, 1)?;
     let beyond = CxLayout::bytes(data).saturating_sub(FREE_CONTEXT);
@@ -464,16 +467,16 @@ pub(super) fn allocate<T: 'static>(
         return Err(error);
     }
     let constants = constants(data, &globals, binder.is_some());
-    let given = globals.iter().filter_map(|global| match global {
-        GivenGlobal::Value(slot) => Some(*slot),
+    let given = globals.iter().enumerate().filter_map(|(i, global)| match global {
+        GivenGlobal::Value(slot) => Some((i, *slot)),
         GivenGlobal::Cell(_) => None,
     });
     // Cells of a former instance may be referred to still.
     let former_values = former.and_then(|former| inner.instances.get_mut(former.index()));
-    let count = given.clone().count();
-    let values = match former_values.and_then(|former| former.values.pop_if(|values| values.len() == count)) {
+    let is_same = |values: &mut GivenValues| values.globals().eq(given.clone().map(|(i, _)| i));
+    let values = match former_values.and_then(|former| former.values.pop_if(is_same)) {
         Some(values) => {
-            values.set(given);
+            values.set(given.map(|(_, slot)| slot));
             values
         }
         None => GivenValues::new(given),
@@ -519,7 +522,7 @@ pub(super) fn allocate<T: 'static>(
             memories,
             tables,
             domain: domain_index,
-            charges: Some((charge, context)),
+            charges: (Some(charge), context),
             binder,
             values: vec![values],
             unloaded: None,
@@ -533,7 +536,7 @@ pub(super) fn allocate<T: 'static>(
     former.memories = memories;
     former.tables = tables;
     former.domain = domain_index;
-    former.charges = Some((charge, context));
+    former.charges = (Some(charge), context);
     former.binder = binder;
     former.values.push(values);
     former.unloaded = None;

@@ -6,9 +6,10 @@
 //! they lead to a stub that says that the function is gone. A later instance of
 //! the same module takes their place.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use super::context::{AsContext, AsContextMut, StoreContextMut};
+use super::domain::Domain;
 use super::externs::Extern;
 use super::func::Func;
 use super::instance::{Imports, Instance, allocate, initialize};
@@ -128,11 +129,11 @@ impl Instance {
     /// [`LinkError::Unloaded`] from now on, whether the reference is in a table, a
     /// global, another instance's imports or the host's; `name` says of what.
     ///
-    /// Its module, its code and its segments are free to go. What it exports can
+    /// Its module, its code and its segments are free to go; its context stays. What it exports can
     /// no longer be asked for. Memories and tables that it defines, and its globals,
-    /// stay for those who have them. If its module is instantiated again, the new
-    /// instance takes its place in the store: old references are references to the
-    /// new one then.
+    /// stay for those who have them. If its module is linked again ([`Instance::link`]) in
+    /// the same domain, the new instance takes its place in the store: old references,
+    /// and this handle, are references to the new one then.
     ///
     /// ```
     /// use vm::{Engine, Error, Instance, Module, Store};
@@ -216,10 +217,15 @@ impl Instance {
 }
 
 impl StoreInner {
-    /// An unloaded instance whose place one of `module` can take.
-    pub(super) fn former(&self, module: &Arc<ModuleData>) -> Option<InstanceId> {
-        let is_of = |(former, _): &&(std::sync::Weak<ModuleData>, _)| former.as_ptr() == Arc::as_ptr(module);
-        self.retired.iter().find(is_of).map(|(_, id)| *id)
+    /// An unloaded instance whose place one of `module` can take, in the domain in which
+    /// it was: who has its functions gets those of the new one.
+    pub(super) fn former(&self, module: &Arc<ModuleData>, domain: &Domain) -> Option<InstanceId> {
+        let fits = |(former, id): &&(Weak<ModuleData>, InstanceId)| {
+            let instance = self.instances.get(id.index());
+            former.as_ptr() == Arc::as_ptr(module)
+                && instance.is_some_and(|instance| self.domain_at(instance.domain).is_same(domain))
+        };
+        self.retired.iter().find(fits).map(|(_, id)| *id)
     }
 
     /// Lets nothing of an instance be called from now on, none of whose functions is
@@ -242,7 +248,8 @@ impl StoreInner {
         instance.tables = Vec::new();
         instance.elems = Vec::new();
         instance.dropped_data = Vec::new();
-        instance.charges = None;
+        // Its context stays, and counts.
+        instance.charges.0 = None;
         instance.binder = None;
         instance.unloaded = Some(name.into());
         instance.kept_types.clone_from(&module.data().types);

@@ -13,6 +13,7 @@ use super::instance::{Imports, Instance, allocate, elements};
 use super::module::Module;
 use super::store::{InstanceEntity, InstanceId, StoreId, StoreInner};
 use crate::error::{Error, LimitError, SnapshotError};
+use crate::exec::globals::GlobalRef;
 use crate::exec::memory::{MemoryRef, SavedMemory};
 use crate::exec::table::{TableInst, TableRef};
 use crate::module::GlobalIdx;
@@ -85,6 +86,8 @@ pub(super) struct Saved {
     pub(super) tables: Vec<Vec<u64>>,
     /// Values of its own globals, as slots.
     globals: Vec<u64>,
+    /// Values of the globals that it was given by value.
+    given: Vec<u64>,
     /// Which element segments have elements: always those they had at first.
     has_elems: Vec<bool>,
     /// Which data segments are dropped.
@@ -375,6 +378,15 @@ impl Snapshot {
             let value = if is_func { own(*value) } else { *value };
             instance.cx.global(global).set(value);
         }
+        let constants = &instance.cx.code().options().constants;
+        let given = instance.values.last().into_iter();
+        let given = given.flat_map(|values| values.globals().zip(values.cells()));
+        for ((global, cell), value) in given.zip(&saved.given) {
+            // Code does not look the others up: they are the instance's own for good.
+            if constants.get(global).copied().flatten().is_none() {
+                cell.set(*value);
+            }
+        }
         let tables = instance.tables.iter().skip(module.num_imported_tables);
         for table in tables.filter(|_| id != self.0.instance) {
             let table = table.get_mut();
@@ -407,6 +419,10 @@ impl Saved {
                 .map(|table| TableInst::copy(table.get().elems()))
                 .collect::<Result<_, _>>()?,
             globals: globals.map(|global| instance.cx.global(global).get()).collect(),
+            given: instance
+                .values
+                .last()
+                .map_or_else(Vec::new, |values| values.cells().map(GlobalRef::get).collect()),
             has_elems: instance.elems.iter().map(|elems| !elems.is_empty()).collect(),
             dropped_data: instance.dropped_data.clone(),
         })

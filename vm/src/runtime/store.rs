@@ -17,7 +17,8 @@ use super::module::Module;
 use super::permissions::{Capabilities, Capability, Permissions};
 use crate::error::{Error, LimitError};
 use crate::exec::chain::{self, Chain};
-use crate::exec::context::{FuncRef, GivenValues, GlobalRef, HostGlobal, InstanceCx, Machine};
+use crate::exec::context::{FuncRef, InstanceCx, Machine};
+use crate::exec::globals::{GivenValues, GlobalRef, HostGlobal};
 use crate::exec::host::{Binder, HostDef, HostFunc, LimiterOf};
 use crate::exec::lend::Lender;
 use crate::exec::memory::{MemoryInst, MemoryRef};
@@ -63,7 +64,7 @@ pub(crate) struct InstanceEntity {
     /// Index of its domain in the store.
     pub(crate) domain: u32,
     /// Count it as one of its domain's, and its context where that is large.
-    pub(crate) charges: Option<(Charge, Charge)>,
+    pub(crate) charges: (Option<Charge>, Charge),
     /// Elements of passive segments; empty once dropped, and for others.
     pub(crate) elems: Vec<Box<[u64]>>,
     /// Which data segments are dropped; active ones are from the start.

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use vm::{
-    Caller, Engine, Error, Func, FuncType, Global, GlobalType, Instance, Link, LinkError, Linker, Memory, MemoryType,
-    Module, Mutability, Ref, RefType, SnapshotError, Store, Table, TableType, Trap, Val, ValType,
+    Caller, Domain, Engine, Error, Func, FuncType, Global, GlobalType, Instance, Link, LinkError, Linker, Memory,
+    MemoryType, Module, Mutability, Permissions, Ref, RefType, SnapshotError, Store, Table, TableType, Trap, Val,
+    ValType,
 };
 
 fn module(engine: &Engine, text: &str) -> Module {
@@ -479,8 +480,6 @@ fn an_instance_of_the_same_module_takes_the_place() {
         assert_eq!(again.expect("as many as one likes"), lib);
     }
     assert_eq!(loaded.call("indirect").expect("it returns"), 1);
-    // What another instance imports stays gone until it is bound again.
-    assert!(loaded.call("direct").is_err());
     let f = lib.get_func(&mut loaded.store, "f").expect("exported");
     loaded.user.rebind(&mut loaded.store, 1, f).expect("of the same type");
     assert_eq!(loaded.call("direct").expect("it returns"), 2);
@@ -578,4 +577,103 @@ fn references_to_imports_and_where_elements_go() {
         .collect();
     assert_eq!(elements, [(None, 2, 1), (None, 3, 3), (Some(0), 0, 4), (Some(0), 5, 3)]);
     assert!(module.function_index("base").is_none());
+}
+
+#[test]
+fn cells_of_a_former_instance_keep_their_types() {
+    let engine = Engine::default();
+    let module = module(
+        &engine,
+        r#"(module (import "" "n" (global $n (mut i64))) (import "" "f" (global $f (mut funcref)))
+            (export "n" (global $n)) (export "f" (global $f)))"#,
+    );
+    let mut store = Store::new(&engine, ());
+    let number = GlobalType::new(ValType::I64, Mutability::Var);
+    let function = GlobalType::new(ValType::FUNCREF, Mutability::Var);
+    let number = Global::new(&mut store, number, Val::I64(0)).expect("of its type");
+    let function = Global::new(&mut store, function, Val::FuncRef(None)).expect("of its type");
+    let links = [Link::Value(Val::I64(1)), function.into()];
+    let first = Instance::link(&mut store, &module, &links, no_import).expect("they fit");
+    let held = first.get_global(&mut store, "n").expect("exported");
+    first.unload(&mut store, "first").expect("it does not run");
+    let links = [number.into(), Link::Value(Val::FuncRef(None))];
+    let second = Instance::link(&mut store, &module, &links, no_import).expect("they fit");
+    assert_eq!(second, first);
+    held.set(&mut store, Val::I64(0x4141)).expect("of its type");
+    let f = second.get_global(&mut store, "f").expect("exported");
+    assert!(matches!(f.get(&store), Val::FuncRef(None)));
+}
+
+#[test]
+fn a_start_function_that_computes_with_a_calls_result_is_linked() {
+    let engine = Engine::default();
+    let module = module(
+        &engine,
+        r#"(module
+            (global $g (mut i32) (i32.const 0))
+            (func $c (result i32) (i32.const 3))
+            (func $start (i32.add (call $c) (i32.const 5)) (global.set $g (i32.const 7)) (drop))
+            (start $start)
+            (func (export "g") (result i32) (global.get $g)))"#,
+    );
+    let mut store = Store::new(&engine, ());
+    let instance = Instance::link(&mut store, &module, &[], no_import).expect("nothing is missing");
+    let g = instance.get_typed_func::<(), i32>(&mut store, "g").expect("exported");
+    assert_eq!(g.call(&mut store, ()).expect("it returns"), 7);
+}
+
+#[test]
+fn a_place_is_taken_in_the_same_domain_and_by_links_only() {
+    let (mut loaded, lib) = Loaded::new();
+    let held = lib.get_typed_func::<(), i32>(&mut loaded.store, "f").expect("exported");
+    lib.unload(&mut loaded.store, "lib.so").expect("it does not run");
+    let (library, table) = (loaded.library.clone(), loaded.table);
+    let new = Instance::new(&mut loaded.store, &library, &[table.into()]).expect("it fits");
+    assert_ne!(new, lib);
+    let other = Domain::new("other", Permissions::none());
+    loaded.store.set_domain(other).expect("of no store yet");
+    let foreign = Instance::link(&mut loaded.store, &library, &[table.into()], no_import).expect("it fits");
+    assert_ne!(foreign, lib);
+    assert!(held.call(&mut loaded.store, ()).is_err(), "what is gone is gone");
+}
+
+#[test]
+fn an_import_of_what_is_there_again_works_again() {
+    let (mut loaded, lib) = Loaded::new();
+    assert_eq!(loaded.call("direct").expect("it returns"), 1);
+    lib.unload(&mut loaded.store, "lib.so").expect("it does not run");
+    assert_eq!(
+        loaded.call("direct").expect_err("it is gone").to_string(),
+        "call into unloaded lib.so"
+    );
+    let (library, table) = (loaded.library.clone(), loaded.table);
+    Instance::link(&mut loaded.store, &library, &[table.into()], no_import).expect("it fits");
+    for n in 1..5 {
+        assert_eq!(loaded.call("direct").expect("it is there"), n);
+    }
+}
+
+#[test]
+fn snapshots_have_globals_that_were_given_by_value() {
+    let engine = Engine::default();
+    let module = module(
+        &engine,
+        r#"(module (import "" "n" (global $n (mut i32)))
+            (func (export "next") (result i32)
+                (global.set $n (i32.add (global.get $n) (i32.const 1))) (global.get $n)))"#,
+    );
+    let mut store = Store::new(&engine, ());
+    let links = [Link::Value(Val::I32(4))];
+    let instance = Instance::link(&mut store, &module, &links, no_import).expect("it fits");
+    let next = instance
+        .get_typed_func::<(), i32>(&mut store, "next")
+        .expect("exported");
+    assert_eq!(next.call(&mut store, ()).expect("it returns"), 5);
+    let snapshot = instance.snapshot(&store).expect("there is room");
+    assert_eq!(next.call(&mut store, ()).expect("it returns"), 6);
+    let fork = snapshot.instantiate(&mut store).expect("there is room");
+    let forked = fork.get_typed_func::<(), i32>(&mut store, "next").expect("exported");
+    assert_eq!(forked.call(&mut store, ()).expect("it returns"), 6);
+    instance.restore(&mut store, &snapshot).expect("of its own module");
+    assert_eq!(next.call(&mut store, ()).expect("it returns"), 6);
 }

@@ -1,0 +1,106 @@
+//! Cells of globals (Spec 3.0 §4.2.10): references to them, and those that stand in
+//! no instance's context.
+
+use std::cell::Cell;
+use std::ptr::NonNull;
+
+/// A global's cell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct GlobalRef(NonNull<u64>);
+
+impl GlobalRef {
+    /// The cell at an address, which the store keeps alive.
+    pub(crate) fn new(cell: NonNull<u64>) -> Self {
+        Self(cell)
+    }
+
+    /// The cell's address.
+    pub(crate) fn as_ptr(self) -> *mut u64 {
+        self.0.as_ptr()
+    }
+
+    /// The slot value in the cell.
+    pub(crate) fn get(self) -> u64 {
+        // SAFETY: the store keeps the cell alive, and lets one thread at a time have it.
+        unsafe { self.0.read() }
+    }
+
+    /// Writes the cell.
+    pub(crate) fn set(self, slot: u64) {
+        // SAFETY: the store keeps the cell alive, and lets one thread at a time have it.
+        unsafe { self.0.write(slot) }
+    }
+}
+
+/// A global that belongs to no instance: the embedder made it.
+#[derive(Debug)]
+pub(crate) struct HostGlobal(Box<[Cell<u64>; 2]>);
+
+impl HostGlobal {
+    /// A cell that holds `slot`.
+    pub(crate) fn new(slot: u64) -> Self {
+        Self(Box::new([Cell::new(slot), Cell::new(0)]))
+    }
+
+    /// The cell, for instances to import.
+    pub(crate) fn cell(&self) -> GlobalRef {
+        GlobalRef(NonNull::from(&self.0[0]).cast())
+    }
+}
+
+/// Globals that an instance was given by value: cells that it has for itself.
+#[derive(Debug, Default)]
+pub(crate) struct GivenValues(Box<[GivenValue]>);
+
+#[derive(Debug)]
+struct GivenValue {
+    /// Which imported global it is.
+    global: usize,
+    cell: [Cell<u64>; 2],
+}
+
+impl GivenValues {
+    /// Cells for imported globals, by index, with these values, as slots.
+    pub(crate) fn new(values: impl Iterator<Item = (usize, u64)>) -> Self {
+        let value = |(global, slot)| GivenValue {
+            global,
+            cell: [Cell::new(slot), Cell::new(0)],
+        };
+        Self(values.map(value).collect())
+    }
+
+    /// The imported globals that they are for, in order.
+    pub(crate) fn globals(&self) -> impl Iterator<Item = usize> + '_ {
+        self.0.iter().map(|value| value.global)
+    }
+
+    /// Gives the globals other values, in order.
+    pub(crate) fn set(&self, values: impl Iterator<Item = u64>) {
+        self.cells().zip(values).for_each(|(cell, value)| cell.set(value));
+    }
+
+    /// The cells, in order.
+    pub(crate) fn cells(&self) -> impl Iterator<Item = GlobalRef> + '_ {
+        self.0
+            .iter()
+            .map(|value| GlobalRef(NonNull::from(&value.cell[0]).cast()))
+    }
+
+    /// Whether a cell is one of them.
+    pub(crate) fn has(&self, global: GlobalRef) -> bool {
+        self.cells().any(|cell| cell == global)
+    }
+}
+
+// SAFETY: a part of a store, which moves between threads as a whole.
+unsafe impl Send for GivenValues {}
+// SAFETY: a part of a store, which moves between threads as a whole.
+unsafe impl Sync for GivenValues {}
+// SAFETY: a part of a store, which moves between threads as a whole.
+unsafe impl Send for GlobalRef {}
+// SAFETY: a part of a store, which moves between threads as a whole.
+unsafe impl Sync for GlobalRef {}
+// SAFETY: a part of a store, which moves between threads as a whole.
+unsafe impl Send for HostGlobal {}
+// SAFETY: a part of a store, which moves between threads as a whole.
+unsafe impl Sync for HostGlobal {}
