@@ -13,6 +13,7 @@ use crate::session::Session;
 impl<T: 'static> Session<T> {
     /// Undoes one opening of an object.
     pub(crate) fn close_object(&self, store: &mut StoreContextMut<'_, T>, id: ObjectId) -> Result<(), LoadError> {
+        self.check_store(&*store)?;
         {
             let mut state = self.state();
             let object = state.objects.get_mut(&id).filter(|object| object.opens > 0);

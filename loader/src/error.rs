@@ -128,6 +128,12 @@ pub enum LoadError {
         /// How.
         source: Box<vm::Error>,
     },
+    /// A session has loaded as much as it can number.
+    #[error("no more libraries can be opened: all handles have been given")]
+    NoMoreHandles,
+    /// A session was used with another store than its program is in.
+    #[error("the session's program is in another store")]
+    OtherStore,
     /// The session that made an instance is gone.
     #[error("the session that loaded this module is gone")]
     SessionGone,

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use bitflags::bitflags;
 use tracing::{debug, trace};
 use vm::{
-    AsContextMut, Error, Extern, Func, Instance, Linker, Ref, StoreContextMut, TypedFunc, WasmParams, WasmResults,
+    AsContext, AsContextMut, Error, Extern, Func, Instance, Linker, Ref, StoreContextMut, TypedFunc,
+    WasmParams, WasmResults,
 };
 
 use crate::bind::address;
@@ -293,7 +294,9 @@ impl<T: 'static> Session<T> {
     /// # Errors
     /// What ends one of them early. The others are not run then.
     pub fn finish(&self, mut store: impl AsContextMut<Data = T>) -> Result<(), Error> {
-        self.run_exits(&mut store.as_context_mut(), |_| true)
+        let mut store = store.as_context_mut();
+        self.check_store(&store).map_err(Error::host)?;
+        self.run_exits(&mut store, |_| true)
     }
 
     /// The names of what is loaded, in the order in which it was loaded.
@@ -353,6 +356,18 @@ impl<T: 'static> Session<T> {
         self.state().objects.get(&id)?.instance
     }
 
+    /// That the program is in a store, if there is one.
+    ///
+    /// # Errors
+    /// If it is in another.
+    pub(crate) fn check_store(&self, store: impl AsContext<Data = T>) -> Result<(), LoadError> {
+        let shared = self.state().shared;
+        match shared.is_none_or(|shared| shared.memory.is_of(store)) {
+            true => Ok(()),
+            false => Err(LoadError::OtherStore),
+        }
+    }
+
     /// Does something that loads or unloads. What is closed meanwhile goes when all of
     /// that is over.
     pub(crate) fn busy<R>(
@@ -360,6 +375,7 @@ impl<T: 'static> Session<T> {
         store: &mut StoreContextMut<'_, T>,
         work: impl FnOnce(&mut StoreContextMut<'_, T>) -> Result<R, LoadError>,
     ) -> Result<R, LoadError> {
+        self.check_store(&*store)?;
         // What could not go while it was running may have returned since.
         self.collect(store)?;
         self.state().busy += 1;
@@ -704,8 +720,10 @@ impl<T: 'static> Opened<T> {
         self.session.instance_of(self.id)
     }
 
-    /// A function of it or of a library that it needs.
+    /// A function of it or of a library that it needs; `None` too if the store is not
+    /// its own.
     pub fn get_func(&self, mut store: impl AsContextMut<Data = T>, name: &str) -> Option<Func> {
+        self.session.check_store(&store).ok()?;
         let provider = {
             let state = self.session.state();
             state.objects.get(&self.id)?;
@@ -717,12 +735,13 @@ impl<T: 'static> Opened<T> {
     /// A function of it or of a library that it needs, with Rust types.
     ///
     /// # Errors
-    /// If there is none, or its type is another.
+    /// If there is none, its type is another, or the store is.
     pub fn get_typed_func<P: WasmParams, R: WasmResults>(
         &self,
         mut store: impl AsContextMut<Data = T>,
         name: &str,
     ) -> Result<TypedFunc<P, R>, LoadError> {
+        self.session.check_store(&store)?;
         let func = self.get_func(&mut store, name).ok_or_else(|| LoadError::Symbol {
             library: (&*self.session.name_of(self.id)).into(),
             symbol: name.into(),

@@ -162,6 +162,11 @@ impl Memory {
         self.ty(store).page_size()
     }
 
+    /// Whether it belongs to a store: using it with another panics.
+    pub fn is_of(&self, store: impl AsContext) -> bool {
+        self.store == store.as_context().0.inner.id
+    }
+
     /// Asks the store's limiter whether the memory could be so many bytes larger than
     /// it is: for bytes above its size that are to be mapped, which [`Memory::map`]
     /// itself does not count.
