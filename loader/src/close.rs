@@ -113,7 +113,13 @@ impl<T: 'static> Session<T> {
                 self.give_back(store, block);
             }
         }
-        self.state().drop_empty_namespaces();
+        let mut state = self.state();
+        // Some may have come to use what went while it did.
+        for object in state.objects.values_mut() {
+            object.needs.retain(|id| !ids.contains(id));
+            object.uses.retain(|id| !ids.contains(id));
+        }
+        state.drop_empty_namespaces();
     }
 }
 
@@ -129,7 +135,8 @@ impl State {
             .filter(|(_, object)| object.opens > 0 || object.is_kept);
         let mut stays: BTreeSet<ObjectId> = roots.map(|(id, _)| *id).collect();
         let mut waiting: Vec<ObjectId> = stays.iter().copied().collect();
-        while let Some(object) = waiting.pop().and_then(|id| self.objects.get(&id)) {
+        while let Some(id) = waiting.pop() {
+            let Some(object) = self.objects.get(&id) else { continue };
             for id in object.needs.iter().chain(&object.uses) {
                 if stays.insert(*id) {
                     waiting.push(*id);

@@ -244,10 +244,11 @@ impl<T: 'static> Session<T> {
     /// `dlopen` without a path: the program, or the first that a namespace has.
     fn open_main(&self, namespace: NamespaceId) -> Result<ObjectId, LoadError> {
         let mut state = self.state();
-        let first = state
-            .namespaces
-            .get(&namespace)
-            .and_then(|namespace| namespace.global.first().copied());
+        let first = state.namespaces.get(&namespace).and_then(|namespace| {
+            let mut all = namespace.global.iter();
+            let is_there = |id: &&ObjectId| state.objects.get(id).is_some_and(|object| !object.is_leaving);
+            all.find(is_there).copied()
+        });
         let id = first.ok_or(LoadError::EmptyNamespace)?;
         let object = state.objects.get_mut(&id).ok_or(LoadError::NoProgram)?;
         object.opens = object.opens.saturating_add(1);

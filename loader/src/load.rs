@@ -113,7 +113,7 @@ impl<T: 'static> Session<T> {
             let there = state
                 .objects
                 .iter()
-                .filter(|(_, object)| object.namespace == request.namespace);
+                .filter(|(_, object)| object.namespace == request.namespace && !object.is_leaving);
             there.map(|(id, object)| (*id, object.found.clone())).unzip()
         };
         let mut search = Search::new(self.finder()).loaded(loaded);
@@ -311,7 +311,7 @@ impl<T: 'static> Session<T> {
         let there = state
             .objects
             .iter()
-            .filter(|(_, object)| object.namespace == request.namespace);
+            .filter(|(_, object)| object.namespace == request.namespace && !object.is_leaving);
         let mut known: Vec<Known> = there.map(|(id, object)| Known::of(*id, object)).collect();
         let from = known.len();
         known.extend(new.iter().map(Known::new));

@@ -203,7 +203,12 @@ impl State {
         let Some(object) = self.objects.get(&id) else {
             return Vec::new();
         };
-        self.scope(object.namespace, &object.local, object.is_deep)
+        let mut scope = self.scope(object.namespace, &object.local, object.is_deep);
+        if !object.is_leaving {
+            // It would be left with what is gone.
+            scope.retain(|id| self.objects.get(id).is_some_and(|object| !object.is_leaving));
+        }
+        scope
     }
 
     /// Where the symbols of objects that were loaded together are looked for.
