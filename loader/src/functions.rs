@@ -195,7 +195,7 @@ impl<T: 'static> Session<T> {
             };
         }
         let mut store = caller.as_context_mut();
-        let opened = self.busy(&mut store, |store| {
+        let opened = self.busy_opening(&mut store, |store| {
             let flags = OpenFlags::from_bits(flags).ok_or(LoadError::Flags { flags })?;
             if !flags.intersects(OpenFlags::LAZY | OpenFlags::NOW) {
                 return Err(LoadError::Flags { flags: flags.bits() });

@@ -278,7 +278,7 @@ impl<T: 'static> Session<T> {
         flags: OpenFlags,
     ) -> Result<Opened<T>, LoadError> {
         let mut store = store.as_context_mut();
-        let id = self.busy(&mut store, |store| {
+        let id = self.busy_opening(&mut store, |store| {
             self.open_object(store, name, flags, NamespaceId::BASE, None, None)
         })?;
         Ok(Opened {
@@ -391,7 +391,31 @@ impl<T: 'static> Session<T> {
         result
     }
 
-    /// What the session's linkers have by a name: made once.
+    /// Does something that opens an object: it is open only if all went well that
+    /// waited for the end of it.
+    pub(crate) fn busy_opening(
+        &self,
+        store: &mut StoreContextMut<'_, T>,
+        work: impl FnOnce(&mut StoreContextMut<'_, T>) -> Result<ObjectId, LoadError>,
+    ) -> Result<ObjectId, LoadError> {
+        let mut opened = None;
+        let result = self.busy(store, |store| {
+            let id = work(store)?;
+            opened = Some(id);
+            Ok(id)
+        });
+        if let (Err(_), Some(id)) = (&result, opened) {
+            if let Some(object) = self.state().objects.get_mut(&id) {
+                object.opens = object.opens.saturating_sub(1);
+            }
+            // What went wrong first is told.
+            let _ = self.collect(store);
+        }
+        result
+    }
+
+    /// What the session's linkers have by a name: made once. What they have not is not
+    /// kept: guests' modules import any names.
     pub(crate) fn host(&self, store: &mut StoreContextMut<'_, T>, module: &str, name: &str) -> Option<Extern> {
         let key = (Box::from(module), Box::from(name));
         if let Some(known) = self.state().host.get(&key) {
