@@ -98,13 +98,24 @@ impl<T: 'static> Session<T> {
                     state.unloaded += 1;
                     let (identity, table) = (&object.found.identity, object.place.table.clone());
                     state.tombs.add(identity, table, &object.extra);
+                    if state.tombs.is_full() {
+                        let state = &mut *state;
+                        state.tombs.clear(&mut state.slots);
+                    }
                 }
                 for namespace in state.namespaces.values_mut() {
                     namespace.global.retain(|other| other != id);
                 }
                 object
             };
-            let Some(object) = object else { continue };
+            let Some(mut object) = object else { continue };
+            if !object.stand_ins.is_empty() {
+                let mut state = self.state();
+                let known = state.stand_ins.entry(object.found.identity.clone()).or_default();
+                for stand_in in object.stand_ins.drain(..) {
+                    known.entry(stand_in.name.clone()).or_default().push(stand_in);
+                }
+            }
             if let Some(instance) = object.instance {
                 // It was seen that nothing of it is running; what is then, stays callable.
                 let _ = instance.unload(&mut *store, &object.found.name);

@@ -26,6 +26,8 @@ const DEFAULT: u32 = 0;
 const NEW_NAMESPACE: i32 = -1;
 /// `PT_LOAD`.
 const PT_LOAD: u32 = 1;
+/// Destructors that wait at most.
+const MOST_EXITS: usize = 1 << 16;
 /// `PF_R | PF_W`.
 const READ_WRITE: u32 = 6;
 
@@ -203,7 +205,7 @@ impl<T: 'static> Session<T> {
             let own = importer.and_then(|id| Some(self.state().objects.get(&id)?.namespace));
             let namespace = match namespace {
                 None => own.unwrap_or(NamespaceId::BASE),
-                Some(NEW_NAMESPACE) => NamespaceId(self.state().next_id()),
+                Some(NEW_NAMESPACE) => NamespaceId(self.state().next_id()?),
                 Some(number) => self.namespace(number)?,
             };
             if path == 0 {
@@ -469,6 +471,9 @@ impl<T: 'static> Session<T> {
         };
         let is_hooked = {
             let mut state = self.state();
+            if state.exits.len() >= MOST_EXITS {
+                return Ok(-1);
+            }
             state.exits.push(Exit { owner, slot, argument });
             std::mem::replace(&mut state.exits_hooked, true)
         };

@@ -15,7 +15,7 @@ use crate::find::shown;
 use crate::make::{make_shared, shared_of};
 use crate::object::{Block, Namespace, NamespaceId, Object, ObjectId, State, Strings};
 use crate::session::Session;
-use crate::{Binding, Dylink, Found, Import, Interface, LoadError, Part, Place, Provider, Search};
+use crate::{Binding, Dylink, Found, Import, Interface, LoadError, Part, Place, PlanError, Provider, Search};
 
 /// What is to be loaded, and how.
 pub(crate) struct Request<'a> {
@@ -79,7 +79,16 @@ impl<T: 'static> Session<T> {
         let host = self.host_functions(store, &new);
         let mut made = Made::default();
         let stack_pointer = self.stack_pointer(store);
-        let result = self.make(store, request, &mut new, &roots, &host, &mut made);
+        let mut result = self.make(store, request, &mut new, &roots, &host, &mut made);
+        let is_full = matches!(
+            result,
+            Err(LoadError::Run(_) | LoadError::Plan(PlanError::NoRoom { .. }))
+        );
+        if is_full && !made.is_entered && self.forget_tombs() {
+            // There may be room now; no code has run yet.
+            self.take_back(store, &new, std::mem::take(&mut made));
+            result = self.make(store, request, &mut new, &roots, &host, &mut made);
+        }
         let result = result.and_then(|()| self.construct(store, &new, &roots));
         match result {
             Ok(()) => {
@@ -129,8 +138,9 @@ impl<T: 'static> Session<T> {
             .libraries
             .iter()
             .skip(ids.len())
-            .map(|_| ObjectId(state.next_id()));
-        let ids: Vec<ObjectId> = ids.iter().copied().chain(new_ids).collect();
+            .map(|_| state.next_id().map(ObjectId));
+        let ids = ids.iter().copied().map(Ok).chain(new_ids);
+        let ids: Vec<ObjectId> = ids.collect::<Result<_, LoadError>>()?;
         drop(state);
         let id_of = |at: usize| ids.get(at).copied();
         let roots = request.roots.iter().filter_map(|root| {
@@ -283,6 +293,7 @@ impl<T: 'static> Session<T> {
                 is_deep: request.is_deep,
                 is_leaving: false,
                 strings: Strings::default(),
+                stand_ins: Vec::new(),
             };
             state.objects.insert(module.id, object);
             state.loaded += 1;
@@ -376,11 +387,7 @@ impl<T: 'static> Session<T> {
                 return Err(error.into());
             }
         };
-        // Those that become the host's are kept.
-        let hosts = bound.slots.iter().filter(|new| new.provider == Provider::Host);
-        let hosts: HashSet<u32> = hosts.map(|new| new.slot).collect();
-        made.slots
-            .extend(taken.into_iter().filter(|slot| !hosts.contains(&slot.start)));
+        made.slots.extend(taken);
         let known = known.iter().map(|known| known.id).collect();
         Ok((bound, known))
     }
@@ -405,8 +412,14 @@ impl<T: 'static> Session<T> {
             self.give_back(store, block);
         }
         let mut state = self.state();
-        let taken = |slot: &Range<u32>| state.objects.values().any(|object| object.extra.contains(&slot.start));
-        let free: Vec<Range<u32>> = made.slots.into_iter().filter(|slot| !taken(slot)).collect();
+        // Those of functions of the host, and of modules that were there, are kept.
+        let extra = state.objects.values().flat_map(|object| &object.extra);
+        let taken: HashSet<u32> = extra.chain(state.host_slots.values()).copied().collect();
+        let free: Vec<Range<u32>> = made
+            .slots
+            .into_iter()
+            .filter(|slot| !taken.contains(&slot.start))
+            .collect();
         free.into_iter().for_each(|slots| state.slots.give_back(slots));
         if is_program {
             // Nothing else is there yet.

@@ -2,6 +2,8 @@
 //! constructors run.
 
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use tracing::{debug, trace};
 use vm::{
@@ -12,7 +14,7 @@ use vm::{
 use crate::find::shown;
 use crate::interface::{MEMORY, STACK_POINTER, TABLE};
 use crate::load::{New, order};
-use crate::object::{ObjectId, Shared};
+use crate::object::{ObjectId, Shared, StandIn};
 use crate::plan::PAGE;
 use crate::room::memory_type;
 use crate::session::Session;
@@ -81,11 +83,25 @@ impl<T: 'static> Session<T> {
         import: &Import,
         ty: FuncType,
     ) -> Func {
-        let (session, import) = (self.clone(), import.clone());
-        Func::new(&mut *store, ty, move |mut caller, args, results| {
-            let func = session.function_for(&mut caller.as_context_mut(), importer, &import)?;
-            func.call(&mut caller, args, results)
-        })
+        let known = self.state().take_stand_in(importer, &import.name, &ty);
+        let stand_in = known.unwrap_or_else(|| {
+            let (session, own) = (self.clone(), import.clone());
+            let of = Arc::new(AtomicU32::new(importer.0));
+            let importer = Arc::clone(&of);
+            let func = Func::new(&mut *store, ty.clone(), move |mut caller, args, results| {
+                let importer = ObjectId(importer.load(Ordering::Relaxed));
+                let func = session.function_for(&mut caller.as_context_mut(), importer, &own)?;
+                func.call(&mut caller, args, results)
+            });
+            let name = import.name.clone();
+            StandIn { name, ty, func, of }
+        });
+        stand_in.of.store(importer.0, Ordering::Relaxed);
+        let func = stand_in.func;
+        if let Some(object) = self.state().objects.get_mut(&importer) {
+            object.stand_ins.push(stand_in);
+        }
+        func
     }
 
     /// Binds what is to be bound at once, and fills the places of the table.

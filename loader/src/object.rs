@@ -1,15 +1,22 @@
 //! What is loaded: objects, the namespaces they are in, and the scopes in which their
 //! symbols are looked for.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 
-use vm::{Extern, Global, Instance, Memory, Region, Table};
+use vm::{Extern, Func, FuncType, Global, Instance, Memory, Region, Table};
 
 use crate::bind::first;
 use crate::space::Free;
-use crate::{Dylink, Found, Identity, Interface, Place, RESERVED};
+use crate::{Dylink, Found, Identity, Interface, LoadError, Place, RESERVED};
+
+/// The last number of an object or namespace: numbers of namespaces are `int` to
+/// guests, and what follows is no handle.
+const MOST_IDS: u32 = u32::MAX >> 1;
+/// Unloaded libraries whose places in the table are kept.
+const MOST_TOMBS: usize = 1 << 16;
 
 /// What an object is known by; never used again for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -64,6 +71,20 @@ pub(crate) struct Object {
     pub(crate) is_leaving: bool,
     /// Strings of it that the guest can have.
     pub(crate) strings: Strings,
+    /// Functions that stand for those it imports.
+    pub(crate) stand_ins: Vec<StandIn>,
+}
+
+/// A host function that stands for one that an object imports. A store keeps its host
+/// functions for good, so the library gets it again when it is loaded again.
+#[derive(Debug)]
+pub(crate) struct StandIn {
+    /// The import's name.
+    pub(crate) name: Box<str>,
+    pub(crate) ty: FuncType,
+    pub(crate) func: Func,
+    /// The object, by its number.
+    pub(crate) of: Arc<AtomicU32>,
 }
 
 /// Bytes in the guest's memory that stay there, zero at their end.
@@ -136,12 +157,31 @@ impl Tombs {
             range.end - range.start == dylink.table_size && range.start.is_multiple_of(dylink.table_alignment.max(1))
         };
         let at = ranges.iter().position(fits)?;
-        Some(ranges.swap_remove(at))
+        let range = ranges.swap_remove(at);
+        if ranges.is_empty() {
+            self.ranges.remove(identity);
+        }
+        Some(range)
     }
 
     /// A place that a library had beyond its range.
     pub(crate) fn take_extra(&mut self, identity: &Identity) -> Option<u32> {
-        self.extra.get_mut(identity)?.pop()
+        let extra = self.extra.get_mut(identity)?;
+        let slot = extra.pop();
+        if extra.is_empty() {
+            self.extra.remove(identity);
+        }
+        slot
+    }
+
+    /// Whether nothing is kept.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.ranges.is_empty() && self.extra.is_empty()
+    }
+
+    /// Whether places of more libraries are kept than are to be.
+    pub(crate) fn is_full(&self) -> bool {
+        self.ranges.len().max(self.extra.len()) > MOST_TOMBS
     }
 
     /// Gives all back.
@@ -167,12 +207,14 @@ pub(crate) struct State {
     pub(crate) slots: Free,
     /// Those of libraries that were unloaded.
     pub(crate) tombs: Tombs,
+    /// Functions that stand for what unloaded libraries imported, by name.
+    pub(crate) stand_ins: HashMap<Identity, HashMap<Box<str>, Vec<StandIn>>>,
     /// Bytes of all blocks.
     pub(crate) block_bytes: u64,
     /// Symbols that the linker gives: where the stack and the heap are.
     pub(crate) own: HashMap<&'static str, u32>,
     /// What the linker has by name, once it was asked.
-    pub(crate) host: HashMap<(Box<str>, Box<str>), Option<Extern>>,
+    pub(crate) host: HashMap<(Box<str>, Box<str>), Extern>,
     /// Places of the host's functions in the table.
     pub(crate) host_slots: HashMap<Box<str>, u32>,
     /// Destructors, in the order in which they were registered.
@@ -193,9 +235,23 @@ pub(crate) struct State {
 
 impl State {
     /// An identifier for a new object or namespace.
-    pub(crate) fn next_id(&mut self) -> u32 {
+    ///
+    /// # Errors
+    /// If there are no more: what was given is not given again.
+    pub(crate) fn next_id(&mut self) -> Result<u32, LoadError> {
+        if self.next == MOST_IDS {
+            return Err(LoadError::NoMoreHandles);
+        }
         self.next += 1;
-        self.next
+        Ok(self.next)
+    }
+
+    /// A function that stood for an import of a library when that was loaded before.
+    pub(crate) fn take_stand_in(&mut self, importer: ObjectId, name: &str, ty: &FuncType) -> Option<StandIn> {
+        let object = self.objects.get(&importer)?;
+        let known = self.stand_ins.get_mut(&object.found.identity)?.get_mut(name)?;
+        let at = known.iter().position(|stand_in| stand_in.ty == *ty)?;
+        Some(known.swap_remove(at))
     }
 
     /// Where an object's symbols are looked for, in order.
@@ -214,7 +270,8 @@ impl State {
     /// Where the symbols of objects that were loaded together are looked for.
     pub(crate) fn scope(&self, namespace: NamespaceId, local: &[ObjectId], is_deep: bool) -> Vec<ObjectId> {
         let [first, second] = self.scope_parts(namespace, local, is_deep);
-        let rest = second.iter().filter(|id| !first.contains(id));
+        let seen: HashSet<&ObjectId> = first.iter().collect();
+        let rest = second.iter().filter(|id| !seen.contains(id));
         first.iter().chain(rest).copied().collect()
     }
 

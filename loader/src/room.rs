@@ -100,6 +100,16 @@ impl<T: 'static> Session<T> {
         Ok(())
     }
 
+    /// Gives back the places in the table of libraries that are gone; false if there are
+    /// none.
+    pub(crate) fn forget_tombs(&self) -> bool {
+        let mut state = self.state();
+        let State { slots, tombs, .. } = &mut *state;
+        let is_any = !tombs.is_empty();
+        tombs.clear(slots);
+        is_any
+    }
+
     /// Where the part of the table ends that is in use.
     pub(crate) fn table_end(&self) -> u32 {
         self.state().slots.bounds().start

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use bitflags::bitflags;
 use tracing::{debug, trace};
 use vm::{
-    AsContext, AsContextMut, Error, Extern, Func, Instance, Linker, Ref, StoreContextMut, TypedFunc,
-    WasmParams, WasmResults,
+    AsContext, AsContextMut, Error, Extern, Func, Instance, Linker, Ref, StoreContextMut, TypedFunc, WasmParams,
+    WasmResults,
 };
 
 use crate::bind::address;
@@ -419,13 +419,13 @@ impl<T: 'static> Session<T> {
     pub(crate) fn host(&self, store: &mut StoreContextMut<'_, T>, module: &str, name: &str) -> Option<Extern> {
         let key = (Box::from(module), Box::from(name));
         if let Some(known) = self.state().host.get(&key) {
-            return *known;
+            return Some(*known);
         }
         let own = self.0.own.get(&mut *store, module, name);
         // What the embedder defines comes before what the session has.
-        let given = self.0.linker.get(&mut *store, module, name).or(own);
+        let given = self.0.linker.get(&mut *store, module, name).or(own)?;
         self.state().host.insert(key, given);
-        given
+        Some(given)
     }
 
     /// Whether the linkers have a function by a name.
