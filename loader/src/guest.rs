@@ -60,7 +60,7 @@ impl<T: 'static> Session<T> {
         let page = u32::try_from(vm::Region::page_size()).unwrap_or(bytes);
         let bytes = bytes.next_multiple_of(page);
         let free = self.state().addresses.bounds();
-        let range = self.state().addresses.take_highest(bytes, page);
+        let range = self.take_addresses(store, |state| state.addresses.take_highest(bytes, page));
         let range = range.ok_or_else(|| crate::plan::no_room("the host", crate::plan::BYTES, bytes, page, &free))?;
         let domain: Option<Domain> = self.main_instance().map(|main| main.domain(&*store));
         match self.map_region(store, shared.memory, range.clone(), domain.as_ref()) {

@@ -13,7 +13,7 @@ use vm::{Domain, Extern, Func, FuncType, Global, Permissions, StoreContextMut, V
 use crate::bind::{Binder, Bound, FunctionKey};
 use crate::find::shown;
 use crate::make::{make_shared, shared_of};
-use crate::object::{Block, Namespace, NamespaceId, Object, ObjectId, State, Strings};
+use crate::object::{Block, Namespace, NamespaceId, Object, ObjectId, Shared, State, Strings};
 use crate::session::Session;
 use crate::{Binding, Dylink, Found, Import, Interface, LoadError, Part, Place, PlanError, Provider, Search};
 
@@ -206,11 +206,17 @@ impl<T: 'static> Session<T> {
     ) -> Result<(), LoadError> {
         let is_program = self.state().shared.is_none();
         let memory_size = match is_program {
-            true => self.place_program(new, made)?,
-            false => self.place_each(new, made).map(|()| 0)?,
+            true => self.place_program(&*store, new, made)?,
+            false => self.place_each(&*store, new, made).map(|()| 0)?,
         };
         let local: Arc<[ObjectId]> = local_scope(&self.state().objects, new, roots);
         let (bound, known) = self.bind(request, new, &local, host, made)?;
+        if !is_program {
+            // Before any code runs that could take places itself.
+            let ends = new.iter().map(|new| new.place.table.end);
+            let end = ends.chain(bound.slots.iter().map(|new| new.slot + 1)).max();
+            self.grow_table(store, end.map_or(0, u64::from))?;
+        }
         for (new, bindings) in new.iter_mut().zip(bound.bindings) {
             new.bindings = bindings;
         }
@@ -224,7 +230,7 @@ impl<T: 'static> Session<T> {
         if is_program && !is_static {
             let stack_end = self.state().own.get("__stack_high").copied().unwrap_or(0);
             let shared = make_shared(store, new, memory_size, self.table_end(), stack_end)?;
-            self.state().shared = Some(shared);
+            self.set_shared(store, shared);
         }
         for at in order(new, roots, is_program) {
             let Some(module) = new.get(at) else { continue };
@@ -244,10 +250,17 @@ impl<T: 'static> Session<T> {
             }
             if self.state().shared.is_none() {
                 let shared = shared_of(store, instance, module)?;
-                self.state().shared = Some(shared);
+                self.set_shared(store, shared);
             }
         }
         self.complete(store, new, &known, &bound.slots, host)
+    }
+
+    /// Has what the program's modules share.
+    fn set_shared(&self, store: &StoreContextMut<'_, T>, shared: Shared) {
+        let mut state = self.state();
+        state.table_size = shared.table.map_or(0, |table| table.size(store));
+        state.shared = Some(shared);
     }
 
     /// Makes the objects known.

@@ -205,6 +205,8 @@ pub(crate) struct State {
     pub(crate) addresses: Free,
     /// Places in the table.
     pub(crate) slots: Free,
+    /// The table's size when it was last seen: what is above is others'.
+    pub(crate) table_size: u64,
     /// Those of libraries that were unloaded.
     pub(crate) tombs: Tombs,
     /// Functions that stand for what unloaded libraries imported, by name.

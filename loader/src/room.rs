@@ -24,7 +24,12 @@ const HIGHEST_ADDRESS: u32 = 0xffff_0000;
 
 impl<T: 'static> Session<T> {
     /// Places the modules of a program, and its stack; bytes of its memory.
-    pub(crate) fn place_program(&self, new: &mut [New], made: &mut Made) -> Result<u64, LoadError> {
+    pub(crate) fn place_program(
+        &self,
+        store: &StoreContextMut<'_, T>,
+        new: &mut [New],
+        made: &mut Made,
+    ) -> Result<u64, LoadError> {
         let pages = new.iter().map(|new| new.interface.memory_pages).max().unwrap_or(0);
         let mut room = Room {
             memory: LOWEST_ADDRESS..HIGHEST_ADDRESS,
@@ -39,7 +44,7 @@ impl<T: 'static> Session<T> {
             let mut state = self.state();
             (state.addresses, state.slots) = (addresses, slots);
             drop(state);
-            self.place_each(libraries, made)?;
+            self.place_each(store, libraries, made)?;
             return Ok(pages.saturating_mul(u64::from(PAGE)));
         }
         let parts: Vec<Part<'_>> = new.iter().map(New::part).collect();
@@ -63,15 +68,63 @@ impl<T: 'static> Session<T> {
         Ok(size)
     }
 
-    /// Places modules in blocks of their own.
-    pub(crate) fn place_each(&self, new: &mut [New], made: &mut Made) -> Result<(), LoadError> {
+    /// What is not free for blocks, whoever thinks so: the memory as large as the guest
+    /// has made it, and what the guest or the host has mapped.
+    fn occupied(&self, store: &StoreContextMut<'_, T>) -> Vec<Range<u32>> {
+        let Some(shared) = self.state().shared else {
+            return Vec::new();
+        };
+        let address = |at: u64| u32::try_from(at).unwrap_or(u32::MAX);
+        let memory = shared.memory;
+        let size = memory.size(store).saturating_mul(memory.page_size(store));
+        let mapped = memory.mappings(store).into_iter();
+        let mapped =
+            mapped.map(|mapping| address(mapping.address)..address(mapping.address.saturating_add(mapping.len)));
+        std::iter::once(0..address(size)).chain(mapped).collect()
+    }
+
+    /// Does something that takes addresses, none of which are in use.
+    pub(crate) fn take_addresses<R>(&self, store: &StoreContextMut<'_, T>, take: impl FnOnce(&mut State) -> R) -> R {
+        let occupied = self.occupied(store);
         let mut state = self.state();
+        let hidden: Vec<Range<u32>> = occupied.iter().flat_map(|range| state.addresses.hide(range)).collect();
+        let result = take(&mut state);
+        hidden.into_iter().for_each(|range| state.addresses.give_back(range));
+        result
+    }
+
+    /// Sees which places of the table others have made, who have them for good.
+    pub(crate) fn adopt_table(&self, store: &StoreContextMut<'_, T>) {
+        let mut state = self.state();
+        let Some(table) = state.shared.and_then(|shared| shared.table) else {
+            return;
+        };
+        let size = table.size(store);
+        let place = |size: u64| u32::try_from(size).unwrap_or(u32::MAX);
+        let made = place(state.table_size)..place(size);
+        state.table_size = size;
+        state.slots.hide(&made);
+    }
+
+    /// Places modules in blocks of their own.
+    pub(crate) fn place_each(
+        &self,
+        store: &StoreContextMut<'_, T>,
+        new: &mut [New],
+        made: &mut Made,
+    ) -> Result<(), LoadError> {
+        self.adopt_table(store);
+        self.take_addresses(store, |state| Self::place_in(state, new, made))
+    }
+
+    /// Places modules in what is free.
+    fn place_in(state: &mut State, new: &mut [New], made: &mut Made) -> Result<(), LoadError> {
         let State {
             addresses,
             slots,
             tombs,
             ..
-        } = &mut *state;
+        } = state;
         for new in new {
             let name = &*new.found.name;
             let tomb = tombs.take(&new.found.identity, &new.dylink);
@@ -188,6 +241,7 @@ impl<T: 'static> Session<T> {
         if table.grow(&mut *store, chunk, Ref::Func(None)).is_err() {
             table.grow(&mut *store, more, Ref::Func(None))?;
         }
+        self.state().table_size = table.size(&*store);
         Ok(())
     }
 

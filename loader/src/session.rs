@@ -562,6 +562,7 @@ impl<T: 'static> Session<T> {
         func: Func,
         tomb: Option<u32>,
     ) -> Result<u32, LoadError> {
+        self.adopt_table(&*store);
         let slot = match tomb {
             Some(tomb) => Some(tomb..tomb + 1),
             None => self.state().take_slot(),

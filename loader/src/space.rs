@@ -70,6 +70,19 @@ impl Free {
         self.ranges.insert(at, whole);
     }
 
+    /// Takes what of a range is free, which may be nothing: the parts that were.
+    pub(crate) fn hide(&mut self, range: &Range<u32>) -> Vec<Range<u32>> {
+        let parts = self
+            .ranges
+            .iter()
+            .map(|free| free.start.max(range.start)..free.end.min(range.end));
+        let parts: Vec<Range<u32>> = parts.filter(|part| !part.is_empty()).collect();
+        for part in &parts {
+            self.take(part);
+        }
+        parts
+    }
+
     /// Where free room ends, and where it begins.
     pub(crate) fn bounds(&self) -> Range<u32> {
         match (self.ranges.first(), self.ranges.last()) {
@@ -102,6 +115,25 @@ mod tests {
         assert_eq!(free.take_lowest(90, 1), Some(10..100));
         assert_eq!(free.bounds(), 0..0);
         assert_eq!(free.take_highest(1, 1), None);
+    }
+
+    #[test]
+    fn what_is_hidden_is_not_taken() {
+        let mut free = Free::new(10..100);
+        assert_eq!(free.take_lowest(10, 1), Some(10..20));
+        let hidden = [
+            free.hide(&(0..30)),
+            free.hide(&(25..40)),
+            free.hide(&(90..200)),
+            free.hide(&(50..50)),
+        ];
+        assert_eq!(hidden.concat(), [20..30, 30..40, 90..100]);
+        assert_eq!(
+            (free.take_lowest(1, 1), free.take_highest(1, 1)),
+            (Some(40..41), Some(89..90))
+        );
+        hidden.into_iter().flatten().for_each(|part| free.give_back(part));
+        assert_eq!(free.bounds(), 20..100);
     }
 
     #[test]
