@@ -7,6 +7,7 @@ use vm::{AsContextMut, Error, Ref, StoreContextMut, Val};
 
 use crate::LoadError;
 use crate::find::shown;
+use crate::functions::check_type;
 use crate::object::{Exit, ObjectId, State};
 use crate::session::Session;
 
@@ -82,6 +83,7 @@ impl<T: 'static> Session<T> {
             let table = self.state().shared.and_then(|shared| shared.table);
             let func = table.and_then(|table| table.get(&*store, u64::from(slot)));
             if let Some(Ref::Func(Some(func))) = func {
+                check_type(&func.ty(&*store), usize::from(argument.is_some()), 0)?;
                 let argument = argument.map(|argument| Val::I32(argument.cast_signed()));
                 func.call(store.as_context_mut(), argument.as_slice(), &mut [])?;
             }

@@ -414,6 +414,7 @@ impl<T: 'static> Session<T> {
         let Some(Ref::Func(Some(callback))) = callback else {
             return Err(Trap::IndirectCallToNull.into());
         };
+        check_type(&callback.ty(&*store), 3, 1)?;
         let scratch = self.scratch(store).map_err(Error::host)?;
         let (header, info) = (scratch + ERROR_BYTES, scratch + ERROR_BYTES + 32);
         let ids: Vec<ObjectId> = self.state().objects.keys().copied().collect();
@@ -504,6 +505,19 @@ impl<T: 'static> Session<T> {
         });
         let slot = self.new_slot(store, run, None).map_err(Error::host)?;
         register.call(store.as_context_mut(), (slot, 0, 0)).map(drop)
+    }
+}
+
+/// That a function which a guest gave takes and gives so many numbers, as where it is
+/// called by guests.
+///
+/// # Errors
+/// [`Trap::BadSignature`]
+pub(crate) fn check_type(ty: &FuncType, params: usize, results: usize) -> Result<(), Error> {
+    let numbers = |count| std::iter::repeat_n(ValType::I32, count);
+    match *ty == FuncType::new(numbers(params), numbers(results)) {
+        true => Ok(()),
+        false => Err(Trap::BadSignature.into()),
     }
 }
 
