@@ -277,8 +277,10 @@ pub(crate) fn place(
         for library in libraries {
             places.push(library.place_apart(&mut addresses, &mut slots)?.0);
         }
-        left.memory = addresses.bounds();
-        left.table = slots.bounds();
+        // Holes that alignments leave are behind what was taken: blocks come from above,
+        // and places in the table from below.
+        left.memory = addresses.first();
+        left.table = slots.last();
         return Ok((places, 0..0));
     }
     for part in parts {
@@ -312,7 +314,7 @@ impl Part<'_> {
     pub(crate) fn leaves(&self, room: &Room) -> (Free, Free) {
         let end = self.interface.memory_pages.saturating_mul(u64::from(PAGE));
         let start =
-            |from: u64, range: &Range<u32>| u32::try_from(from).unwrap_or(u32::MAX).clamp(range.start, range.end);
+            |from: u64, range: &Range<u32>| u32::try_from(from).unwrap_or(u32::MAX).max(range.start).min(range.end);
         let addresses = start(end, &room.memory)..room.memory.end;
         let slots = start(self.interface.table_elements, &room.table)..room.table.end;
         (Free::new(addresses), Free::new(slots))
@@ -533,6 +535,19 @@ mod tests {
                 "the address of `f`, needed by main"
             ]
         );
+    }
+
+    /// The second library's alignment leaves a hole in front of it.
+    #[test]
+    fn places_behind_a_hole_are_not_taken_twice() {
+        let main = r#"(module (@dylink.0) (import "GOT.func" "f" (global (mut i32)))
+            (memory (export "memory") 1) (table (export "__indirect_function_table") 3 funcref))"#;
+        let lib = r#"(module (@dylink.0 (mem-info (table 5 4))) (func (export "f")))"#;
+        let (plan, _) = World::new(&[("main", main), ("lib.so", lib)])
+            .plan(&ROOM)
+            .expect("it fits");
+        assert_eq!(plan.placed[1].place.table, 16..21);
+        assert_eq!(plan.slots.iter().map(|new| new.slot).collect::<Vec<_>>(), [21]);
     }
 
     #[test]

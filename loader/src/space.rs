@@ -83,6 +83,16 @@ impl Free {
         parts
     }
 
+    /// The lowest free room.
+    pub(crate) fn first(&self) -> Range<u32> {
+        self.ranges.first().cloned().unwrap_or_default()
+    }
+
+    /// The highest free room.
+    pub(crate) fn last(&self) -> Range<u32> {
+        self.ranges.last().cloned().unwrap_or_default()
+    }
+
     /// Where free room ends, and where it begins.
     pub(crate) fn bounds(&self) -> Range<u32> {
         match (self.ranges.first(), self.ranges.last()) {
