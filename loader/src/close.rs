@@ -9,7 +9,7 @@ use crate::LoadError;
 use crate::find::shown;
 use crate::functions::check_type;
 use crate::object::{Exit, ObjectId, State};
-use crate::session::Session;
+use crate::session::{Busy, Session};
 
 impl<T: 'static> Session<T> {
     /// Undoes one opening of an object.
@@ -35,9 +35,9 @@ impl<T: 'static> Session<T> {
             if garbage.is_empty() || instances.iter().any(|instance| instance.is_running(&*store)) {
                 return Ok(());
             }
+            let busy = Busy::begin(self);
             {
                 let mut state = self.state();
-                state.busy += 1;
                 for id in &garbage {
                     if let Some(object) = state.objects.get_mut(id) {
                         object.is_leaving = true;
@@ -45,9 +45,9 @@ impl<T: 'static> Session<T> {
                 }
             }
             let result = self.run_exits(store, |owner| garbage.contains(&owner));
+            drop(busy);
             {
                 let mut state = self.state();
-                state.busy = state.busy.saturating_sub(1);
                 // Where one failed, those before it do not run.
                 state.exits.retain(|exit| !garbage.contains(&exit.owner));
                 for namespace in state.namespaces.values_mut() {

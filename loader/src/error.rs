@@ -93,6 +93,12 @@ pub enum LoadError {
     /// A string that cannot be read.
     #[error("the name is not in memory, not UTF-8, or longer than 4,095 bytes")]
     Text,
+    /// Only a library that is loaded already was to be opened.
+    #[error("{} is not loaded", shown(.name))]
+    NotLoaded {
+        /// Its name.
+        name: Box<str>,
+    },
     /// A library was to be opened in a sandbox, and there is none.
     #[error("the host has no sandbox to open libraries in")]
     NoSandbox,

@@ -24,6 +24,8 @@ const NEXT: u32 = u32::MAX;
 const DEFAULT: u32 = 0;
 /// `LM_ID_NEWLM`.
 const NEW_NAMESPACE: i32 = -1;
+/// Bytes for what a callback of `dl_iterate_phdr` is given.
+const PHDR_BYTES: u32 = 80;
 /// `PT_LOAD`.
 const PT_LOAD: u32 = 1;
 /// Destructors that wait at most.
@@ -148,10 +150,10 @@ fn is_fatal(error: &Error) -> bool {
     match (error.trap(), error) {
         (Some(trap), _) => matches!(trap, Trap::Interrupt | Trap::OutOfFuel),
         // The host's own errors: an exit, for one. Ours are told.
-        (None, Error::Host(_)) => {
-            error.downcast_ref::<Unbound>().is_none()
+        (None, Error::Host(host)) => {
+            !host.source().is::<Error>()
+                && error.downcast_ref::<Unbound>().is_none()
                 && error.downcast_ref::<LoadError>().is_none()
-                && error.downcast_ref::<vm::LinkError>().is_none()
         }
         (None, _) => false,
     }
@@ -213,6 +215,7 @@ impl<T: 'static> Session<T> {
             }
             let memory = self.state().shared.ok_or(LoadError::NoProgram)?.memory;
             let name = read_string(store, memory, path).ok_or(LoadError::Text)?;
+            let domain = domain.or_else(|| Some(self.main_instance()?.domain(&*store)));
             let guest = domain.map(|domain| (&permissions, domain));
             self.open_object(store, &name, flags, namespace, importer, guest)
         });
@@ -305,7 +308,16 @@ impl<T: 'static> Session<T> {
             let state = self.state();
             let scope = caller.map(|caller| state.scope_of(caller)).unwrap_or_default();
             match handle {
-                DEFAULT => (scope, "the program".into()),
+                DEFAULT => {
+                    // As for an import of the caller's.
+                    let reserved = caller.and_then(|caller| {
+                        let object = state.objects.get(&caller)?;
+                        state.reserved(object.namespace, object.is_kept, name)
+                    });
+                    let before = reserved.filter(|_| self.has_host(name)).unwrap_or(scope.len());
+                    let scope = scope.get(..before).unwrap_or(&scope).to_vec();
+                    (scope, "the program".into())
+                }
                 NEXT => {
                     let own = scope.iter().position(|id| Some(*id) == caller);
                     let after = own.map_or(&[][..], |own| scope.get(own + 1..).unwrap_or_default());
@@ -331,6 +343,7 @@ impl<T: 'static> Session<T> {
         if let Some(id) = function
             && let Some(slot) = self.slot_of(store, id, name)?
         {
+            self.keep_for(caller, handle, id);
             return Ok(slot);
         }
         let data = {
@@ -338,10 +351,11 @@ impl<T: 'static> Session<T> {
             let id = state.data(&scope, name);
             id.and_then(|id| {
                 let object = state.objects.get(&id)?;
-                address(&object.interface, &object.place, name)
+                Some((id, address(&object.interface, &object.place, name)?))
             })
         };
-        if let Some(address) = data {
+        if let Some((id, address)) = data {
+            self.keep_for(caller, handle, id);
             return Ok(address);
         }
         if handle == DEFAULT
@@ -350,6 +364,18 @@ impl<T: 'static> Session<T> {
             return Ok(slot);
         }
         Err(missing(&what))
+    }
+
+    /// Notes that a caller has a symbol of an object without having that open.
+    fn keep_for(&self, caller: Option<ObjectId>, handle: u32, provider: ObjectId) {
+        if handle != DEFAULT && handle != NEXT {
+            return;
+        }
+        let mut state = self.state();
+        let caller = caller.filter(|caller| *caller != provider);
+        if let Some(caller) = caller.and_then(|caller| state.objects.get_mut(&caller)) {
+            caller.uses.insert(provider);
+        }
     }
 
     /// The place of a function of the host in the table, which it gets if it has none.
@@ -371,10 +397,14 @@ impl<T: 'static> Session<T> {
 
     /// `dlerror`
     fn dlerror(&self, store: &mut StoreContextMut<'_, T>) -> Result<u32, Error> {
+        if self.state().error.is_none() {
+            return Ok(0);
+        }
+        // Where there is no room, it can be asked for again.
+        let Ok(start) = self.scratch(store) else { return Ok(0) };
         let Some(text) = self.state().error.take() else {
             return Ok(0);
         };
-        let Ok(start) = self.scratch(store) else { return Ok(0) };
         let most = usize::try_from(ERROR_BYTES - 1).unwrap_or(0);
         let mut end = text.len().min(most);
         while !text.is_char_boundary(end) {
@@ -416,7 +446,30 @@ impl<T: 'static> Session<T> {
         };
         check_type(&callback.ty(&*store), 3, 1)?;
         let scratch = self.scratch(store).map_err(Error::host)?;
-        let (header, info) = (scratch + ERROR_BYTES, scratch + ERROR_BYTES + 32);
+        let depth = {
+            let mut state = self.state();
+            state.iterating += 1;
+            state.iterating - 1
+        };
+        // Each call inside another one has a place of its own.
+        let place = depth * PHDR_BYTES;
+        let result = match place + PHDR_BYTES <= ERROR_BYTES {
+            true => self.iterate_at(store, callback, data, scratch + ERROR_BYTES + place),
+            false => Err(Trap::StackOverflow.into()),
+        };
+        self.state().iterating = depth;
+        result
+    }
+
+    /// `dl_iterate_phdr`, with what the callback is given at an address.
+    fn iterate_at(
+        &self,
+        store: &mut StoreContextMut<'_, T>,
+        callback: Func,
+        data: u32,
+        header: u32,
+    ) -> Result<i32, Error> {
+        let info = header + 32;
         let ids: Vec<ObjectId> = self.state().objects.keys().copied().collect();
         for id in ids {
             let known = {
@@ -504,7 +557,9 @@ impl<T: 'static> Session<T> {
             session.run_exits(&mut caller.as_context_mut(), |_| true)
         });
         let slot = self.new_slot(store, run, None).map_err(Error::host)?;
-        register.call(store.as_context_mut(), (slot, 0, 0)).map(drop)
+        let registered = register.call(store.as_context_mut(), (slot, 0, 0))?;
+        self.state().exits_are_programs = registered == 0;
+        Ok(())
     }
 }
 

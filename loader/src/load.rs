@@ -28,10 +28,21 @@ pub(crate) struct Request<'a> {
     pub(crate) is_kept: bool,
     /// Their own libraries come before the program's.
     pub(crate) is_deep: bool,
+    /// All of the namespace sees them.
+    pub(crate) is_global: bool,
     /// What the guest may do that asks for them, if one does.
     pub(crate) permissions: Option<&'a Permissions>,
     /// Who pays for the memory, if not the program.
     pub(crate) domain: Option<Domain>,
+}
+
+impl Request<'_> {
+    /// How many come before the host where that comes before libraries, if this is a
+    /// program: it and what is preloaded, each once.
+    fn leaders(&self) -> usize {
+        let identities: HashSet<_> = self.roots.iter().map(|root| &root.identity).collect();
+        identities.len()
+    }
 }
 
 /// A module that is to become an object.
@@ -317,8 +328,15 @@ impl<T: 'static> Session<T> {
         }
         state.namespaces.entry(request.namespace).or_insert_with(|| Namespace {
             global: local.to_vec(),
-            leaders: if is_first { request.roots.len() } else { 0 },
+            leaders: if is_first { request.leaders() } else { 0 },
         });
+        if request.is_global
+            && let Some(namespace) = state.namespaces.get_mut(&request.namespace)
+        {
+            let more = local.iter().filter(|id| !namespace.global.contains(id));
+            let more: Vec<ObjectId> = more.copied().collect();
+            namespace.global.extend(more);
+        }
         made.is_entered = true;
     }
 
@@ -348,7 +366,7 @@ impl<T: 'static> Session<T> {
         let mut slots = state.slots.clone();
         let mut tombs = std::mem::take(&mut state.tombs);
         let leaders = match state.main {
-            None => Some(request.roots.len()),
+            None => Some(request.leaders()),
             Some(_) => None,
         };
         let own = state.own.clone();
@@ -373,7 +391,11 @@ impl<T: 'static> Session<T> {
                     Some(leaders.unwrap_or(reserved))
                 },
                 is_lazy: request.is_lazy,
-                addresses: &|name| own.get(name).copied(),
+                // The heap is the program's: a C library in another namespace has none yet.
+                addresses: &|name| match name {
+                    "__heap_base" if request.namespace != NamespaceId::BASE => own.get("__heap_end").copied(),
+                    _ => own.get(name).copied(),
+                },
                 host: &|name| Some(host.get(name)?.1.clone()),
                 take_slot: &mut |provider| {
                     let known = match provider {

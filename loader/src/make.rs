@@ -184,6 +184,7 @@ impl<T: 'static> Session<T> {
                 {
                     let slot = element.slot(&module.place.table);
                     table.set(&mut *store, u64::from(slot), Ref::Func(Some(func)))?;
+                    self.state().adopt_slot(module.id, &import.name, slot);
                 }
             }
         }
@@ -224,7 +225,7 @@ impl<T: 'static> Session<T> {
             // by whoever runs it.
             let is_main = Some(module.id) == main;
             let name = match exports("__wasm_call_ctors") {
-                true if is_main && exports("_start") => None,
+                true if is_main && (exports("_start") || exports("_initialize")) => None,
                 true => Some("__wasm_call_ctors"),
                 false if is_main => None,
                 false => Some("_initialize"),

@@ -221,8 +221,12 @@ pub(crate) struct State {
     pub(crate) host_slots: HashMap<Box<str>, u32>,
     /// Destructors, in the order in which they were registered.
     pub(crate) exits: Vec<Exit>,
-    /// That the program's own exit runs them was seen to.
+    /// That the program's own exit runs them was tried to see to.
     pub(crate) exits_hooked: bool,
+    /// It was.
+    pub(crate) exits_are_programs: bool,
+    /// Calls of `dl_iterate_phdr`, one inside the other.
+    pub(crate) iterating: u32,
     /// What went wrong last, until it is asked for.
     pub(crate) error: Option<String>,
     /// Where that is in the guest's memory, and other things that pass.
@@ -267,6 +271,30 @@ impl State {
             scope.retain(|id| self.objects.get(id).is_some_and(|object| !object.is_leaving));
         }
         scope
+    }
+
+    /// Notes that a function has its place where a program at fixed addresses has it,
+    /// which imports it by a name.
+    pub(crate) fn adopt_slot(&mut self, importer: ObjectId, name: &str, slot: u32) {
+        if !self
+            .objects
+            .get(&importer)
+            .is_some_and(|object| object.interface.is_static)
+        {
+            return;
+        }
+        match self.holder_for(importer, name) {
+            Some(Holder::Object(provider)) => {
+                if let Some(provider) = self.objects.get_mut(&provider)
+                    && let Some(function) = provider.interface.functions.get(name)
+                {
+                    provider.slots.insert(function.index, slot);
+                }
+            }
+            _ => {
+                self.host_slots.entry(name.into()).or_insert(slot);
+            }
+        }
     }
 
     /// Where the symbols of objects that were loaded together are looked for.

@@ -42,7 +42,7 @@ pub trait Sandboxed<T: 'static>: Send + Sync {
         table: Option<Table>,
     ) -> Result<Func, Error>;
 
-    /// Ends it.
+    /// Ends it; nothing happens if it has ended.
     ///
     /// # Errors
     /// If it is running.

@@ -259,6 +259,7 @@ impl<T: 'static> Session<T> {
             is_lazy: !self.options().bind_now,
             is_kept: true,
             is_deep: false,
+            is_global: true,
             permissions: None,
             domain: None,
         };
@@ -296,6 +297,10 @@ impl<T: 'static> Session<T> {
     pub fn finish(&self, mut store: impl AsContextMut<Data = T>) -> Result<(), Error> {
         let mut store = store.as_context_mut();
         self.check_store(&store).map_err(Error::host)?;
+        // The program's exit has run them, or means not to.
+        if self.state().exits_are_programs {
+            return Ok(());
+        }
         self.run_exits(&mut store, |_| true)
     }
 
@@ -314,6 +319,8 @@ impl<T: 'static> Session<T> {
         let state = self.state();
         let shared = state.shared?;
         let main = state.main?;
+        // It is still being made.
+        state.objects.get(&main)?.instance?;
         let rest = state.objects.iter().filter(|(id, _)| **id != main);
         let all = state
             .objects
@@ -378,14 +385,10 @@ impl<T: 'static> Session<T> {
         self.check_store(&*store)?;
         // What could not go while it was running may have returned since.
         self.collect(store)?;
-        self.state().busy += 1;
+        let busy = Busy::begin(self);
         let result = work(store);
-        let is_last = {
-            let mut state = self.state();
-            state.busy = state.busy.saturating_sub(1);
-            state.busy == 0
-        };
-        if is_last {
+        drop(busy);
+        if self.state().busy == 0 {
             self.collect(store)?;
         }
         result
@@ -616,7 +619,7 @@ impl<T: 'static> Session<T> {
             return Ok(self.open_again(id, flags));
         }
         if flags.contains(OpenFlags::NOLOAD) {
-            return Err(LoadError::Handle);
+            return Err(LoadError::NotLoaded { name: name.into() });
         }
         let is_kept = flags.contains(OpenFlags::NODELETE);
         let roots = self.load_objects(
@@ -627,6 +630,7 @@ impl<T: 'static> Session<T> {
                 is_lazy: !(flags.contains(OpenFlags::NOW) || self.options().bind_now),
                 is_kept,
                 is_deep: flags.contains(OpenFlags::DEEPBIND),
+                is_global: flags.contains(OpenFlags::GLOBAL),
                 permissions,
                 domain,
             },
@@ -722,6 +726,25 @@ impl State {
             Some(provider) => Holder::Object(provider),
             None => Holder::Host,
         })
+    }
+}
+
+/// That something loads or unloads, until this is dropped: also where a host function
+/// that it called panics.
+pub(crate) struct Busy<'a, T: 'static>(&'a Session<T>);
+
+impl<'a, T: 'static> Busy<'a, T> {
+    /// From now on.
+    pub(crate) fn begin(session: &'a Session<T>) -> Self {
+        session.state().busy += 1;
+        Self(session)
+    }
+}
+
+impl<T: 'static> Drop for Busy<'_, T> {
+    fn drop(&mut self) {
+        let mut state = self.0.state();
+        state.busy = state.busy.saturating_sub(1);
     }
 }
 

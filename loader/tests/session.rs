@@ -371,3 +371,140 @@ fn a_host_function_may_be_defined_by_the_embedder_too() {
         .expect("exported");
     assert_eq!(open.call(&mut store, (0, 1)).expect("it returns"), 77);
 }
+
+#[test]
+fn a_constructor_sees_what_is_being_opened_for_all() {
+    let opens = r#"
+        (import "env" "dlopen" (func $dlopen (param i32 i32) (result i32)))
+        (data (global.get $base) "b.so\00")
+        (func (export "shared") (result i32) (i32.const 3))
+        (func (export "__wasm_call_ctors") (call $note (i32.ne (call $dlopen (global.get $base) (i32.const 2)) (i32.const 0)))))"#;
+    let uses = r#"(import "env" "shared" (func $shared (result i32))) (func (export "f") (result i32) (call $shared))"#;
+    let mut world = World::new(&[
+        ("a.so", "(mem-info (memory 8 2))", &opens[..opens.len() - 1]),
+        ("b.so", "", uses),
+    ]);
+    let flags = OpenFlags::NOW | OpenFlags::GLOBAL;
+    world
+        .session
+        .open(&mut world.store, "a.so", flags)
+        .expect("it is there");
+    assert_eq!(world.notes(), [1]);
+}
+
+#[test]
+fn a_refused_permission_in_a_constructor_is_told() {
+    let engine = Engine::default();
+    let mut linker = Linker::new(&engine);
+    let requirement = vm::Requirement::new(vm::Capability::Random);
+    linker
+        .func_wrap_requiring("host", "dice", requirement, || 4)
+        .expect("the name is free");
+    linker.func_wrap("env", "note", |_: i32| ()).expect("the name is free");
+    let body = r#"(func (export "__wasm_call_ctors") (drop (call $dice)))"#;
+    let text = format!(r#"(module (@dylink.0) (import "host" "dice" (func $dice (result i32))) {body})"#);
+    let library = Module::new(&engine, text).expect("valid");
+    let finder = BTreeMap::from([("a.so".to_owned(), library)]);
+    let session = Session::builder(linker).finder(finder).build();
+    let mut store = Store::new(&engine, ());
+    let permissions: vm::Permissions = "load".parse().expect("a permission");
+    store
+        .set_domain(vm::Domain::new("main", permissions))
+        .expect("of no store yet");
+    let main = module(&engine, "(mem-info (memory 64 4))", MAIN);
+    let image = session.load(&mut store, Found::new("main", main)).expect("it fits");
+    let open = image
+        .program()
+        .get_typed_func::<(i32, i32), i32>(&mut store, "open")
+        .expect("exported");
+    assert_eq!(open.call(&mut store, (0, 2)).expect("the guest goes on"), 0);
+}
+
+#[test]
+fn a_library_in_another_namespace_gets_no_part_of_the_heap() {
+    let heap = r#"
+        (import "GOT.mem" "__heap_base" (global $heap (mut i32))) (import "GOT.mem" "__heap_end" (global $end (mut i32)))
+        (func (export "f") (result i32) (i32.sub (global.get $end) (global.get $heap))))"#;
+    let opens = r#"
+        (import "env" "dlmopen" (func $dlmopen (param i32 i32 i32) (result i32)))
+        (import "env" "dlsym" (func $dlsym (param i32 i32) (result i32)))
+        (type $f (func (result i32)))
+        (data (global.get $base) "a.so\00f\00")
+        (func (export "other") (result i32)
+            (call_indirect (type $f) (call $dlsym
+                (call $dlmopen (i32.const -1) (global.get $base) (i32.const 2))
+                (i32.add (global.get $base) (i32.const 5))))))"#;
+    let mut world = World::new(&[
+        ("a.so", "", heap.strip_suffix(')').expect("one too many")),
+        (
+            "b.so",
+            "(mem-info (memory 8 0))",
+            opens.strip_suffix(')').expect("one too many"),
+        ),
+    ]);
+    let a = world
+        .session
+        .open(&mut world.store, "a.so", OpenFlags::NOW)
+        .expect("it is there");
+    let own = a.get_typed_func::<(), i32>(&mut world.store, "f").expect("exported");
+    assert!(own.call(&mut world.store, ()).expect("it returns") > 0);
+    let b = world
+        .session
+        .open(&mut world.store, "b.so", OpenFlags::NOW)
+        .expect("it is there");
+    let other = b
+        .get_typed_func::<(), i32>(&mut world.store, "other")
+        .expect("exported");
+    assert_eq!(other.call(&mut world.store, ()).expect("it returns"), 0);
+}
+
+#[test]
+fn a_reactor_is_constructed_once() {
+    let engine = Engine::default();
+    let notes = Notes::default();
+    let noted = Arc::clone(&notes);
+    let mut linker = Linker::new(&engine);
+    linker
+        .func_wrap("env", "note", move |n: i32| noted.lock().expect("no panic").push(n))
+        .expect("the name is free");
+    let body = r#"
+        (func $ctors (export "__wasm_call_ctors") (call $note (i32.const 1)))
+        (func (export "_initialize") (call $ctors))"#;
+    let session = Session::builder(linker).build();
+    let mut store = Store::new(&engine, ());
+    let main = module(&engine, "", body);
+    let image = session.load(&mut store, Found::new("main", main)).expect("it fits");
+    let initialize = image
+        .program()
+        .get_typed_func::<(), ()>(&mut store, "_initialize")
+        .expect("exported");
+    initialize.call(&mut store, ()).expect("it returns");
+    assert_eq!(*notes.lock().expect("no panic"), [1]);
+}
+
+#[test]
+fn a_symbol_found_without_a_handle_stays() {
+    let looks = r#"
+        (import "env" "dlsym" (func $dlsym (param i32 i32) (result i32)))
+        (type $f (func (result i32)))
+        (global $kept (mut i32) (i32.const 0))
+        (data (global.get $base) "f\00")
+        (func (export "look") (result i32) (global.set $kept (call $dlsym (i32.const 0) (global.get $base))) (global.get $kept))
+        (func (export "use") (result i32) (call_indirect (type $f) (global.get $kept)))"#;
+    let mut world = World::new(&[A_SO, ("b.so", "(mem-info (memory 8 0))", looks)]);
+    let a = world
+        .session
+        .open(&mut world.store, "a.so", OpenFlags::NOW | OpenFlags::GLOBAL)
+        .expect("it is there");
+    let b = world
+        .session
+        .open(&mut world.store, "b.so", OpenFlags::NOW)
+        .expect("it is there");
+    let [look, used] =
+        ["look", "use"].map(|name| b.get_typed_func::<(), i32>(&mut world.store, name).expect("exported"));
+    assert_ne!(look.call(&mut world.store, ()).expect("it returns"), 0);
+    a.close(&mut world.store).expect("it is open");
+    assert_eq!(used.call(&mut world.store, ()).expect("it is kept"), 1001);
+    b.close(&mut world.store).expect("it is open");
+    assert_eq!(world.session.libraries().len(), 1);
+}

@@ -8,7 +8,7 @@ use anyhow::{Context, Error, Result, anyhow};
 use orcavm::loader::{
     Directories, Dylink, FindError, Finder, Found, LoadError, Missing, Request, Sandbox, Sandboxed, Session,
 };
-use orcavm::sandbox::{Home, Opened};
+use orcavm::sandbox::{Home, OpenError, Opened};
 use orcavm::vm::{
     self, Caller, Capability, Domain, Func, Instance, Linker, Memory, Module, Permissions, Store, StoreContextMut,
     Table,
@@ -124,7 +124,11 @@ impl Sandboxed<State> for Child {
     }
 
     fn close(&self, store: StoreContextMut<'_, State>) -> Result<(), vm::Error> {
-        self.0.close(store, State::guest).map_err(vm::Error::host)
+        match self.0.close(store, State::guest) {
+            // The guest may have ended it as its child.
+            Ok(()) | Err(OpenError::Closed) => Ok(()),
+            Err(error) => Err(vm::Error::host(error)),
+        }
     }
 }
 

@@ -187,7 +187,7 @@ fn module(source: &mut Source<'_>) -> Vec<u8> {
         let (kind, count) = match source.below(8) {
             0 if name == "memory" || memories > 0 => (ExportKind::Memory, memories),
             1 => (ExportKind::Table, tables),
-            2 | 3 | 4 => (ExportKind::Global, globals),
+            2..=4 => (ExportKind::Global, globals),
             _ => (ExportKind::Func, funcs),
         };
         let name = match kind {

@@ -229,6 +229,13 @@ impl Model {
         Ok(id)
     }
 
+    /// An object has a symbol of another.
+    pub fn keep(&mut self, id: Id, found: Id) {
+        if id != found {
+            self.object_mut(id).uses.insert(found);
+        }
+    }
+
     pub fn close(&mut self, id: Id) {
         self.object_mut(id).opens -= 1;
         let mut stays: BTreeSet<Id> = BTreeSet::new();

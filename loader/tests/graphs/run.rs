@@ -329,6 +329,10 @@ impl Run {
             Some(Handle::Guest(handle)) => *handle,
             None => 0,
         };
+        if let (None, Some(found)) = (at, expected) {
+            // Nobody has it open, so who asked keeps it.
+            self.model.keep(main, found);
+        }
         let name = self.text(&symbol);
         let found = self.main("sym", &[handle, name]);
         match expected {
