@@ -268,7 +268,7 @@ impl State {
         let mut scope = self.scope(object.namespace, &object.local, object.is_deep);
         if !object.is_leaving {
             // It would be left with what is gone.
-            scope.retain(|id| self.objects.get(id).is_some_and(|object| !object.is_leaving));
+            scope.retain(|id| self.is_staying(*id));
         }
         scope
     }
@@ -295,6 +295,11 @@ impl State {
                 self.host_slots.entry(name.into()).or_insert(slot);
             }
         }
+    }
+
+    /// Whether an object is there and is not being unloaded.
+    pub(crate) fn is_staying(&self, id: ObjectId) -> bool {
+        self.objects.get(&id).is_some_and(|object| !object.is_leaving)
     }
 
     /// Where the symbols of objects that were loaded together are looked for.

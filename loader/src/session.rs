@@ -719,7 +719,8 @@ impl State {
             None => {
                 // What is searched twice is found the first time, or not at all.
                 let [first, second] = self.scope_parts(object.namespace, &object.local, object.is_deep);
-                self.function(first.iter().chain(second), name)
+                let is_there = |id: &&ObjectId| object.is_leaving || self.is_staying(**id);
+                self.function(first.iter().chain(second).filter(is_there), name)
             }
         };
         Some(match provider {

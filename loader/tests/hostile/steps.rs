@@ -86,6 +86,28 @@ fn a_destructor_opens_its_own_library_anew() {
 }
 
 #[test]
+fn first_calls_pass_over_a_library_that_is_leaving() {
+    // The destructor calls `g`, which makes its first call of `f`.
+    let leaving = format!(
+        r#"(import "env" "g" (func $g (result i32)))
+        {} (func (export "f") (result i32) (i32.const 5))"#,
+        at_end("(call $note (call $g))")
+    );
+    let staying = r#"(func (export "f") (result i32) (i32.const 6))"#;
+    let calling = r#"(import "env" "f" (func $f (result i32))) (func (export "g") (result i32) (call $f))"#;
+    let mut world = World::new(&[
+        ("a.so", HEAD, &leaving),
+        ("b.so", HEAD, staying),
+        ("c.so", HEAD, calling),
+    ]);
+    let [a, _, c] = ["a.so", "b.so", "c.so"].map(|name| world.opened(name, LAZY | GLOBAL));
+    assert_eq!(world.ok("close", &[a]), 0);
+    assert_eq!(world.notes(), [6]);
+    let g = world.sym(c, "g");
+    assert_eq!(world.ok("call", &[g]), 6, "it is bound to what has stayed");
+}
+
+#[test]
 fn a_library_that_needs_one_that_is_leaving_gets_it_anew() {
     let own = format!(
         "{} {}",
