@@ -105,7 +105,7 @@ impl Binder<'_> {
                 .interface
                 .elements
                 .iter()
-                .filter(|(index, _)| **index as usize >= imported);
+                .filter(|(index, _)| usize::try_from(**index).is_ok_and(|index| index >= imported));
             for (index, element) in own {
                 if let Some(slot) = slot(at, *element) {
                     slots

@@ -487,7 +487,8 @@ impl<T: 'static> Session<T> {
             let size = place.memory.end - place.memory.start;
             // One segment: the module's data.
             let written = self.write_words(store, header, &[PT_LOAD, 0, 0, 0, size, size, READ_WRITE, 1]);
-            let halves = |n: u64| [n as u32, (n >> 32) as u32];
+            let half = |n: u64| u32::try_from(n & u64::from(u32::MAX)).unwrap_or(0);
+            let halves = |n: u64| [half(n), half(n >> 32)];
             let ([adds, adds_high], [subs, subs_high]) = (halves(loaded), halves(unloaded));
             let tls = place.tls.start;
             let module = u32::from(!place.tls.is_empty()) * id.0;

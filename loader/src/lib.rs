@@ -24,12 +24,14 @@ mod interface;
 mod load;
 mod make;
 mod object;
+mod open;
 mod plan;
 mod reach;
 mod room;
 mod sandboxed;
 mod session;
 mod space;
+mod symbols;
 
 pub use directories::{Directories, FileError};
 pub use dylink::{Dylink, DylinkError, DylinkErrorKind, Symbol};
@@ -39,12 +41,14 @@ pub use functions::session_function;
 pub use gather::{GatherError, Gathered, Needed, Search};
 pub use image::{Image, Library};
 pub use interface::{Data, Element, Function, Import, Interface, InterfaceError, Need, SymbolName, Tls};
+pub use open::{OpenFlags, Opened};
 pub use plan::{
     Binding, HostFunctions, LOWEST_ADDRESS, Missing, NewSlot, Part, Place, Placed, Plan, PlanError, Provider, Room,
 };
 pub use reach::{Reach, Refused};
 pub use sandboxed::{SANDBOXED_HANDLES, Sandbox, Sandboxed};
-pub use session::{DEFAULT_STACK, OpenFlags, Opened, Session, SessionBuilder, Unbound};
+pub use session::{DEFAULT_STACK, Session, SessionBuilder};
+pub use symbols::Unbound;
 
 use find::NoFinder;
 

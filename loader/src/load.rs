@@ -289,7 +289,7 @@ impl<T: 'static> Session<T> {
             let imported = module.interface.imports.iter().filter(|import| import.is_function());
             let imported = imported.count();
             let elements = module.interface.elements.iter();
-            let slots = elements.filter(|(index, _)| **index as usize >= imported);
+            let slots = elements.filter(|(index, _)| usize::try_from(**index).is_ok_and(|index| index >= imported));
             let slots = slots.map(|(index, element)| (*index, element.slot(&module.place.table)));
             let uses = module.bindings.iter().filter_map(|binding| match *binding {
                 Binding::Function(Provider::Part(at)) | Binding::Data(Provider::Part(at), _) => Some(at),
