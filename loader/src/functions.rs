@@ -339,8 +339,12 @@ impl<T: 'static> Session<T> {
             }
         };
         let what: std::sync::Arc<str> = what;
-        let function = self.state().function(&scope, name);
-        if let Some(id) = function
+        // The first that has it, whether as a function or as data.
+        let holder = self.state().first(&scope, |interface| {
+            let function = interface.functions.get(name).map(|function| function.is_weak);
+            function.or_else(|| Some(interface.data.get(name)?.is_weak))
+        });
+        if let Some(id) = holder
             && let Some(slot) = self.slot_of(store, id, name)?
         {
             self.keep_for(caller, handle, id);
@@ -348,8 +352,7 @@ impl<T: 'static> Session<T> {
         }
         let data = {
             let state = self.state();
-            let id = state.data(&scope, name);
-            id.and_then(|id| {
+            holder.and_then(|id| {
                 let object = state.objects.get(&id)?;
                 Some((id, address(&object.interface, &object.place, name)?))
             })

@@ -324,7 +324,7 @@ impl Part<'_> {
     /// and the addresses that it takes, if it takes any.
     ///
     /// # Errors
-    /// If it does not fit. Nothing is taken then but, maybe, addresses.
+    /// If it does not fit. Nothing is taken then.
     pub(crate) fn place_apart(
         &self,
         addresses: &mut Free,
@@ -359,8 +359,10 @@ impl Part<'_> {
             None => LOWEST_ADDRESS.checked_next_multiple_of(alignment).ok_or_else(full)?,
         };
         let free = slots.bounds();
-        let table = slots.take_lowest(table_size, table_alignment);
-        let table = table.ok_or_else(|| no_room(self.name, ELEMENTS, table_size, table_alignment, &free))?;
+        let Some(table) = slots.take_lowest(table_size, table_alignment) else {
+            block.into_iter().for_each(|block| addresses.give_back(block));
+            return Err(no_room(self.name, ELEMENTS, table_size, table_alignment, &free));
+        };
         let place = Place {
             memory: start..start + memory_size,
             tls: start + tls_at..start + size,

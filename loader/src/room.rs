@@ -128,15 +128,17 @@ impl<T: 'static> Session<T> {
         for new in new {
             let name = &*new.found.name;
             let tomb = tombs.take(&new.found.identity, &new.dylink);
-            let mut own = tomb.map(Free::new);
-            let (place, block) = match new.part().place_apart(addresses, own.as_mut().unwrap_or(slots)) {
-                Err(PlanError::NoRoom { what: ELEMENTS, .. }) => {
-                    // Nobody can be told any more who was there.
-                    tombs.clear(slots);
-                    new.part().place_apart(addresses, slots)?
-                }
-                placed => placed?,
-            };
+            let mut own = tomb.clone().map(Free::new);
+            let mut placed = new.part().place_apart(addresses, own.as_mut().unwrap_or(slots));
+            if let (Err(_), Some(tomb)) = (&placed, tomb) {
+                tombs.add(&new.found.identity, tomb, &[]);
+            }
+            if matches!(placed, Err(PlanError::NoRoom { what: ELEMENTS, .. })) {
+                // Nobody can be told any more who was there.
+                tombs.clear(slots);
+                placed = new.part().place_apart(addresses, slots);
+            }
+            let (place, block) = placed?;
             made.slots.push(place.table.clone());
             new.place = place;
             if let Some(range) = block {

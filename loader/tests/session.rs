@@ -508,3 +508,22 @@ fn a_symbol_found_without_a_handle_stays() {
     b.close(&mut world.store).expect("it is open");
     assert_eq!(world.session.libraries().len(), 1);
 }
+
+#[test]
+fn a_library_whose_table_does_not_fit_leaves_its_addresses() {
+    let mut world = World::new(&[
+        ("a.so", "(mem-info (memory 1000000000 4) (table 20000000 0))", ""),
+        ("b.so", "(mem-info (memory 1000000000 4))", ""),
+    ]);
+    for _ in 0..10 {
+        let error = world
+            .session
+            .open(&mut world.store, "a.so", OpenFlags::NOW)
+            .expect_err("it is large");
+        assert!(error.to_string().contains("table elements"), "{error}");
+    }
+    world
+        .session
+        .open(&mut world.store, "b.so", OpenFlags::NOW)
+        .expect("there is room");
+}
