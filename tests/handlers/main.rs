@@ -98,6 +98,24 @@ const ALLOWED: &[Allowed] = &[
         why: "runs once for each call of an import",
     },
     Allowed {
+        handler: "bind_import",
+        variants: &[],
+        may: May::Call(&[
+            "vm::exec::stubs::bind_import_slow",
+            "core::panicking::panic_cannot_unwind",
+        ]),
+        why: "finds the function of an import, once for each",
+    },
+    Allowed {
+        handler: "unloaded",
+        variants: &[],
+        may: May::Call(&[
+            "vm::exec::stubs::leave_unloaded",
+            "core::panicking::panic_cannot_unwind",
+        ]),
+        why: "ends the run: what was called is gone",
+    },
+    Allowed {
         handler: "lazy",
         variants: &[],
         may: May::Call(&["vm::exec::stubs::lazy_slow"]),
