@@ -55,7 +55,7 @@ pub enum Provider {
 /// What an import is bound to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Binding {
-    /// What the program has one of, or the module's own bases: see [`Need`].
+    /// What the program has one of, or the module's own bases: see [`Need`](crate::Need).
     Own,
     /// A function that is looked for when it is first called.
     Lazy,
