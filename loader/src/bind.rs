@@ -95,21 +95,10 @@ impl Binder<'_> {
             }
         }
         for (at, part) in new() {
-            let imported = part
-                .interface
-                .imports
-                .iter()
-                .filter(|import| import.is_function())
-                .count();
-            let own = part
-                .interface
-                .elements
-                .iter()
-                .filter(|(index, _)| usize::try_from(**index).is_ok_and(|index| index >= imported));
-            for (index, element) in own {
-                if let Some(slot) = slot(at, *element) {
+            for (index, element) in part.interface.own_elements() {
+                if let Some(slot) = slot(at, element) {
                     slots
-                        .entry((Provider::Part(at), FunctionKey::Index(*index)))
+                        .entry((Provider::Part(at), FunctionKey::Index(index)))
                         .or_insert(slot);
                 }
             }

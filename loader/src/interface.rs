@@ -345,6 +345,15 @@ fn elements(module: &Module) -> BTreeMap<u32, Element> {
     elements
 }
 
+impl Interface {
+    /// Where functions that it defines itself are in the table, by their index.
+    pub(crate) fn own_elements(&self) -> impl Iterator<Item = (u32, Element)> + '_ {
+        let imported = self.imports.iter().filter(|import| import.is_function()).count();
+        let elements = self.elements.iter().map(|(index, element)| (*index, *element));
+        elements.filter(move |(index, _)| usize::try_from(*index).is_ok_and(|index| index >= imported))
+    }
+}
+
 /// What an import stands for, or what it would have to be.
 fn need(module: &str, name: &str, ty: ExternType, dylink: &Dylink) -> Result<Need, &'static str> {
     // What is said of a function holds for its address too.

@@ -110,7 +110,7 @@ impl<T: 'static> Session<T> {
             }
             Err(error) => {
                 debug!(%error, "taken back");
-                if let (Some(global), Some(value)) = stack_pointer {
+                if let Some((global, value)) = stack_pointer {
                     // It is the type that it had.
                     let _ = global.set(&mut *store, value);
                 }
@@ -121,9 +121,9 @@ impl<T: 'static> Session<T> {
     }
 
     /// The stack pointer as it is now.
-    pub(crate) fn stack_pointer(&self, store: &mut StoreContextMut<'_, T>) -> (Option<Global>, Option<Val>) {
-        let global = self.state().shared.and_then(|shared| shared.stack_pointer);
-        (global, global.map(|global| global.get(&*store)))
+    pub(crate) fn stack_pointer(&self, store: &mut StoreContextMut<'_, T>) -> Option<(Global, Val)> {
+        let global = self.state().shared.and_then(|shared| shared.stack_pointer)?;
+        Some((global, global.get(&*store)))
     }
 
     /// The modules that are to become objects, and the objects of the roots.
@@ -286,11 +286,8 @@ impl<T: 'static> Session<T> {
         let mut state = self.state();
         let mut blocks: HashMap<ObjectId, Block> = made.blocks.drain(..).collect();
         for module in new {
-            let imported = module.interface.imports.iter().filter(|import| import.is_function());
-            let imported = imported.count();
-            let elements = module.interface.elements.iter();
-            let slots = elements.filter(|(index, _)| usize::try_from(**index).is_ok_and(|index| index >= imported));
-            let slots = slots.map(|(index, element)| (*index, element.slot(&module.place.table)));
+            let elements = module.interface.own_elements();
+            let slots = elements.map(|(index, element)| (index, element.slot(&module.place.table)));
             let uses = module.bindings.iter().filter_map(|binding| match *binding {
                 Binding::Function(Provider::Part(at)) | Binding::Data(Provider::Part(at), _) => Some(at),
                 Binding::Slot(Provider::Part(at), _) => Some(at),
@@ -330,12 +327,8 @@ impl<T: 'static> Session<T> {
             global: local.to_vec(),
             leaders: if is_first { request.leaders() } else { 0 },
         });
-        if request.is_global
-            && let Some(namespace) = state.namespaces.get_mut(&request.namespace)
-        {
-            let more = local.iter().filter(|id| !namespace.global.contains(id));
-            let more: Vec<ObjectId> = more.copied().collect();
-            namespace.global.extend(more);
+        if request.is_global {
+            state.show_all(request.namespace, local);
         }
         made.is_entered = true;
     }
@@ -415,14 +408,8 @@ impl<T: 'static> Session<T> {
         };
         state.slots = slots;
         state.tombs = tombs;
-        let bound = match bound {
-            Ok(bound) => bound,
-            Err(error) => {
-                made.slots.extend(taken);
-                return Err(error.into());
-            }
-        };
         made.slots.extend(taken);
+        let bound = bound?;
         let known = known.iter().map(|known| known.id).collect();
         Ok((bound, known))
     }

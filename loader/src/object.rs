@@ -297,6 +297,18 @@ impl State {
         }
     }
 
+    /// Has all of a namespace see objects, behind those that it sees.
+    pub(crate) fn show_all(&mut self, namespace: NamespaceId, ids: &[ObjectId]) {
+        let Some(Namespace { global, .. }) = self.namespaces.get_mut(&namespace) else {
+            return;
+        };
+        for id in ids {
+            if !global.contains(id) {
+                global.push(*id);
+            }
+        }
+    }
+
     /// Whether an object is there and is not being unloaded.
     pub(crate) fn is_staying(&self, id: ObjectId) -> bool {
         self.objects.get(&id).is_some_and(|object| !object.is_leaving)

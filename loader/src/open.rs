@@ -137,14 +137,11 @@ impl<T: 'static> Session<T> {
     /// Counts one more opening of what is there.
     fn open_again(&self, id: ObjectId, flags: OpenFlags) -> ObjectId {
         let mut state = self.state();
-        let all = state.with_needs(id);
-        if flags.contains(OpenFlags::GLOBAL) {
-            let namespace = state.objects.get(&id).map(|object| object.namespace);
-            if let Some(namespace) = namespace.and_then(|namespace| state.namespaces.get_mut(&namespace)) {
-                let new = all.iter().filter(|id| !namespace.global.contains(id)).copied();
-                let new: Vec<ObjectId> = new.collect();
-                namespace.global.extend(new);
-            }
+        if flags.contains(OpenFlags::GLOBAL)
+            && let Some(namespace) = state.objects.get(&id).map(|object| object.namespace)
+        {
+            let all = state.with_needs(id);
+            state.show_all(namespace, &all);
         }
         if let Some(object) = state.objects.get_mut(&id) {
             object.opens = object.opens.saturating_add(1);

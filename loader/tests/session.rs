@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use orcavm_loader::{Found, LoadError, OpenFlags, Session};
-use vm::{Caller, Config, Engine, Linker, Module, Store, Val};
+use vm::{Caller, Config, Engine, Linker, Module, Store, TypedFunc, Val};
 
 type Notes = Arc<Mutex<Vec<i32>>>;
 
@@ -58,6 +58,13 @@ const A: &str = r#"
 fn module(engine: &Engine, head: &str, body: &str) -> Module {
     let text = format!("(module (@dylink.0 {head}) {HEAD} {body})");
     Module::new(engine, text).expect("valid")
+}
+
+/// The function `open` of [`MAIN`], which is loaded for it.
+fn main_open(session: &Session<()>, store: &mut Store<()>) -> TypedFunc<(i32, i32), i32> {
+    let main = module(store.engine(), "(mem-info (memory 64 4))", MAIN);
+    let image = session.load(&mut *store, Found::new("main", main)).expect("it fits");
+    image.program().get_typed_func(store, "open").expect("exported")
 }
 
 impl World {
@@ -363,12 +370,7 @@ fn a_host_function_may_be_defined_by_the_embedder_too() {
     linker.func_wrap("env", "note", |_: i32| ()).expect("the name is free");
     let session = Session::builder(linker).build();
     let mut store = Store::new(&engine, ());
-    let main = module(&engine, "(mem-info (memory 64 4))", MAIN);
-    let image = session.load(&mut store, Found::new("main", main)).expect("it fits");
-    let open = image
-        .program()
-        .get_typed_func::<(i32, i32), i32>(&mut store, "open")
-        .expect("exported");
+    let open = main_open(&session, &mut store);
     assert_eq!(open.call(&mut store, (0, 1)).expect("it returns"), 77);
 }
 
@@ -411,12 +413,7 @@ fn a_refused_permission_in_a_constructor_is_told() {
     store
         .set_domain(vm::Domain::new("main", permissions))
         .expect("of no store yet");
-    let main = module(&engine, "(mem-info (memory 64 4))", MAIN);
-    let image = session.load(&mut store, Found::new("main", main)).expect("it fits");
-    let open = image
-        .program()
-        .get_typed_func::<(i32, i32), i32>(&mut store, "open")
-        .expect("exported");
+    let open = main_open(&session, &mut store);
     assert_eq!(open.call(&mut store, (0, 2)).expect("the guest goes on"), 0);
 }
 
