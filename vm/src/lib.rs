@@ -46,6 +46,7 @@ pub(crate) mod error;
 pub(crate) mod exec;
 pub(crate) mod ir;
 pub(crate) mod module;
+pub(crate) mod proposal;
 pub(crate) mod runtime;
 #[allow(unsafe_code)]
 pub(crate) mod sys;
@@ -56,6 +57,7 @@ pub use error::{
     Error, HostError, LimitError, LinkError, LoadError, LoadErrorKind, MemoryAccessError, PermissionError, QuotaError,
     RegionError, ResourceError, SnapshotError, TrapError, TypeError,
 };
+pub use proposal::{Proposal, UnknownProposal};
 pub use runtime::context::{AsContext, AsContextMut, Caller, StoreContext, StoreContextMut};
 pub use runtime::domain::{Charge, Domain, DomainId};
 pub use runtime::engine::{Config, Engine};

@@ -4,6 +4,7 @@
 use std::fmt;
 
 use super::Shown;
+use crate::proposal::Proposal;
 
 /// Why bytes are not a module that can be run.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +39,10 @@ pub enum LoadErrorKind {
     /// The text is wrong.
     #[error("not a valid module in the text format: {0}")]
     Text(Box<str>),
+    /// A proposal that the engine's [`Config`](crate::Config) does not allow, or one
+    /// that it builds on.
+    #[error("the {0} proposal is switched off")]
+    Disabled(Proposal),
     /// A proposal that this version does not run.
     #[error("{0} is not supported")]
     Unsupported(&'static str),

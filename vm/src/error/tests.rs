@@ -6,6 +6,7 @@ use super::{
     Error, HostError, LimitError, LinkError, LoadError, LoadErrorKind, MemoryAccessError, ResourceError, Shown,
 };
 use super::{TrapError, TypeError};
+use crate::proposal::Proposal;
 use crate::trap::Trap;
 use crate::types::{FuncType, GlobalType, MemoryType, Mutability, ValType};
 
@@ -64,8 +65,12 @@ fn errors_say_what_and_where() {
             "not a valid WebAssembly module: unknown local 3 (at byte 0x1a)",
         ),
         (
-            load(LoadErrorKind::Unsupported("the gc proposal"), Some(9)),
-            "the gc proposal is not supported (at byte 0x9)",
+            load(LoadErrorKind::Unsupported("the memory-control proposal"), Some(9)),
+            "the memory-control proposal is not supported (at byte 0x9)",
+        ),
+        (
+            load(LoadErrorKind::Disabled(Proposal::Gc), Some(9)),
+            "the gc proposal is switched off (at byte 0x9)",
         ),
         (
             load(

@@ -93,8 +93,7 @@ fn explain(error: LoadError, module: &ModuleData, features: WasmFeatures) -> Loa
     match error.into_kind() {
         LoadErrorKind::Invalid(message) => {
             let proposal = offset.and_then(|offset| proposals::missing(&module.bytes, features, offset));
-            let kind = proposal.map_or(LoadErrorKind::Invalid(message), LoadErrorKind::Unsupported);
-            LoadError::new(kind, offset)
+            LoadError::new(proposal.unwrap_or(LoadErrorKind::Invalid(message)), offset)
         }
         LoadErrorKind::FrameTooLarge { func, slots, .. } => {
             let name = module.func_name(FuncIdx::new(func)).map(Into::into);

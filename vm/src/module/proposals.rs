@@ -6,36 +6,12 @@
 use wasmparser::{BinaryReaderError, FuncValidatorAllocations, Parser, ValidPayload, Validator, WasmFeatures};
 
 use super::validate::drive;
+use crate::error::LoadErrorKind;
+use crate::proposal::Proposal;
 
-/// Proposals, each behind those it builds on; with what they are called in
+/// Proposals that no version of this crate has; with what they are called in
 /// `… is not supported`.
-const PROPOSALS: &[(WasmFeatures, &str)] = &[
-    (WasmFeatures::MUTABLE_GLOBAL, "the mutable-global proposal"),
-    (WasmFeatures::SIGN_EXTENSION, "the sign-extension proposal"),
-    (
-        WasmFeatures::SATURATING_FLOAT_TO_INT,
-        "the nontrapping-float-to-int-conversions proposal",
-    ),
-    (WasmFeatures::MULTI_VALUE, "the multi-value proposal"),
-    (WasmFeatures::BULK_MEMORY, "the bulk-memory-operations proposal"),
-    (WasmFeatures::REFERENCE_TYPES, "the reference-types proposal"),
-    (WasmFeatures::EXTENDED_CONST, "the extended-const proposal"),
-    (WasmFeatures::MULTI_MEMORY, "the multi-memory proposal"),
-    (WasmFeatures::SIMD, "the SIMD proposal (v128)"),
-    (WasmFeatures::RELAXED_SIMD, "the relaxed-simd proposal"),
-    (WasmFeatures::TAIL_CALL, "the tail-call proposal"),
-    (WasmFeatures::THREADS, "the threads proposal"),
-    (WasmFeatures::MEMORY64, "the memory64 proposal"),
-    (WasmFeatures::CUSTOM_PAGE_SIZES, "the custom-page-sizes proposal"),
-    (WasmFeatures::WIDE_ARITHMETIC, "the wide-arithmetic proposal"),
-    (WasmFeatures::EXCEPTIONS, "the exception-handling proposal"),
-    (
-        WasmFeatures::LEGACY_EXCEPTIONS,
-        "the legacy exception-handling proposal",
-    ),
-    (WasmFeatures::FUNCTION_REFERENCES, "the function-references proposal"),
-    (WasmFeatures::GC.union(WasmFeatures::GC_TYPES), "the gc proposal"),
-    (WasmFeatures::CUSTOM_DESCRIPTORS, "the custom-descriptors proposal"),
+const OTHERS: &[(WasmFeatures, &str)] = &[
     (WasmFeatures::STACK_SWITCHING, "the stack-switching proposal"),
     (
         WasmFeatures::SHARED_EVERYTHING_THREADS,
@@ -45,19 +21,27 @@ const PROPOSALS: &[(WasmFeatures, &str)] = &[
     (WasmFeatures::COMPACT_IMPORTS, "the compact-import-section proposal"),
 ];
 
-/// The proposal without which `bytes` is refused at `offset` under `features`,
-/// if there is nothing else wrong.
-pub(super) fn missing(bytes: &[u8], features: WasmFeatures, offset: u64) -> Option<&'static str> {
-    let with_first = |count: usize| {
-        let first = PROPOSALS.iter().take(count);
-        first.fold(features, |features, (proposal, _)| features | *proposal)
-    };
-    if failure(bytes, with_first(PROPOSALS.len()), offset).is_some() {
+/// How many proposals are known by name.
+const KNOWN: usize = Proposal::ALL.len() + OTHERS.len();
+
+/// Of all proposals the flags of one; each stands behind those it builds on.
+fn flags(i: usize) -> WasmFeatures {
+    match Proposal::ALL.get(i) {
+        Some(proposal) => proposal.flags(),
+        None => OTHERS[i - Proposal::ALL.len()].0,
+    }
+}
+
+/// That `bytes` are refused at `offset` under `features` for lack of a proposal, if
+/// there is nothing else wrong.
+pub(super) fn missing(bytes: &[u8], features: WasmFeatures, offset: u64) -> Option<LoadErrorKind> {
+    let with_first = |count: usize| (0..count).fold(features, |features, i| features | flags(i));
+    if failure(bytes, with_first(KNOWN), offset).is_some() {
         return None;
     }
     // Bisects for the first proposal that, with those before it, is enough to
     // get past the offset. `low` of them are not, `high` are.
-    let (mut low, mut high) = (0, PROPOSALS.len());
+    let (mut low, mut high) = (0, KNOWN);
     while high - low > 1 {
         let middle = low.midpoint(high);
         match failure(bytes, with_first(middle), offset) {
@@ -65,7 +49,10 @@ pub(super) fn missing(bytes: &[u8], features: WasmFeatures, offset: u64) -> Opti
             _ => high = middle,
         }
     }
-    PROPOSALS.get(low).map(|(_, name)| *name)
+    Some(match Proposal::ALL.get(low) {
+        Some(proposal) => LoadErrorKind::Disabled(*proposal),
+        None => LoadErrorKind::Unsupported(OTHERS[low - Proposal::ALL.len()].1),
+    })
 }
 
 /// Where the validation of all sections, and of the body around `offset`,

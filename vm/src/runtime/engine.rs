@@ -7,6 +7,7 @@ use wasmparser::WasmFeatures;
 
 use crate::error::Error;
 use crate::module::TypeRegistry;
+use crate::proposal::{Proposal, Proposals, for_each_proposal};
 
 /// How an [`Engine`] works. Setters give the configuration back, as
 /// `wasmtime::Config`'s do.
@@ -16,7 +17,7 @@ pub struct Config {
     pub(crate) stack_bytes: usize,
     pub(crate) max_depth: Option<u32>,
     pub(crate) guard: bool,
-    pub(crate) features: WasmFeatures,
+    proposals: Proposals,
     pub(crate) threads: Option<usize>,
 }
 
@@ -29,23 +30,12 @@ const MAX_STACK: usize = 16 << 30;
 
 impl Default for Config {
     fn default() -> Self {
-        let features = WasmFeatures::WASM1
-            | WasmFeatures::BULK_MEMORY
-            | WasmFeatures::REFERENCE_TYPES
-            | WasmFeatures::MULTI_VALUE
-            | WasmFeatures::SIGN_EXTENSION
-            | WasmFeatures::SATURATING_FLOAT_TO_INT
-            | WasmFeatures::MUTABLE_GLOBAL
-            | WasmFeatures::EXTENDED_CONST
-            | WasmFeatures::MULTI_MEMORY
-            | WasmFeatures::GC_TYPES
-            | WasmFeatures::FLOATS;
         Self {
             fuel: false,
             stack_bytes: DEFAULT_STACK,
             max_depth: None,
             guard: true,
-            features,
+            proposals: Proposals::default(),
             threads: None,
         }
     }
@@ -88,17 +78,22 @@ impl Config {
         self
     }
 
-    /// Whether modules may have several memories. On at first.
-    pub fn wasm_multi_memory(&mut self, enable: bool) -> &mut Self {
-        self.features.set(WasmFeatures::MULTI_MEMORY, enable);
+    /// Whether modules may use a proposal, unless one that it builds on
+    /// ([`Proposal::builds_on`]) is off. All are on at first. A module that needs one
+    /// that is off is refused with its name.
+    pub fn proposal(&mut self, proposal: Proposal, enable: bool) -> &mut Self {
+        self.proposals.set(proposal, enable);
         self
     }
 
-    /// Whether constant expressions may add, subtract and multiply. On at
-    /// first.
-    pub fn wasm_extended_const(&mut self, enable: bool) -> &mut Self {
-        self.features.set(WasmFeatures::EXTENDED_CONST, enable);
-        self
+    /// Whether modules may use a proposal, and so all that it builds on.
+    pub fn allows(&self, proposal: Proposal) -> bool {
+        self.proposals.has(proposal)
+    }
+
+    /// The validator's flags for what modules may use.
+    pub(crate) fn features(&self) -> WasmFeatures {
+        self.proposals.features()
     }
 
     /// Threads that may validate one large module; as many as the system has
@@ -108,6 +103,20 @@ impl Config {
         self
     }
 }
+
+macro_rules! setters {
+    ($($name:ident $text:literal $setter:ident $flag:ident $first:ident [$($base:ident),*];)*) => {
+        impl Config {
+            $(
+                #[doc = concat!("Whether modules may use the ", $text, " proposal: [`Config::proposal`].")]
+                pub fn $setter(&mut self, enable: bool) -> &mut Self {
+                    self.proposal(Proposal::$name, enable)
+                }
+            )*
+        }
+    };
+}
+for_each_proposal!(setters);
 
 #[derive(Debug)]
 struct EngineInner {

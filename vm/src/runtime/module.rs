@@ -70,7 +70,7 @@ impl Module {
     /// # Errors
     /// As [`Module::new`].
     pub fn from_binary(engine: &Engine, bytes: &[u8]) -> Result<Self, Error> {
-        let features = engine.config().features;
+        let features = engine.config().features();
         let data = ModuleData::parse(bytes.into(), features, engine.types(), engine.threads())?;
         Ok(Self(Arc::new(ModuleInner {
             engine: engine.clone(),
@@ -86,7 +86,12 @@ impl Module {
     /// # Errors
     /// As [`Module::new`].
     pub fn validate(engine: &Engine, bytes: &[u8]) -> Result<(), Error> {
-        ModuleData::parse(bytes.into(), engine.config().features, engine.types(), engine.threads())?;
+        ModuleData::parse(
+            bytes.into(),
+            engine.config().features(),
+            engine.types(),
+            engine.threads(),
+        )?;
         Ok(())
     }
 
