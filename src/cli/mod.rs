@@ -17,6 +17,7 @@ mod libraries;
 mod log;
 mod manifest;
 mod profile;
+mod proposals;
 mod rights;
 mod run;
 mod setup;

@@ -21,7 +21,7 @@ use super::imports::{self, Links};
 use super::profile::{self, Recording};
 use super::setup::{self, MAIN, Setup};
 use super::source::Source;
-use super::{FAILURE, dynamic, invoke, report, units};
+use super::{FAILURE, dynamic, invoke, proposals, report, units};
 
 /// Exit code of a program that trapped: that of a native one that aborted.
 const TRAPPED: u8 = 134;
@@ -55,6 +55,8 @@ pub(crate) struct Options {
     /// Check every memory access instead of reserving address space for guard pages
     #[arg(long)]
     no_guard: bool,
+    #[command(flatten)]
+    proposals: proposals::Options,
     /// Show where the time went, and write a flame graph to FILE: a picture if it ends in .svg, else
     /// stacks as text
     #[arg(long, value_name = "FILE", require_equals = true, value_hint = ValueHint::FilePath)]
@@ -344,6 +346,7 @@ fn config(options: &Options, setup: &Setup) -> Config {
     config.consume_fuel(options.fuel.is_some() || quotas.fuel.is_some());
     config.max_call_depth(quotas.depth);
     config.memory_guard(!options.no_guard);
+    options.proposals.configure(&mut config);
     if let Some(size) = options.max_stack {
         config.max_wasm_stack(size);
     }

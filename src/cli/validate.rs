@@ -4,14 +4,16 @@ use std::ffi::OsString;
 
 use anyhow::Result;
 use clap::ValueHint;
-use orcavm::vm::{Engine, Module};
+use orcavm::vm::{Config, Engine, Module};
 
 use super::source::Source;
-use super::{FAILURE, report};
+use super::{FAILURE, proposals, report};
 
 /// Options of `orcavm validate`.
 #[derive(clap::Args)]
 pub(crate) struct Options {
+    #[command(flatten)]
+    proposals: proposals::Options,
     /// Modules, binary or text; `-` for standard input
     #[arg(required = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     files: Vec<OsString>,
@@ -21,9 +23,12 @@ pub(crate) struct Options {
 ///
 /// # Errors
 ///
-/// None: what is wrong with a file does not keep others from being checked.
+/// If the engine cannot be made. What is wrong with a file does not keep others from
+/// being checked.
 pub(crate) fn run(options: &Options) -> Result<u8> {
-    let engine = Engine::default();
+    let mut config = Config::new();
+    options.proposals.configure(&mut config);
+    let engine = Engine::new(&config)?;
     let mut code = 0;
     for file in &options.files {
         let valid = Source::read(file)

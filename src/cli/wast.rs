@@ -8,7 +8,7 @@ use anyhow::Result;
 use clap::ValueHint;
 use orcavm::vm::{Config, Engine};
 
-use super::{FAILURE, report, units};
+use super::{FAILURE, proposals, report, units};
 
 /// Options of `orcavm wast`.
 #[derive(clap::Args)]
@@ -16,6 +16,8 @@ pub(crate) struct Options {
     /// Give a script up after this time, such as 500ms, 2s or 1m
     #[arg(long, value_name = "TIME", value_parser = units::duration, default_value = "2m")]
     timeout: Duration,
+    #[command(flatten)]
+    proposals: proposals::Options,
     /// Scripts
     #[arg(required = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     files: Vec<PathBuf>,
@@ -28,7 +30,9 @@ pub(crate) struct Options {
 ///
 /// If the engine cannot be made or standard output not be written.
 pub(crate) fn run(options: &Options) -> Result<u8> {
-    let engine = Engine::new(&Config::new())?;
+    let mut config = Config::new();
+    options.proposals.configure(&mut config);
+    let engine = Engine::new(&config)?;
     let mut out = io::stdout().lock();
     let (mut passed, mut failed) = (0, 0);
     for file in &options.files {
