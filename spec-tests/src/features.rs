@@ -11,6 +11,8 @@ use wast::lexer::Lexer;
 use wast::parser::{self, ParseBuffer};
 use wast::{Wast, WastDirective, WastExecute};
 
+use crate::legacy;
+
 /// What every script may use: WebAssembly 2.0 without SIMD, and extended
 /// constant expressions.
 const CORE: WasmFeatures = WasmFeatures::WASM2
@@ -20,13 +22,17 @@ const CORE: WasmFeatures = WasmFeatures::WASM2
 const GC: WasmFeatures = WasmFeatures::GC.union(WasmFeatures::FUNCTION_REFERENCES);
 
 /// The features told apart, by name. Each has the flags of those it builds on.
-const FEATURES: [(&str, WasmFeatures); 12] = [
+const FEATURES: [(&str, WasmFeatures); 13] = [
     ("multi-memory", WasmFeatures::MULTI_MEMORY),
     ("simd", WasmFeatures::SIMD),
     ("relaxed-simd", WasmFeatures::RELAXED_SIMD.union(WasmFeatures::SIMD)),
     ("memory64", WasmFeatures::MEMORY64),
     ("tail-call", WasmFeatures::TAIL_CALL),
     ("exceptions", WasmFeatures::EXCEPTIONS),
+    (
+        "legacy-exceptions",
+        WasmFeatures::LEGACY_EXCEPTIONS.union(WasmFeatures::EXCEPTIONS),
+    ),
     ("function-references", WasmFeatures::FUNCTION_REFERENCES),
     ("gc", GC),
     ("threads", WasmFeatures::THREADS),
@@ -54,7 +60,8 @@ impl Group {
     /// The group of the script with this text.
     #[must_use]
     pub fn of(text: &str) -> Group {
-        let mut lexer = Lexer::new(text);
+        let text = legacy::flat(text);
+        let mut lexer = Lexer::new(&text);
         lexer.allow_confusing_unicode(true);
         let Ok(buffer) = ParseBuffer::new_with_lexer(lexer) else {
             return Group(Needs::Unknown);
@@ -153,7 +160,8 @@ mod tests {
             ("(module (func (result v128) (v128.const i64x2 0 0)))", "simd"),
             ("(module (type (struct)))", "gc"),
             ("(module (memory i64 1) (memory 1))", "multi-memory + memory64"),
-            ("(module (func (try (do))))", "unknown syntax"),
+            ("(module (func (try (do))))", "legacy-exceptions"),
+            ("(module (func (maybe)))", "unknown syntax"),
             (
                 "(assert_invalid (module (func (result i32))) \"type mismatch\")",
                 "1.0 + 2.0",

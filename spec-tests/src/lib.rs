@@ -25,10 +25,12 @@
 
 #![forbid(unsafe_code)]
 
+mod custom;
 #[cfg(feature = "suite")]
 pub mod expected;
 #[cfg(feature = "suite")]
 pub mod features;
+mod legacy;
 mod machine;
 mod problem;
 mod report;

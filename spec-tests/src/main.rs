@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::io::{self, Write};
 use std::num::NonZero;
 use std::process::ExitCode;
@@ -102,7 +103,7 @@ fn run<'s>(engine: &Engine, suite: &'s Suite, expected: &Expected, options: &Opt
     outcomes
 }
 
-/// Sums over the files of a group.
+/// Sums over files of one kind.
 #[derive(Default)]
 struct Sums {
     files: usize,
@@ -111,10 +112,39 @@ struct Sums {
     failed: usize,
 }
 
-/// Prints what needs looking at, the table, and the closing line; says whether
+impl Sums {
+    fn add(&mut self, report: &Report) {
+        self.files += 1;
+        self.good_files += usize::from(report.failed() == 0);
+        self.passed += report.passed();
+        self.failed += report.failed();
+    }
+}
+
+/// Prints sums with what they are of. A directive is counted as the script's
+/// parser counts it; one that holds others, `thread`, counts beside them.
+fn print_table<K: fmt::Display>(out: &mut impl Write, title: &str, table: &BTreeMap<K, Sums>) -> io::Result<()> {
+    writeln!(
+        out,
+        "{title:48} {:>5} {:>5} {:>10} {:>8} {:>8}",
+        "files", "whole", "directives", "passed", "failed"
+    )?;
+    for (key, sums) in table {
+        let directives = sums.passed + sums.failed;
+        writeln!(
+            out,
+            "{key:48} {:>5} {:>5} {directives:>10} {:>8} {:>8}",
+            sums.files, sums.good_files, sums.passed, sums.failed
+        )?;
+    }
+    writeln!(out)
+}
+
+/// Prints what needs looking at, the tables, and the closing line; says whether
 /// all is as expected.
 fn print(out: &mut impl Write, suite: &Suite, outcomes: &[Outcome<'_>], options: &Options) -> io::Result<bool> {
     let mut groups: BTreeMap<&Group, Sums> = BTreeMap::new();
+    let mut folders: BTreeMap<&str, Sums> = BTreeMap::new();
     let (mut passed, mut expected, mut unexpected) = (0, 0, 0);
     for Outcome {
         file,
@@ -123,11 +153,8 @@ fn print(out: &mut impl Write, suite: &Suite, outcomes: &[Outcome<'_>], options:
         verdict,
     } in outcomes
     {
-        let sums = groups.entry(group).or_default();
-        sums.files += 1;
-        sums.good_files += usize::from(report.failed() == 0);
-        sums.passed += report.passed();
-        sums.failed += report.failed();
+        groups.entry(group).or_default().add(report);
+        folders.entry(file.folder()).or_default().add(report);
         passed += report.passed();
         match verdict {
             Verdict::Passed => {}
@@ -152,24 +179,8 @@ fn print(out: &mut impl Write, suite: &Suite, outcomes: &[Outcome<'_>], options:
     }
     writeln!(out, "{}: {} files", suite.origin, outcomes.len())?;
     writeln!(out)?;
-    writeln!(
-        out,
-        "{:44} {:>5} {:>5} {:>8} {:>8}",
-        "needs", "files", "whole", "passed", "failed"
-    )?;
-    for (
-        group,
-        Sums {
-            files,
-            good_files,
-            passed,
-            failed,
-        },
-    ) in groups
-    {
-        writeln!(out, "{group:44} {files:>5} {good_files:>5} {passed:>8} {failed:>8}")?;
-    }
-    writeln!(out)?;
+    print_table(out, "needs", &groups)?;
+    print_table(out, "folder", &folders)?;
     writeln!(
         out,
         "{expected} directives fail as expected-failures.toml says, {unexpected} otherwise"

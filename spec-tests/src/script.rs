@@ -14,8 +14,8 @@ use wast::{QuoteWat, QuoteWatTest, Wast, WastDirective, WastExecute, WastThread,
 use crate::machine::Machine;
 use crate::problem::Problem;
 use crate::report::{Failure, Report};
-use crate::value;
 use crate::watchdog::Watchdog;
+use crate::{custom, legacy, value};
 
 /// Runs a script in a store of its own and says which of its directives hold.
 ///
@@ -26,6 +26,7 @@ use crate::watchdog::Watchdog;
 #[must_use]
 pub fn run_script(engine: &Engine, text: &str, limit: Duration) -> Report {
     let mut report = Report::default();
+    let text = &*legacy::flat(text);
     let run = catch(|| match parse_and_run(engine, text, limit) {
         Ok(report) => report,
         Err(error) => {
@@ -151,9 +152,9 @@ impl Thread<'_> {
                 self.fails(exec, "a suspension", message, is_exception)
             }
             WastDirective::AssertMalformed { module, message, .. }
-            | WastDirective::AssertInvalid { module, message, .. }
-            | WastDirective::AssertMalformedCustom { module, message, .. }
-            | WastDirective::AssertInvalidCustom { module, message, .. } => self.is_refused(module, message),
+            | WastDirective::AssertInvalid { module, message, .. } => self.is_refused(module, message),
+            WastDirective::AssertMalformedCustom { module, message, .. }
+            | WastDirective::AssertInvalidCustom { module, message, .. } => self.has_bad_custom(module, message),
             WastDirective::Thread(thread) => self.thread(thread),
             WastDirective::Wait { thread, .. } => match self.started.remove(thread.name()) {
                 true => Ok(()),
@@ -206,6 +207,23 @@ impl Thread<'_> {
         }
     }
 
+    /// Wants a module to be malformed as text, or to have custom sections that
+    /// are malformed or invalid. They are no reason to refuse the module.
+    fn has_bad_custom(&self, module: QuoteWat<'_>, wanted: &str) -> Result<(), Problem> {
+        let bytes = match encode(module) {
+            Ok(bytes) => bytes,
+            Err(Problem::Text(_)) => return Ok(()),
+            Err(problem) => return Err(problem),
+        };
+        self.machine.load(&bytes)?;
+        match custom::check(&bytes) {
+            Err(_) => Ok(()),
+            Ok(()) => Err(Problem::Accepted {
+                wanted: wanted.to_owned(),
+            }),
+        }
+    }
+
     /// Runs another thread to its end where it is started, which is one of the
     /// orders that scripts allow; its directives count as this script's.
     fn thread(&mut self, thread: WastThread<'_>) -> Result<(), Problem> {
@@ -236,7 +254,8 @@ fn encode(mut module: QuoteWat<'_>) -> Result<Vec<u8>, Problem> {
             let text = std::str::from_utf8(&text)
                 .map_err(|_| wast::Error::new(span, "malformed UTF-8 encoding".to_owned()))?;
             // As for the script itself.
-            let mut lexer = Lexer::new(text);
+            let text = legacy::flat(text);
+            let mut lexer = Lexer::new(&text);
             lexer.allow_confusing_unicode(true);
             let buffer = ParseBuffer::new_with_lexer(lexer)?;
             Ok(parser::parse::<Wat<'_>>(&buffer)?.encode()?)

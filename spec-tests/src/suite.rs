@@ -44,6 +44,15 @@ pub struct TestFile {
     pub text: Cow<'static, str>,
 }
 
+impl TestFile {
+    /// The folder it is in, such as `proposals/threads`; `core` for the root,
+    /// which has what is part of the standard.
+    #[must_use]
+    pub fn folder(&self) -> &str {
+        self.path.rsplit_once('/').map_or("core", |(folder, _)| folder)
+    }
+}
+
 /// A version of the suite.
 #[derive(Clone, Debug)]
 pub struct Suite {
