@@ -7,10 +7,12 @@ use crate::machine::{STEPS, STEPS_GLOBAL, Type, Value};
 use crate::{dense, mutate};
 
 /// A pseudo-random sequence (xorshift64*).
-pub(crate) struct Random(u64);
+pub struct Random(u64);
 
 impl Random {
-    pub(crate) fn new(seed: u64) -> Self {
+    /// The sequence of this seed.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
         // Spread neighbouring seeds (splitmix64); the state must not be 0.
         let mut state = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
         state = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -73,7 +75,7 @@ impl Random {
     }
 
     /// A valid module, and whether each call into it is sure to end soon.
-    pub(crate) fn module(&mut self, seed: u64) -> (Vec<u8>, bool) {
+    pub fn module(&mut self, seed: u64) -> (Vec<u8>, bool) {
         let terminates = !seed.is_multiple_of(4);
         loop {
             let length = 1000 << self.below(5);
@@ -93,8 +95,13 @@ impl Random {
         }
     }
 
+    /// A module of `dense`'s: valid, sure to end, and all that it computes can be seen.
+    pub fn dense_module(&mut self) -> Vec<u8> {
+        dense::module(self)
+    }
+
     /// A module that is probably not valid, made from one that was.
-    pub(crate) fn damaged_module(&mut self, seed: u64) -> Vec<u8> {
+    pub fn damaged_module(&mut self, seed: u64) -> Vec<u8> {
         let wasm = match self.below(8) {
             0 => mutate::PROGRAMS[self.below(mutate::PROGRAMS.len())].to_vec(),
             1..4 => dense::module(self),

@@ -3,11 +3,11 @@
 
 /// How to run a module.
 #[derive(Debug, Clone)]
-pub(crate) struct Setup {
+pub struct Setup {
     /// Fuel for the instantiation and for each call; `None`: not metered.
-    pub(crate) fuel: Option<u64>,
+    pub fuel: Option<u64>,
     /// Whether this engine may use guard pages instead of bounds checks.
-    pub(crate) guard: bool,
+    pub guard: bool,
 }
 
 /// Bytes all memories of a store may have together, and elements a table may have.

@@ -12,7 +12,7 @@ const CALLS: usize = 24;
 
 /// What is known of a module beforehand.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Strictness {
+pub enum Strictness {
     /// It is valid, and NaNs are canonical wherever they can be observed.
     Valid,
     /// It may be anything.
@@ -20,37 +20,49 @@ pub(crate) enum Strictness {
 }
 
 /// What came out of one module.
-pub(crate) enum Finding {
+pub enum Finding {
     /// Everything agreed: numbers of calls that gave results and that trapped.
     Agreed {
+        /// Calls that gave results.
         results: u64,
+        /// Calls that trapped.
         traps: u64,
     },
     /// Agreed until a limit was reached or as far as it could be compared.
     Inconclusive {
+        /// Calls that gave results.
         results: u64,
+        /// Calls that trapped.
         traps: u64,
     },
     /// This engine refused it, rightly.
     Refused,
     /// Only the peer refused it.
     RefusedByPeer,
+    /// They disagree, as this says.
     Mismatch(String),
 }
 
 /// The sum of all findings.
 #[derive(Debug, Default)]
-pub(crate) struct Tally {
-    pub(crate) modules: u64,
-    pub(crate) results: u64,
-    pub(crate) traps: u64,
-    pub(crate) inconclusive: u64,
-    pub(crate) refused: u64,
-    pub(crate) refused_by_peer: u64,
+pub struct Tally {
+    /// Modules that were run.
+    pub modules: u64,
+    /// Calls that gave results.
+    pub results: u64,
+    /// Calls that trapped.
+    pub traps: u64,
+    /// Modules that were compared up to a limit only.
+    pub inconclusive: u64,
+    /// Modules that are not valid, which were refused.
+    pub refused: u64,
+    /// Modules that only the peer refused.
+    pub refused_by_peer: u64,
 }
 
 impl Tally {
-    pub(crate) fn add(&mut self, finding: &Finding) {
+    /// Counts a finding.
+    pub fn add(&mut self, finding: &Finding) {
         self.modules += 1;
         match *finding {
             Finding::Agreed { results, traps } => {
@@ -69,7 +81,8 @@ impl Tally {
     }
 }
 
-pub(crate) fn run(wasm: &[u8], setup: &Setup, random: &mut Random, strictness: Strictness) -> Finding {
+/// Runs a module in both engines, and functions that it exports.
+pub fn run(wasm: &[u8], setup: &Setup, random: &mut Random, strictness: Strictness) -> Finding {
     let valid = match strictness {
         Strictness::Valid => true,
         Strictness::Damaged => wasmparser::Validator::new_with_features(wasmparser::WasmFeatures::all())

@@ -15,22 +15,13 @@
 //! A failure names the seed and the file the module was written to. After a crash,
 //! `differential-*.seed` in cargo's folder for temporary files holds the seed.
 
-mod compare;
-mod dense;
-mod machine;
-mod mutate;
-mod ours;
-mod peer;
-mod random;
-
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::thread;
 
-use compare::{Finding, Tally};
-use machine::Setup;
-use random::Random;
+use orcavm_differential::compare::{self, Finding, Tally};
+use orcavm_differential::{Random, Setup};
 
 fn number(name: &str, default: u64) -> u64 {
     env::var(name).map_or(default, |value| {
@@ -141,7 +132,7 @@ fn random_modules_agree() {
 fn dense_modules_agree() {
     let tally = each_seed("dense", count(), |seed, case| {
         let mut random = Random::new(seed ^ 0x0000_de45_e000_0000);
-        case.wasm = dense::module(&mut random);
+        case.wasm = random.dense_module();
         compare::run(&case.wasm, &setup(seed, true), &mut random, compare::Strictness::Valid)
     });
     assert!(

@@ -9,10 +9,10 @@ use crate::random::Random;
 
 /// Programs that serve as raw material beside the random modules.
 pub(crate) const PROGRAMS: [&[u8]; 4] = [
-    include_bytes!("../programs/c_sort.wasm"),
-    include_bytes!("../programs/c_format.wasm"),
-    include_bytes!("../programs/cpp_objects.wasm"),
-    include_bytes!("../programs/rust_panic.wasm"),
+    include_bytes!("../../tests/programs/c_sort.wasm"),
+    include_bytes!("../../tests/programs/c_format.wasm"),
+    include_bytes!("../../tests/programs/cpp_objects.wasm"),
+    include_bytes!("../../tests/programs/rust_panic.wasm"),
 ];
 
 /// Opcodes of one byte without immediates that have the same type and so can stand

@@ -1,0 +1,17 @@
+//! Random and damaged modules, run by this engine and by another side by side.
+//!
+//! [`Random`] makes modules from seeds; [`compare::run`] runs one in both engines
+//! and says where they differ. The package's test does that for many seeds.
+
+#![forbid(unsafe_code)]
+
+pub mod compare;
+mod dense;
+mod machine;
+mod mutate;
+mod ours;
+mod peer;
+mod random;
+
+pub use machine::Setup;
+pub use random::Random;
