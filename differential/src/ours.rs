@@ -155,6 +155,7 @@ fn to_value(value: &Val) -> Value {
         Val::I64(value) => Value::I64(*value),
         Val::F32(bits) => Value::F32(*bits),
         Val::F64(bits) => Value::F64(*bits),
+        Val::V128(_) => unreachable!("the random modules have no vectors"),
         Val::FuncRef(func) => Value::Func { null: func.is_none() },
         Val::ExternRef(value) => Value::Extern { null: value.is_none() },
     }

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use vm::{ExternRef, Store, Val};
-use wast::core::{AbstractHeapType, HeapType, NanPattern, WastArgCore, WastRetCore};
+use wast::core::{AbstractHeapType, HeapType, NanPattern, V128Pattern, WastArgCore, WastRetCore};
 use wast::token::{F32, F64};
 use wast::{WastArg, WastRet};
 
@@ -24,7 +24,7 @@ pub(crate) fn argument(store: &mut Store<()>, arg: &WastArg<'_>) -> Result<Val, 
         WastArgCore::I64(value) => Ok(Val::I64(*value)),
         WastArgCore::F32(value) => Ok(Val::F32(value.bits)),
         WastArgCore::F64(value) => Ok(Val::F64(value.bits)),
-        WastArgCore::V128(_) => Err(Problem::Unsupported("v128 values")),
+        WastArgCore::V128(value) => Ok(Val::V128(u128::from_le_bytes(value.to_le_bytes()).into())),
         WastArgCore::RefNull(heap) => null(heap),
         WastArgCore::RefExtern(number) => Ok(Val::ExternRef(Some(ExternRef::new(&mut *store, *number)))),
         WastArgCore::RefHost(_) => Err(Problem::Unsupported("anyref values")),
@@ -88,7 +88,7 @@ fn matches(store: &Store<()>, got: &Val, wanted: &WastRetCore<'_>) -> Result<boo
         (WastRetCore::I64(wanted), Val::I64(got)) => wanted == got,
         (WastRetCore::F32(wanted), Val::F32(got)) => matches_f32(*got, wanted),
         (WastRetCore::F64(wanted), Val::F64(got)) => matches_f64(*got, wanted),
-        (WastRetCore::V128(_), _) => return Err(Problem::Unsupported("v128 values")),
+        (WastRetCore::V128(wanted), Val::V128(got)) => matches_v128(got.as_u128(), wanted),
         (WastRetCore::RefNull(None), Val::FuncRef(None) | Val::ExternRef(None)) => true,
         (WastRetCore::RefNull(Some(heap)), Val::FuncRef(None)) => matches!(null(heap)?, Val::FuncRef(None)),
         (WastRetCore::RefNull(Some(heap)), Val::ExternRef(None)) => matches!(null(heap)?, Val::ExternRef(None)),
@@ -125,6 +125,26 @@ fn matches_f64(got: u64, wanted: &NanPattern<F64>) -> bool {
     }
 }
 
+/// Whether each lane fits its pattern.
+fn matches_v128(got: u128, wanted: &V128Pattern) -> bool {
+    let bytes = got.to_le_bytes();
+    let f32s = || lanes(&bytes).map(u32::from_le_bytes);
+    let f64s = || lanes(&bytes).map(u64::from_le_bytes);
+    match wanted {
+        V128Pattern::I8x16(wanted) => bytes == wanted.map(i8::cast_unsigned),
+        V128Pattern::I16x8(wanted) => lanes(&bytes).map(i16::from_le_bytes).eq(*wanted),
+        V128Pattern::I32x4(wanted) => lanes(&bytes).map(i32::from_le_bytes).eq(*wanted),
+        V128Pattern::I64x2(wanted) => lanes(&bytes).map(i64::from_le_bytes).eq(*wanted),
+        V128Pattern::F32x4(wanted) => f32s().zip(wanted).all(|(got, wanted)| matches_f32(got, wanted)),
+        V128Pattern::F64x2(wanted) => f64s().zip(wanted).all(|(got, wanted)| matches_f64(got, wanted)),
+    }
+}
+
+/// The lanes of a vector, each of `N` bytes.
+fn lanes<const N: usize>(bytes: &[u8; 16]) -> impl Iterator<Item = [u8; N]> {
+    bytes.as_chunks::<N>().0.iter().copied()
+}
+
 /// Values as a script would write them.
 pub(crate) fn show(values: &[Val]) -> String {
     list(values.iter().map(|value| match value {
@@ -132,6 +152,11 @@ pub(crate) fn show(values: &[Val]) -> String {
         Val::I64(value) => format!("(i64.const {value})"),
         Val::F32(bits) => show_f32(*bits),
         Val::F64(bits) => show_f64(*bits),
+        Val::V128(vector) => {
+            let bytes = vector.as_u128().to_le_bytes();
+            let lanes = lanes(&bytes).map(|lane| format!("{:#010x}", u32::from_le_bytes(lane)));
+            format!("(v128.const i32x4 {})", list(lanes))
+        }
         Val::FuncRef(None) => "(ref.null func)".to_owned(),
         Val::FuncRef(Some(_)) => "(ref.func)".to_owned(),
         Val::ExternRef(None) => "(ref.null extern)".to_owned(),

@@ -109,7 +109,7 @@ fn parse(ty: &ValType, text: &str) -> Result<Option<Val>> {
         ValType::Ref(ty) if text == "null" && *ty == RefType::FUNCREF => Some(Val::FuncRef(None)),
         ValType::Ref(ty) if text == "null" && *ty == RefType::EXTERNREF => Some(Val::ExternRef(None)),
         ValType::Ref(_) => bail!("of a reference type, only null can be given, not {text:?}"),
-        ValType::V128 => bail!("a v128 cannot be given"),
+        ValType::V128 => vector(text).map(Val::from),
     })
 }
 
@@ -129,13 +129,27 @@ fn integer(text: &str) -> Option<i128> {
     Some(if negative { -number } else { number })
 }
 
-/// A value as a person would write it: integers signed, no type.
+/// Reads a vector's 128 bits, decimal or, after `0x`, hexadecimal; `None` if they are
+/// not that.
+fn vector(text: &str) -> Option<u128> {
+    if !text.starts_with(|c: char| c.is_ascii_digit()) {
+        return None;
+    }
+    match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
+        Some(digits) => u128::from_str_radix(digits, 16).ok(),
+        None => text.parse().ok(),
+    }
+}
+
+/// A value as a person would write it: integers signed, vectors as all of their bits,
+/// no type.
 fn show(value: &Val) -> String {
     match value {
         Val::I32(value) => value.to_string(),
         Val::I64(value) => value.to_string(),
         Val::F32(bits) => short(f32::from_bits(*bits)),
         Val::F64(bits) => short(f64::from_bits(*bits)),
+        Val::V128(vector) => format!("{:#034x}", vector.as_u128()),
         Val::FuncRef(None) | Val::ExternRef(None) => "null".to_owned(),
         Val::FuncRef(Some(_)) => "funcref".to_owned(),
         Val::ExternRef(Some(_)) => "externref".to_owned(),

@@ -75,7 +75,7 @@ pub use runtime::region::{Access, Mapping, Region, RegionView};
 pub use runtime::snapshot::Snapshot;
 pub use runtime::store::{InterruptHandle, Store};
 pub use runtime::typed::{IntoFunc, WasmParams, WasmResults, WasmRet, WasmTy};
-pub use runtime::val::{ExternRef, Ref, Val};
+pub use runtime::val::{ExternRef, Ref, V128, Val};
 pub use trap::{FrameInfo, FrameSymbol, Trap, WasmBacktrace};
 pub use types::memory::MemoryTypeBuilder;
 pub use types::{ExternType, FuncType, GlobalType, HeapType, MemoryType, Mutability, RefType, TableType, ValType};

@@ -338,7 +338,7 @@ handler! {
 }
 
 /// Where a global stands.
-trait GlobalPlace {
+pub(super) trait GlobalPlace {
     /// The address of its cell.
     ///
     /// # Safety
@@ -347,9 +347,9 @@ trait GlobalPlace {
 }
 
 /// In the context.
-enum Own {}
+pub(super) enum Own {}
 /// Behind a pointer in the context.
-enum Imported {}
+pub(super) enum Imported {}
 
 impl GlobalPlace for Own {
     #[inline(always)]

@@ -25,10 +25,17 @@ impl GlobalRef {
         unsafe { self.0.read() }
     }
 
+    /// The slot values in the cell: the second is 0 but for `v128`.
+    pub(crate) fn slots(self) -> [u64; 2] {
+        // SAFETY: the store keeps the cell alive, and lets one thread at a time have
+        // it; cells have two words.
+        unsafe { self.0.cast::<[u64; 2]>().read() }
+    }
+
     /// Writes the cell.
-    pub(crate) fn set(self, slot: u64) {
-        // SAFETY: the store keeps the cell alive, and lets one thread at a time have it.
-        unsafe { self.0.write(slot) }
+    pub(crate) fn set(self, slots: [u64; 2]) {
+        // SAFETY: as for `slots`.
+        unsafe { self.0.cast::<[u64; 2]>().write(slots) }
     }
 }
 
@@ -37,14 +44,14 @@ impl GlobalRef {
 pub(crate) struct HostGlobal(Box<[Cell<u64>; 2]>);
 
 impl HostGlobal {
-    /// A cell that holds `slot`.
-    pub(crate) fn new(slot: u64) -> Self {
-        Self(Box::new([Cell::new(slot), Cell::new(0)]))
+    /// A cell that holds these slots.
+    pub(crate) fn new(slots: [u64; 2]) -> Self {
+        Self(Box::new(slots.map(Cell::new)))
     }
 
     /// The cell, for instances to import.
     pub(crate) fn cell(&self) -> GlobalRef {
-        GlobalRef(NonNull::from(&self.0[0]).cast())
+        GlobalRef(NonNull::from(&*self.0).cast())
     }
 }
 
@@ -61,10 +68,10 @@ struct GivenValue {
 
 impl GivenValues {
     /// Cells for imported globals, by index, with these values, as slots.
-    pub(crate) fn new(values: impl Iterator<Item = (usize, u64)>) -> Self {
-        let value = |(global, slot)| GivenValue {
+    pub(crate) fn new(values: impl Iterator<Item = (usize, [u64; 2])>) -> Self {
+        let value = |(global, slots): (usize, [u64; 2])| GivenValue {
             global,
-            cell: [Cell::new(slot), Cell::new(0)],
+            cell: slots.map(Cell::new),
         };
         Self(values.map(value).collect())
     }
@@ -75,15 +82,13 @@ impl GivenValues {
     }
 
     /// Gives the globals other values, in order.
-    pub(crate) fn set(&self, values: impl Iterator<Item = u64>) {
+    pub(crate) fn set(&self, values: impl Iterator<Item = [u64; 2]>) {
         self.cells().zip(values).for_each(|(cell, value)| cell.set(value));
     }
 
     /// The cells, in order.
     pub(crate) fn cells(&self) -> impl Iterator<Item = GlobalRef> + '_ {
-        self.0
-            .iter()
-            .map(|value| GlobalRef(NonNull::from(&value.cell[0]).cast()))
+        self.0.iter().map(|value| GlobalRef(NonNull::from(&value.cell).cast()))
     }
 
     /// Whether a cell is one of them.

@@ -34,3 +34,4 @@ pub(crate) mod fused;
 pub(crate) mod globals;
 pub(crate) mod native;
 pub(crate) mod numeric;
+pub(crate) mod simd;

@@ -319,7 +319,7 @@ impl Emitter {
             local: false,
             acc: false,
             to,
-            float: ty.class() == 1,
+            float: matches!(ty, Ty::F32 | Ty::F64),
             what: What::Other,
             origin: self.origin,
         });

@@ -18,19 +18,28 @@ pub(crate) enum Ty {
     F64,
     /// Any reference.
     Ref,
+    /// `v128`, which takes two slots.
+    V128,
 }
 
 impl Ty {
-    /// Index of the class in handler tables: integers and references, floats.
+    /// Index of the class in handler tables: integers and references, floats. `v128`
+    /// has tables of its own.
     pub(crate) fn class(self) -> usize {
+        debug_assert!(self != Self::V128);
         usize::from(matches!(self, Self::F32 | Self::F64))
+    }
+
+    /// Slots that a value takes.
+    pub(crate) fn slots(self) -> u32 {
+        1 + u32::from(self == Self::V128)
     }
 }
 
 /// Where the value of an operand is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Value {
-    /// In the temporary slot of its stack position.
+    /// In its temporary: the slot of its stack position, or the two of a `v128`.
     Temp,
     /// In a local; the next operand down the stack with the same local, if any.
     Local(u32, Option<u32>),
@@ -43,6 +52,8 @@ pub(crate) enum Value {
 pub(crate) struct Entry {
     /// Its type.
     pub(crate) ty: Ty,
+    /// Its temporary: slots that the operands below take.
+    slot: u32,
     /// Its value's place.
     pub(crate) value: Value,
 }
@@ -58,7 +69,8 @@ pub(crate) struct OperandStack {
     locals: Vec<u32>,
     /// Positions that were pushed as constants, ascending; likewise.
     constants: Vec<u32>,
-    most: usize,
+    /// The largest number of slots so far.
+    most: u32,
 }
 
 impl OperandStack {
@@ -77,9 +89,31 @@ impl OperandStack {
         self.entries.len()
     }
 
-    /// The largest number of operands so far.
+    /// The largest number of slots that temporaries have taken so far.
     pub(crate) fn most(&self) -> usize {
-        self.most
+        self.most as usize
+    }
+
+    /// The temporary of the operand at a position, counted from the first temporary;
+    /// for a position beyond the operands, if there are only operands of one slot
+    /// between.
+    pub(crate) fn slot(&self, at: usize) -> usize {
+        match self.entries.get(at) {
+            Some(entry) => entry.slot as usize,
+            None => self.height() as usize + at - self.entries.len(),
+        }
+    }
+
+    /// Slots that the temporaries of all operands take.
+    fn height(&self) -> u32 {
+        self.entries.last().map_or(0, |top| top.slot + top.ty.slots())
+    }
+
+    /// Puts an operand on top.
+    fn push_entry(&mut self, ty: Ty, value: Value) {
+        let slot = self.height();
+        self.entries.push(Entry { ty, slot, value });
+        self.most = self.most.max(slot + ty.slots());
     }
 
     /// The operand at a position.
@@ -93,20 +127,15 @@ impl OperandStack {
         if matches!(value, Value::Const(_)) {
             self.constants.push(self.entries.len() as u32);
         }
-        self.entries.push(Entry { ty, value });
-        self.most = self.most.max(self.entries.len());
+        self.push_entry(ty, value);
     }
 
     /// Pushes the value of a local.
     pub(crate) fn push_local(&mut self, ty: Ty, local: u32) {
         let at = self.entries.len() as u32;
         let before = self.heads[local as usize].replace(at);
-        self.entries.push(Entry {
-            ty,
-            value: Value::Local(local, before),
-        });
+        self.push_entry(ty, Value::Local(local, before));
         self.locals.push(at);
-        self.most = self.most.max(self.entries.len());
     }
 
     /// Removes the top operand.

@@ -2,7 +2,7 @@
 //! table elements, and the offsets of segments.
 //!
 //! Values are slots, as everywhere in this crate: 32-bit ones zero-extended,
-//! floats as their bits, null as 0.
+//! floats as their bits, null as 0. A `v128` takes two, the low half first.
 
 use std::ops::Deref;
 
@@ -19,7 +19,7 @@ pub(crate) struct ConstExpr(pub(crate) ConstOps);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ConstOp {
     /// `i32.const`, `i64.const`, `f32.const`, `f64.const` or `ref.null`, as a
-    /// slot.
+    /// slot; or a half of a `v128.const`, the low one first.
     Const(u64),
     /// `global.get`
     GlobalGet(GlobalIdx),

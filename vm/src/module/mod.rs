@@ -201,10 +201,10 @@ pub(crate) enum DataKind {
 pub(crate) struct FuncBody {
     /// Locals and code, in the module's bytes.
     pub(crate) range: Range<usize>,
-    /// Operands that are on the operand stack at once, at most.
+    /// Slots that the operands on the operand stack take at once, at most.
     pub(crate) max_stack: u32,
-    /// Locals, parameters included.
-    pub(crate) num_locals: u32,
+    /// Slots of the locals, parameters included.
+    pub(crate) local_slots: u32,
 }
 
 impl ModuleData {

@@ -39,7 +39,7 @@ impl ModuleData {
         let mut first_body = None;
         let sections = read_sections(&bytes, features, &mut module, &mut first_body);
         let bodies = match first_body {
-            Some(bodies) => validate_bodies(&mut module.data, &bodies, threads),
+            Some(bodies) => validate_bodies(&mut module.data, bodies, threads),
             None => Ok(()),
         };
         // Sections behind the code were read before the bodies.
@@ -77,7 +77,7 @@ fn read_sections(
                 module.data.bodies.push(FuncBody {
                     range: range(body.range()),
                     max_stack: 0,
-                    num_locals: 0,
+                    local_slots: 0,
                 });
                 bodies.get_or_insert_with(|| Bodies::new(func));
             }

@@ -337,12 +337,17 @@ impl Builder {
         let mut reader = expr.get_operators_reader();
         loop {
             let (op, offset) = reader.read_with_offset()?;
-            ops.push(match op {
+            let op = match op {
                 Operator::End => break,
                 Operator::I32Const { value } => ConstOp::Const(u64::from(value.cast_unsigned())),
                 Operator::I64Const { value } => ConstOp::Const(value.cast_unsigned()),
                 Operator::F32Const { value } => ConstOp::Const(u64::from(value.bits())),
                 Operator::F64Const { value } => ConstOp::Const(value.bits()),
+                Operator::V128Const { value } => {
+                    let value = value.i128().cast_unsigned();
+                    ops.push(ConstOp::Const(value as u64));
+                    ConstOp::Const((value >> 64) as u64)
+                }
                 Operator::RefNull { .. } => ConstOp::Const(0),
                 Operator::RefFunc { function_index } => ConstOp::RefFunc(self.escaping(function_index)),
                 Operator::GlobalGet { global_index } => ConstOp::GlobalGet(GlobalIdx::new(global_index)),
@@ -359,7 +364,8 @@ impl Builder {
                         offset,
                     ));
                 }
-            });
+            };
+            ops.push(op);
         }
         Ok(ConstExpr::new(&ops))
     }

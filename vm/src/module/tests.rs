@@ -166,7 +166,7 @@ fn everything_in_a_module_is_kept() {
     assert_eq!(data.start.map(FuncIdx::as_u32), Some(2));
 
     let body = &data.bodies[0];
-    assert_eq!((body.max_stack, body.num_locals), (4, 3));
+    assert_eq!((body.max_stack, body.local_slots), (4, 3));
     assert_eq!(data.body_start(FuncIdx::new(1)), body.range.start);
     assert_eq!(data.bytes[body.range.end - 1], 0x0b, "a body ends with `end`");
     assert_eq!(data.func_type(FuncIdx::new(0)), data.func_type(FuncIdx::new(1)));
@@ -445,7 +445,7 @@ fn a_function_whose_frame_is_too_large_is_refused_with_its_name() {
     let small = vec![0, 0x0b];
     for (locals, operands) in [(49_999, 0), (40_000, 25_000), (0, 65_000)] {
         let data = load(&functions(&[small.clone(), body(locals, operands)], &[])).expect("the frame is small enough");
-        let sizes = (data.bodies[1].num_locals as usize, data.bodies[1].max_stack as usize);
+        let sizes = (data.bodies[1].local_slots as usize, data.bodies[1].max_stack as usize);
         assert_eq!(sizes, (locals, operands));
     }
     for (locals, operands) in [(49_999, 15_999), (40_000, 25_600), (0, 65_600), (0, 200_000)] {

@@ -13,6 +13,7 @@ use super::settled::settled;
 use super::{FuncBody, FuncIdx, ModuleData};
 use super::{HEADER_SLOTS, MAX_FRAME_SLOTS};
 use crate::error::{LoadError, LoadErrorKind};
+use crate::types::{FuncType, GlobalType, ValType};
 
 /// Bytes of bodies from which on validation is worth several threads.
 const PARALLEL_BYTES: usize = 256 << 10;
@@ -25,6 +26,8 @@ const BATCH: usize = 32;
 pub(super) struct Bodies {
     resources: ValidatorResources,
     features: WasmFeatures,
+    /// Whether calls or globals may bring operands of type `v128`.
+    has_vectors: bool,
 }
 
 impl Bodies {
@@ -33,6 +36,7 @@ impl Bodies {
         Self {
             resources: func.resources,
             features: func.features,
+            has_vectors: false,
         }
     }
 }
@@ -42,9 +46,12 @@ impl Bodies {
 /// # Errors
 /// The first in the order of bodies: a body that is not valid, or whose frame
 /// is too large.
-pub(super) fn validate_bodies(module: &mut ModuleData, common: &Bodies, threads: usize) -> Result<(), LoadError> {
+pub(super) fn validate_bodies(module: &mut ModuleData, mut common: Bodies, threads: usize) -> Result<(), LoadError> {
+    let of_funcs = module.types.iter().flat_map(|ty| ty.params().chain(ty.results()));
+    let of_globals = module.globals.iter().map(GlobalType::content);
+    common.has_vectors = of_funcs.chain(of_globals).any(|ty| ty == ValType::V128);
     let mut bodies = std::mem::take(&mut module.bodies);
-    let result = validate_all(module, &mut bodies, common, threads);
+    let result = validate_all(module, &mut bodies, &common, threads);
     module.bodies = bodies;
     let assignments = result?;
     let imported = assignments.keys().copied();
@@ -159,18 +166,19 @@ fn validate_body(
         .get(body.range.clone())
         .expect("bodies are read from these bytes");
     let mut validator = to_validate.into_validator(std::mem::take(allocations));
-    body.max_stack = drive(
-        &mut validator,
-        &FunctionBody::new(BinaryReader::new(bytes, body.range.start as u64)),
-        |global| {
-            if module.start.is_some() || (global as usize) < module.num_imported_globals {
-                // Fewer than the module has bytes.
-                *assigned.entry(global).or_default() += 1;
-            }
-        },
-    )?;
-    body.num_locals = validator.len_locals();
+    let wasm_body = FunctionBody::new(BinaryReader::new(bytes, body.range.start as u64));
+    let operands = drive(&mut validator, &wasm_body, |global| {
+        if module.start.is_some() || (global as usize) < module.num_imported_globals {
+            // Fewer than the module has bytes.
+            *assigned.entry(global).or_default() += 1;
+        }
+    })?;
     *allocations = validator.into_allocations();
+    let (local_slots, has_vectors) = locals(module.func_type(func), &wasm_body)?;
+    body.local_slots = local_slots;
+    // Which operands are vectors is not followed: any may be, where one can be.
+    let may_be_vectors = operands.has_vectors || has_vectors || common.has_vectors;
+    body.max_stack = operands.most * if may_be_vectors { 2 } else { 1 };
     let slots = frame_slots(module, func, body);
     if slots <= MAX_FRAME_SLOTS {
         return Ok(());
@@ -183,41 +191,74 @@ fn validate_body(
     Err(LoadError::new(kind, Some(body.range.start as u64)))
 }
 
+/// Slots of a function's locals, parameters included, and whether any is a `v128`.
+/// The body is valid.
+fn locals(ty: &FuncType, body: &FunctionBody<'_>) -> Result<(u32, bool), BinaryReaderError> {
+    let params = ty.params().map(|ty| ty.slots());
+    let (mut slots, mut has_vectors) = (params.sum::<u32>(), ty.params().any(|ty| ty == ValType::V128));
+    for group in body.get_locals_reader()? {
+        let (count, ty) = group?;
+        let is_vector = ty == wasmparser::ValType::V128;
+        has_vectors |= is_vector && count > 0;
+        // Validation bounds the number of locals.
+        slots += count * if is_vector { 2 } else { 1 };
+    }
+    Ok((slots, has_vectors))
+}
+
 /// The first byte of `global.set` (Spec 3.0 §5.4.6).
 const GLOBAL_SET: u8 = 0x24;
+/// The first byte of vector instructions (Spec 3.0 §5.4.9).
+const VECTOR: u8 = 0xfd;
+/// The first byte of instructions on aggregates (Spec 3.0 §5.4.5), whose fields may
+/// be vectors.
+const AGGREGATE: u8 = 0xfb;
 
-/// Validates a body; the operands that are on its operand stack at once, at
-/// most. `assigned` is told of each global that it assigns.
+/// What the validation of a body tells of its operand stack.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Operands {
+    /// Operands that are on it at once, at most.
+    most: u32,
+    /// Whether there are instructions that may give vectors.
+    has_vectors: bool,
+}
+
+/// Validates a body. `assigned` is told of each global that it assigns.
 pub(super) fn drive(
     validator: &mut FuncValidator<ValidatorResources>,
     body: &FunctionBody<'_>,
     mut assigned: impl FnMut(u32),
-) -> Result<u32, BinaryReaderError> {
+) -> Result<Operands, BinaryReaderError> {
     let mut reader = body.get_binary_reader();
     validator.read_locals(&mut reader)?;
     reader.set_features(*validator.features());
-    let mut max_stack = 0;
+    let mut operands = Operands::default();
     while !reader.eof() {
         let at = reader.original_position();
         let operator = reader.clone();
         reader.visit_operator(&mut validator.visitor(at))??;
-        if let Some(global) = assigned_by(operator) {
-            assigned(global);
+        match first_byte(operator.clone()) {
+            GLOBAL_SET => assigned_by(operator).into_iter().for_each(&mut assigned),
+            VECTOR | AGGREGATE => operands.has_vectors = true,
+            _ => {}
         }
-        max_stack = max_stack.max(validator.operand_stack_height());
+        operands.most = operands.most.max(validator.operand_stack_height());
     }
     let end = reader.original_position();
     reader.finish_expression(&validator.visitor(end))?;
-    Ok(max_stack)
+    Ok(operands)
 }
 
-/// The global that the operator which begins here assigns, if it does.
+/// The first byte of the operator that begins here.
 #[inline]
+fn first_byte(mut operator: BinaryReader<'_>) -> u8 {
+    operator.read_u8().unwrap_or(0)
+}
+
+/// The global that the `global.set` which begins here assigns.
 fn assigned_by(mut operator: BinaryReader<'_>) -> Option<u32> {
-    match operator.read_u8() {
-        Ok(GLOBAL_SET) => operator.read_var_u32().ok(),
-        _ => None,
-    }
+    operator.read_u8().ok()?;
+    operator.read_var_u32().ok()
 }
 
 /// Slots that a function's code may name, at most: its parameters and results,
@@ -225,5 +266,5 @@ fn assigned_by(mut operator: BinaryReader<'_>) -> Option<u32> {
 /// it calls.
 fn frame_slots(module: &ModuleData, func: FuncIdx, body: &FuncBody) -> usize {
     let slots = module.func_type(func).slots() as usize;
-    2 * slots + 2 * HEADER_SLOTS + body.num_locals as usize + body.max_stack as usize + 2
+    2 * slots + 2 * HEADER_SLOTS + body.local_slots as usize + body.max_stack as usize + 2
 }

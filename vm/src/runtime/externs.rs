@@ -475,8 +475,8 @@ impl Global {
     /// If the value has another type.
     pub fn new(mut store: impl AsContextMut, ty: GlobalType, value: Val) -> Result<Self, Error> {
         let inner = &mut store.as_context_mut().0.inner;
-        let slot = value.to_slot(ty.content(), inner)?;
-        let cell = inner.add_global(slot);
+        let slots = value.to_slots(ty.content(), inner)?;
+        let cell = inner.add_global(slots);
         Ok(Self {
             store: inner.id,
             cell,
@@ -506,7 +506,7 @@ impl Global {
     pub fn get(&self, store: impl AsContext) -> Val {
         let inner = &store.as_context().0.inner;
         check_store(self.store, inner, "global");
-        Val::from_slot(self.cell.get(), self.ty.content(), inner)
+        Val::from_slots(self.cell.slots(), self.ty.content(), inner)
     }
 
     /// Sets its value.
@@ -519,7 +519,7 @@ impl Global {
         if self.ty.mutability() == Mutability::Const {
             return Err(TypeError::Immutable.into());
         }
-        self.cell.set(value.to_slot(self.ty.content(), inner)?);
+        self.cell.set(value.to_slots(self.ty.content(), inner)?);
         Ok(())
     }
 }

@@ -9,7 +9,7 @@ use super::externs::check_store;
 use super::permissions::Capability;
 use super::store::{StoreId, StoreInner};
 use super::typed::{IntoFunc, WasmParams, WasmResults};
-use super::val::Val;
+use super::val::{Val, read_slots, write_slots};
 use crate::error::{Error, TypeError};
 use crate::exec::context::FuncRef;
 use crate::exec::entry;
@@ -192,18 +192,14 @@ impl Func {
         };
         count("arguments", ty.params().len(), args.len())?;
         count("results", ty.results().len(), results.len())?;
-        let slots = args.iter().zip(ty.params()).map(|(arg, ty)| arg.to_slot(ty, inner));
-        let slots = slots.collect::<Result<smallvec::SmallVec<[u64; 8]>, Error>>()?;
-        let read = |frame: &[u64]| {
-            frame
-                .get(..results.len())
-                .map(smallvec::SmallVec::<[u64; 8]>::from_slice)
-        };
+        let mut slots = smallvec::SmallVec::<[u64; 8]>::new();
+        write_slots(args, ty.params(), inner, |slot| slots.push(slot))?;
+        let read = smallvec::SmallVec::<[u64; 8]>::from_slice;
         let write = |frame: &mut [u64]| frame.iter_mut().zip(&slots).for_each(|(slot, value)| *slot = *value);
-        let values = entry::call(store.0, self.func, write, read)?.unwrap_or_default();
+        let values = entry::call(store.0, self.func, write, read)?;
         let inner = &store.as_context_mut().0.inner;
-        for ((result, slot), ty) in results.iter_mut().zip(values).zip(ty.results()) {
-            *result = Val::from_slot(slot, ty, inner);
+        for (result, value) in results.iter_mut().zip(read_slots(&values, ty.results(), inner)) {
+            *result = value;
         }
         Ok(())
     }
@@ -299,19 +295,17 @@ pub(crate) fn untyped<T: 'static>(
     let call = move |call: crate::exec::host::HostCall<'_>| {
         let (mut caller, slots) = call.parts::<T>();
         let inner = &caller.as_context_mut().0.inner;
-        let args = own
-            .params()
-            .zip(slots.iter())
-            .map(|(ty, slot)| Val::from_slot(*slot, ty, inner));
-        let args: smallvec::SmallVec<[Val; 8]> = args.collect();
+        let args: smallvec::SmallVec<[Val; 8]> = read_slots(slots, own.params(), inner).collect();
         let zero = |ty| Val::default_for_ty(ty).unwrap_or(Val::I32(0));
         let mut results: smallvec::SmallVec<[Val; 4]> = own.results().map(zero).collect();
         func(caller.reborrow(), &args, &mut results)?;
         let inner = &caller.as_context_mut().0.inner;
-        for ((slot, result), ty) in slots.iter_mut().zip(&results).zip(own.results()) {
-            *slot = result.to_slot(ty, inner)?;
-        }
-        Ok(())
+        let mut slots = slots.iter_mut();
+        write_slots(&results, own.results(), inner, |value| {
+            if let Some(slot) = slots.next() {
+                *slot = value;
+            }
+        })
     };
     HostDef {
         ty,

@@ -22,7 +22,7 @@ use crate::module::{
     ConstExpr, ConstOp, DataKind, ElemItems, ElemKind, ExportKind, FuncIdx, GlobalIdx, Import, ImportKind, ModuleData,
 };
 use crate::trap::Trap;
-use crate::types::{GlobalType, MemoryType, TableType};
+use crate::types::{GlobalType, MemoryType, TableType, ValType};
 
 /// An instance of a module.
 ///
@@ -272,7 +272,7 @@ enum GivenGlobal {
     /// One that there is.
     Cell(GlobalRef),
     /// One for itself, with this value.
-    Value(u64),
+    Value([u64; 2]),
 }
 
 impl Imports {
@@ -314,8 +314,8 @@ impl Imports {
             match (link, import.ty) {
                 (Link::Extern(given), _) => imports.add(store, module, import, given)?,
                 (Link::Value(value), ImportKind::Global(ty)) if value.ty() == ty.content() => {
-                    let slot = value.to_slot(ty.content(), store)?;
-                    imports.globals.push(GivenGlobal::Value(slot));
+                    let slots = value.to_slots(ty.content(), store)?;
+                    imports.globals.push(GivenGlobal::Value(slots));
                 }
                 (Link::Unbound, ImportKind::Func(_)) if !module.refers_to_import(imports.funcs.len()) => {
                     imports.funcs.push(None);
@@ -341,7 +341,7 @@ impl Imports {
         let given = |global| {
             let cell = instance.cx.global(global);
             match instance.values.last() {
-                Some(values) if values.has(cell) => GivenGlobal::Value(cell.get()),
+                Some(values) if values.has(cell) => GivenGlobal::Value(cell.slots()),
                 _ => GivenGlobal::Cell(cell),
             }
         };
@@ -468,7 +468,7 @@ pub(super) fn allocate<T: 'static>(
     }
     let constants = constants(data, &globals, binder.is_some());
     let given = globals.iter().enumerate().filter_map(|(i, global)| match global {
-        GivenGlobal::Value(slot) => Some((i, *slot)),
+        GivenGlobal::Value(slots) => Some((i, *slots)),
         GivenGlobal::Cell(_) => None,
     });
     // Cells of a former instance may be referred to still.
@@ -476,7 +476,7 @@ pub(super) fn allocate<T: 'static>(
     let is_same = |values: &mut GivenValues| values.globals().eq(given.clone().map(|(i, _)| i));
     let values = match former_values.and_then(|former| former.values.pop_if(is_same)) {
         Some(values) => {
-            values.set(given.map(|(_, slot)| slot));
+            values.set(given.map(|(_, slots)| slots));
             values
         }
         None => GivenValues::new(given),
@@ -553,7 +553,10 @@ fn constants(module: &ModuleData, given: &[GivenGlobal], is_linked: bool) -> Box
     // What is another's can change in one that it can be changed through.
     let constant = |(i, (ty, global)): (usize, (&GlobalType, &GivenGlobal))| match *global {
         GivenGlobal::Cell(cell) => ty.is_constant_number().then(|| cell.get()),
-        GivenGlobal::Value(slot) => module.keeps_import(global_idx(i)).then_some(slot),
+        GivenGlobal::Value([slot, _]) => {
+            let is_constant = ty.content() != ValType::V128 && module.keeps_import(global_idx(i));
+            is_constant.then_some(slot)
+        }
     };
     let mut constants: Vec<Option<u64>> = module.globals.iter().zip(given).enumerate().map(constant).collect();
     let is_constant = |global: GlobalIdx| {
@@ -564,8 +567,8 @@ fn constants(module: &ModuleData, given: &[GivenGlobal], is_linked: bool) -> Box
     let sums = sums.filter(|(global, init)| is_constant(*global) && !matches!(*init.0, [ConstOp::Const(_)]));
     let settled = module.settled.iter().map(|(global, value)| (*global, value));
     for (global, expr) in sums.chain(settled.take_while(|_| is_linked)) {
-        let known = |from: GlobalIdx| constants.get(from.index()).copied().flatten();
-        let Some(value) = value_of(expr, known, |_| None) else {
+        let known = |from: GlobalIdx| Some((constants.get(from.index()).copied().flatten()?, None));
+        let Some([value, _]) = value_of(expr, known, |_| None) else {
             continue;
         };
         if constants.len() <= global.index() {
@@ -615,8 +618,9 @@ pub(super) fn initialize<T: 'static>(
     let inner = &mut store.inner;
     let at = id.index();
     for (global, init) in module.own_globals().zip(&module.global_inits) {
-        let value = evaluate(&inner.instances[at], init);
-        inner.instances[at].cx.global(global).set(value);
+        let instance = &inner.instances[at];
+        let value = evaluate_slots(instance, init);
+        instance.cx.global(global).set(value);
     }
     for (i, init) in module.table_inits.iter().enumerate() {
         if let Some(init) = init {
@@ -669,25 +673,40 @@ pub(super) fn elements(instance: &InstanceEntity, items: &ElemItems) -> Box<[u64
     }
 }
 
-/// The slot value of a constant expression.
+/// The slot value of a constant expression whose value takes one slot.
 fn evaluate(instance: &InstanceEntity, expr: &ConstExpr) -> u64 {
-    let global = |global| Some(instance.cx.global(global).get());
+    let [slot, _] = evaluate_slots(instance, expr);
+    slot
+}
+
+/// The slots of a constant expression's value: the second is 0 but for `v128`.
+fn evaluate_slots(instance: &InstanceEntity, expr: &ConstExpr) -> [u64; 2] {
+    let global = |global: GlobalIdx| {
+        let ty = instance.module.data().globals.get(global.index())?;
+        let [low, high] = instance.cx.global(global).slots();
+        Some((low, (ty.content() == ValType::V128).then_some(high)))
+    };
     let func = |func| Some(instance.cx.func_ref(func).to_slot());
     value_of(expr, global, func).expect("validation requires one value")
 }
 
-/// The slot value of an expression, if those of the globals and functions in it are
-/// known.
+/// The slots of an expression's value, if those of the globals and functions in it are
+/// known. A `v128` takes two, of a global's value too.
 fn value_of(
     expr: &ConstExpr,
-    global: impl Fn(GlobalIdx) -> Option<u64>,
+    global: impl Fn(GlobalIdx) -> Option<(u64, Option<u64>)>,
     func: impl Fn(FuncIdx) -> Option<u64>,
-) -> Option<u64> {
+) -> Option<[u64; 2]> {
     let mut stack: smallvec::SmallVec<[u64; 4]> = smallvec::SmallVec::new();
     for op in &expr.0 {
         let value = match op {
             ConstOp::Const(slot) => *slot,
-            ConstOp::GlobalGet(index) => global(*index)?,
+            ConstOp::GlobalGet(index) => {
+                let (low, high) = global(*index)?;
+                stack.push(low);
+                stack.extend(high);
+                continue;
+            }
             ConstOp::RefFunc(index) => func(*index)?,
             ConstOp::I32Add => wide(&mut stack, |a, b| low(a.wrapping_add(b))),
             ConstOp::I32Sub => wide(&mut stack, |a, b| low(a.wrapping_sub(b))),
@@ -698,7 +717,7 @@ fn value_of(
         };
         stack.push(value);
     }
-    stack.pop()
+    Some([*stack.first()?, stack.get(1).copied().unwrap_or(0)])
 }
 
 /// Applies a binary operator to the top of the stack.

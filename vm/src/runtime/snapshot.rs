@@ -85,9 +85,9 @@ pub(super) struct Saved {
     /// Elements of its own tables, as slots.
     pub(super) tables: Vec<Vec<u64>>,
     /// Values of its own globals, as slots.
-    globals: Vec<u64>,
+    globals: Vec<[u64; 2]>,
     /// Values of the globals that it was given by value.
-    given: Vec<u64>,
+    given: Vec<[u64; 2]>,
     /// Which element segments have elements: always those they had at first.
     has_elems: Vec<bool>,
     /// Which data segments are dropped.
@@ -348,7 +348,7 @@ impl Snapshot {
             let constant = constants.get(global.index()).copied().flatten();
             let own = global.index().checked_sub(module.num_imported_globals);
             let saved = own.and_then(|own| self.0.saved.globals.get(own));
-            constant.is_some_and(|constant| saved != Some(&constant))
+            constant.is_some_and(|constant| saved.is_none_or(|[saved, _]| *saved != constant))
         };
         match module.settled.iter().any(|(global, _)| differs(*global)) {
             true => Err(SnapshotError::OtherAddresses),
@@ -375,7 +375,7 @@ impl Snapshot {
                 ValType::Ref(ty) => ty.heap_type() == HeapType::Func,
                 _ => false,
             };
-            let value = if is_func { own(*value) } else { *value };
+            let value = if is_func { [own(value[0]), 0] } else { *value };
             instance.cx.global(global).set(value);
         }
         let constants = &instance.cx.code().options().constants;
@@ -418,11 +418,11 @@ impl Saved {
             tables: tables
                 .map(|table| TableInst::copy(table.get().elems()))
                 .collect::<Result<_, _>>()?,
-            globals: globals.map(|global| instance.cx.global(global).get()).collect(),
+            globals: globals.map(|global| instance.cx.global(global).slots()).collect(),
             given: instance
                 .values
                 .last()
-                .map_or_else(Vec::new, |values| values.cells().map(GlobalRef::get).collect()),
+                .map_or_else(Vec::new, |values| values.cells().map(GlobalRef::slots).collect()),
             has_elems: instance.elems.iter().map(|elems| !elems.is_empty()).collect(),
             dropped_data: instance.dropped_data.clone(),
         })

@@ -392,8 +392,8 @@ impl StoreInner {
     }
 
     /// Makes a global that belongs to no instance.
-    pub(crate) fn add_global(&mut self, slot: u64) -> GlobalRef {
-        let global = HostGlobal::new(slot);
+    pub(crate) fn add_global(&mut self, slots: [u64; 2]) -> GlobalRef {
+        let global = HostGlobal::new(slots);
         let cell = global.cell();
         self.host_globals.push(global);
         cell

@@ -3,7 +3,7 @@
 use super::context::Caller;
 use super::func::Func;
 use super::store::{StoreId, StoreInner};
-use super::val::ExternRef;
+use super::val::{ExternRef, V128};
 use crate::error::Error;
 use crate::exec::context::FuncRef;
 use crate::exec::host::{HostCall, HostDef};
@@ -24,12 +24,48 @@ pub trait WasmTy: Sealed + Copy + Send + 'static {
     /// Whether the value may enter the store.
     #[doc(hidden)]
     fn check(self, store: &StoreInner) -> Result<(), Error>;
-    /// The value as a slot.
+    /// Whether it takes two slots.
+    #[doc(hidden)]
+    const TWO_SLOTS: bool = false;
+    /// The value as a slot, or its low half.
     #[doc(hidden)]
     fn into_slot(self) -> u64;
+    /// The value's high half, if it takes two slots.
+    #[doc(hidden)]
+    fn into_high_slot(self) -> u64 {
+        0
+    }
     /// The value of a slot in a store.
     #[doc(hidden)]
     fn from_slot(slot: u64, store: StoreId) -> Self;
+    /// The value of two slots in a store, if it takes two, or of the first.
+    #[doc(hidden)]
+    #[inline]
+    fn from_slots(low: u64, _high: u64, store: StoreId) -> Self {
+        Self::from_slot(low, store)
+    }
+}
+
+/// Writes the slots of a value, if they are there.
+#[inline]
+fn write_value<'s, T: WasmTy>(value: T, slots: &mut impl Iterator<Item = &'s mut u64>) {
+    if let Some(slot) = slots.next() {
+        *slot = value.into_slot();
+    }
+    if T::TWO_SLOTS
+        && let Some(slot) = slots.next()
+    {
+        *slot = value.into_high_slot();
+    }
+}
+
+/// Reads a value; slots that are not there are 0.
+#[inline]
+fn read_value<T: WasmTy>(slots: &mut impl Iterator<Item = u64>, store: StoreId) -> T {
+    let mut next = || slots.next().unwrap_or(0);
+    let low = next();
+    let high = if T::TWO_SLOTS { next() } else { 0 };
+    T::from_slots(low, high, store)
 }
 
 macro_rules! numbers {
@@ -64,6 +100,34 @@ numbers! {
     u64 I64 |value| value, |slot| slot;
     f32 F32 |value| u64::from(value.to_bits()), |slot| f32::from_bits(slot as u32);
     f64 F64 |value| value.to_bits(), |slot| f64::from_bits(slot);
+}
+
+impl Sealed for V128 {}
+impl WasmTy for V128 {
+    fn val_type() -> ValType {
+        ValType::V128
+    }
+    #[inline]
+    fn check(self, _: &StoreInner) -> Result<(), Error> {
+        Ok(())
+    }
+    const TWO_SLOTS: bool = true;
+    #[inline]
+    fn into_slot(self) -> u64 {
+        self.to_slots()[0]
+    }
+    #[inline]
+    fn into_high_slot(self) -> u64 {
+        self.to_slots()[1]
+    }
+    #[inline]
+    fn from_slot(slot: u64, store: StoreId) -> Self {
+        Self::from_slots(slot, 0, store)
+    }
+    #[inline]
+    fn from_slots(low: u64, high: u64, _: StoreId) -> Self {
+        Self::from_two([low, high])
+    }
 }
 
 impl Sealed for Option<Func> {}
@@ -139,16 +203,14 @@ impl<T: WasmTy> WasmParams for T {
     }
     #[inline]
     fn write(self, slots: &mut [u64]) {
-        if let [slot, ..] = slots {
-            *slot = self.into_slot();
-        }
+        write_value(self, &mut slots.iter_mut());
     }
 }
 
 impl<T: WasmTy> WasmResults for T {
     #[inline]
     fn read(slots: &[u64], store: StoreId) -> Self {
-        T::from_slot(slots.first().copied().unwrap_or(0), store)
+        read_value(&mut slots.iter().copied(), store)
     }
 }
 
@@ -198,11 +260,7 @@ macro_rules! tuples {
             fn write(self, slots: &mut [u64]) {
                 let ($($name,)*) = self;
                 let mut slots = slots.iter_mut();
-                $(
-                    if let Some(slot) = slots.next() {
-                        *slot = $name.into_slot();
-                    }
-                )*
+                $(write_value($name, &mut slots);)*
             }
         }
 
@@ -211,7 +269,7 @@ macro_rules! tuples {
             #[inline]
             fn read(slots: &[u64], store: StoreId) -> Self {
                 let mut slots = slots.iter().copied();
-                ($($name::from_slot(slots.next().unwrap_or(0), store),)*)
+                ($(read_value::<$name>(&mut slots, store),)*)
             }
         }
 

@@ -10,6 +10,46 @@ use crate::exec::context::FuncRef;
 use crate::exec::slow::func_slot;
 use crate::types::{HeapType, RefType, ValType};
 
+/// A `v128`: 128 bits, of which lane 0 of any shape is the lowest.
+///
+/// ```
+/// use vm::V128;
+///
+/// let ones = V128::from(u128::from_le_bytes([1; 16]));
+/// assert_eq!(ones.as_u128() >> 120, 1);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct V128(u128);
+
+impl V128 {
+    /// Its bits.
+    pub fn as_u128(self) -> u128 {
+        self.0
+    }
+
+    /// The two slots, the low half first.
+    pub(crate) fn to_slots(self) -> [u64; 2] {
+        [self.0 as u64, (self.0 >> 64) as u64]
+    }
+
+    /// The vector in two slots.
+    pub(crate) fn from_two([low, high]: [u64; 2]) -> Self {
+        Self(u128::from(low) | u128::from(high) << 64)
+    }
+}
+
+impl From<u128> for V128 {
+    fn from(bits: u128) -> Self {
+        Self(bits)
+    }
+}
+
+impl From<V128> for u128 {
+    fn from(vector: V128) -> Self {
+        vector.0
+    }
+}
+
 /// A value. Floats are their bits, so that no NaN changes on the way.
 #[derive(Clone, Copy, Debug)]
 pub enum Val {
@@ -21,6 +61,8 @@ pub enum Val {
     F32(u32),
     /// The bits of an `f64`.
     F64(u64),
+    /// A `v128`.
+    V128(V128),
     /// A `funcref`, `None` for null.
     FuncRef(Option<Func>),
     /// An `externref`, `None` for null.
@@ -49,14 +91,14 @@ impl Val {
     }
 
     /// The bits of a number, zeros above those of an `i32` or `f32`; `None` for
-    /// references.
+    /// vectors and references.
     pub fn to_bits(&self) -> Option<u64> {
         match self {
             Self::I32(value) => Some(u64::from(value.cast_unsigned())),
             Self::I64(value) => Some(value.cast_unsigned()),
             Self::F32(bits) => Some(u64::from(*bits)),
             Self::F64(bits) => Some(*bits),
-            Self::FuncRef(_) | Self::ExternRef(_) => None,
+            Self::V128(_) | Self::FuncRef(_) | Self::ExternRef(_) => None,
         }
     }
 
@@ -67,19 +109,20 @@ impl Val {
             Self::I64(_) => ValType::I64,
             Self::F32(_) => ValType::F32,
             Self::F64(_) => ValType::F64,
+            Self::V128(_) => ValType::V128,
             Self::FuncRef(_) => ValType::FUNCREF,
             Self::ExternRef(_) => ValType::EXTERNREF,
         }
     }
 
-    /// The value that locals of a type start with; `None` for `v128`.
+    /// The value that locals of a type start with.
     pub fn default_for_ty(ty: ValType) -> Option<Self> {
         Some(match ty {
             ValType::I32 => Self::I32(0),
             ValType::I64 => Self::I64(0),
             ValType::F32 => Self::F32(0),
             ValType::F64 => Self::F64(0),
-            ValType::V128 => return None,
+            ValType::V128 => Self::V128(V128::default()),
             ValType::Ref(ty) => Ref::null(ty).into(),
         })
     }
@@ -120,6 +163,15 @@ impl Val {
         }
     }
 
+    /// The `v128`, if it is one.
+    pub fn v128(&self) -> Option<V128> {
+        if let Self::V128(vector) = self {
+            Some(*vector)
+        } else {
+            None
+        }
+    }
+
     /// The reference, if it is one.
     pub fn as_ref(&self) -> Option<Ref> {
         match self {
@@ -129,11 +181,11 @@ impl Val {
         }
     }
 
-    /// The slot of the value.
+    /// The slots of the value; the second is 0 but for `v128`.
     ///
     /// # Errors
     /// If it is of another type than `ty`, or a reference of another store.
-    pub(crate) fn to_slot(self, ty: ValType, store: &StoreInner) -> Result<u64, Error> {
+    pub(crate) fn to_slots(self, ty: ValType, store: &StoreInner) -> Result<[u64; 2], Error> {
         if self.ty() != ty {
             return Err(TypeError::Value {
                 expected: ty,
@@ -142,26 +194,26 @@ impl Val {
             .into());
         }
         if let Some(bits) = self.to_bits() {
-            return Ok(bits);
+            return Ok([bits, 0]);
         }
-        Ok(match self {
+        let slot = match self {
             Self::I32(_) | Self::I64(_) | Self::F32(_) | Self::F64(_) => unreachable!("they are numbers"),
+            Self::V128(vector) => return Ok(vector.to_slots()),
             Self::FuncRef(func) => func_slot(func.map(|func| func.within(store)).transpose()?),
             Self::ExternRef(value) => value.map(|value| value.within(store)).transpose()?.unwrap_or(0),
-        })
+        };
+        Ok([slot, 0])
     }
 
-    /// The value in a slot of type `ty`.
-    ///
-    /// # Panics
-    /// If the type is `v128`, which validation refuses.
-    pub(crate) fn from_slot(slot: u64, ty: ValType, store: &StoreInner) -> Self {
+    /// The value of type `ty` in a slot, or in two if it is a `v128`.
+    pub(crate) fn from_slots(slots: [u64; 2], ty: ValType, store: &StoreInner) -> Self {
+        let [slot, _] = slots;
         if let Some(number) = Self::from_bits(slot, ty) {
             return number;
         }
         match ty {
             ValType::I32 | ValType::I64 | ValType::F32 | ValType::F64 => unreachable!("they are numbers"),
-            ValType::V128 => unreachable!("validation refuses v128"),
+            ValType::V128 => Self::V128(V128::from_two(slots)),
             ValType::Ref(ty) => match ty.heap_type() {
                 HeapType::Func => Self::FuncRef(FuncRef::from_slot(slot).map(|func| Func::new_handle(store.id, func))),
                 HeapType::Extern => Self::ExternRef(ExternRef::from_slot(slot, store.id)),
@@ -191,6 +243,18 @@ impl From<f32> for Val {
 impl From<f64> for Val {
     fn from(value: f64) -> Self {
         Self::F64(value.to_bits())
+    }
+}
+
+impl From<u128> for Val {
+    fn from(value: u128) -> Self {
+        Self::V128(value.into())
+    }
+}
+
+impl From<V128> for Val {
+    fn from(value: V128) -> Self {
+        Self::V128(value)
     }
 }
 
@@ -234,15 +298,51 @@ impl Ref {
 
     /// The slot of the reference, which must be of type `ty`.
     pub(crate) fn to_slot(self, ty: RefType, store: &StoreInner) -> Result<u64, Error> {
-        Val::from(self).to_slot(ValType::Ref(ty), store)
+        let [slot, _] = Val::from(self).to_slots(ValType::Ref(ty), store)?;
+        Ok(slot)
     }
 
     /// The reference in a slot of type `ty`.
     pub(crate) fn from_slot(slot: u64, ty: RefType, store: &StoreInner) -> Self {
-        Val::from_slot(slot, ValType::Ref(ty), store)
+        Val::from_slots([slot, 0], ValType::Ref(ty), store)
             .as_ref()
             .expect("the type is a reference type")
     }
+}
+
+/// Values of types in the slots of a call, in order.
+pub(crate) fn read_slots<'a>(
+    slots: &'a [u64],
+    types: impl Iterator<Item = ValType> + 'a,
+    store: &'a StoreInner,
+) -> impl Iterator<Item = Val> + 'a {
+    let mut slots = slots.iter().copied();
+    types.map(move |ty| {
+        let mut next = || slots.next().unwrap_or(0);
+        let low = next();
+        let high = if ty.slots() == 2 { next() } else { 0 };
+        Val::from_slots([low, high], ty, store)
+    })
+}
+
+/// Writes the slots of values of types, in order.
+///
+/// # Errors
+/// If a value is of another type than it should be, or a reference of another store.
+pub(crate) fn write_slots(
+    values: &[Val],
+    types: impl Iterator<Item = ValType>,
+    store: &StoreInner,
+    mut write: impl FnMut(u64),
+) -> Result<(), Error> {
+    for (value, ty) in values.iter().zip(types) {
+        let [low, high] = value.to_slots(ty, store)?;
+        write(low);
+        if ty.slots() == 2 {
+            write(high);
+        }
+    }
+    Ok(())
 }
 
 impl From<Func> for Ref {

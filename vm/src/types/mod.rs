@@ -34,6 +34,11 @@ impl ValType {
     pub const FUNCREF: Self = Self::Ref(RefType::FUNCREF);
     /// `externref`
     pub const EXTERNREF: Self = Self::Ref(RefType::EXTERNREF);
+
+    /// Slots that a value takes: two of a `v128`, one of all others.
+    pub(crate) fn slots(&self) -> u32 {
+        1 + u32::from(matches!(self, Self::V128))
+    }
 }
 
 /// What a reference refers to.
@@ -111,11 +116,20 @@ impl FuncType {
         self.types[self.params..].iter().copied()
     }
 
-    /// Slots that a call passes values in: the larger of both numbers.
+    /// Slots that a call passes values in: those of the parameters or of the results,
+    /// whichever are more.
     pub(crate) fn slots(&self) -> u32 {
-        let slots = self.params.max(self.types.len() - self.params);
-        u32::try_from(slots).expect("validation bounds parameters and results")
+        let (params, results) = self.types.split_at(self.params);
+        slots_of(params).max(slots_of(results))
     }
+}
+
+/// Slots that values of these types take.
+///
+/// # Panics
+/// If there are 2^31 of them; validation bounds parameters and results.
+fn slots_of(types: &[ValType]) -> u32 {
+    types.iter().map(ValType::slots).sum()
 }
 
 /// Whether a global can change.

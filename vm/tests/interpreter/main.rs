@@ -23,3 +23,4 @@ mod profile;
 mod regions;
 mod regions_model;
 mod traps;
+mod vectors;

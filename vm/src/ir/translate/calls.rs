@@ -13,7 +13,7 @@ use crate::exec::data::LoadId;
 use crate::exec::fused;
 use crate::ir::emit::What;
 use crate::ir::instr::{Instr, Operand, copied};
-use crate::ir::stack::Value;
+use crate::ir::stack::{Ty, Value};
 use crate::module::{FuncIdx, HEADER_SLOTS, TypeIdx};
 use crate::types::FuncType;
 
@@ -35,9 +35,10 @@ impl Translator<'_> {
         if !(2..=FEW).contains(&n) || !self.frames[index].is_function() {
             return;
         }
+        let slots: usize = self.results.iter().map(|ty| ty.slots() as usize).sum();
         for at in (self.stack.len() - n..self.stack.len()).rev() {
             if let Operand::Slot(slot) = self.operand_at(at)
-                && usize::from(slot) < n
+                && usize::from(slot) < slots
             {
                 self.spill(at);
             }
@@ -50,7 +51,9 @@ impl Translator<'_> {
         let header = u16::try_from(self.slots)?;
         let first = self.stack.len() - n;
         let mut one = None;
-        if n == 1 {
+        if n == 1 && self.results[0] == Ty::V128 {
+            self.vector_to(self.operand_at(first), 0);
+        } else if n == 1 {
             let operand = self.operand_at(first);
             if self.return_made(operand, header) {
                 return Ok(());
@@ -58,13 +61,15 @@ impl Translator<'_> {
             one = Some((self.fold(operand), self.stack.get(first).ty));
         } else if n > FEW {
             self.settle_many(n);
-            self.move_slots(n, self.temps + first, 0)?;
+            self.move_many(n, 0)?;
         } else {
             self.prepare_return(0);
+            let mut slot = 0;
             for i in 0..n {
                 let operand = self.operand_at(first + i);
                 let ty = self.stack.get(first + i).ty;
-                self.copy_to(operand, ty, u16::try_from(i)?);
+                self.copy_to(operand, ty, slot);
+                slot += ty.slots() as u16;
             }
         }
         if self.code.options().depth {
@@ -126,7 +131,9 @@ impl Translator<'_> {
             let (operand, slot) = (self.operand_at(at), self.temp_slot(at));
             match operand {
                 Operand::Slot(from) if from == slot => {}
-                Operand::Slot(from) if copies.len() < most => copies.push((slot, from)),
+                Operand::Slot(from) if copies.len() < most && self.stack.get(at).ty != Ty::V128 => {
+                    copies.push((slot, from));
+                }
                 other => {
                     let ty = self.stack.get(at).ty;
                     self.copy_for_control(other, ty, slot);
@@ -135,7 +142,7 @@ impl Translator<'_> {
         }
         self.stack.truncate(first);
         let slots = ty.slots() as usize;
-        let base = self.temps + first;
+        let base = self.temps + self.stack.slot(first);
         self.frame_end = self.frame_end.max(base + slots + HEADER_SLOTS);
         for ty in ty.results() {
             self.stack.push(own_ty(&ty), Value::Temp);

@@ -315,8 +315,12 @@ impl Translator<'_> {
         }
     }
 
-    /// Appends the instruction that moves `n` slots down.
-    pub(super) fn move_slots(&mut self, n: usize, from: usize, to: usize) -> Result<(), Stop> {
+    /// Appends the instruction that moves the top `n` operands, all in their
+    /// temporaries, down to the slots from `to` on.
+    pub(super) fn move_many(&mut self, n: usize, to: usize) -> Result<(), Stop> {
+        let (first, end) = (self.stack.len() - n, self.stack.len());
+        let from = self.temps + self.stack.slot(first);
+        let n = self.stack.slot(end) - self.stack.slot(first);
         let instr = Instr::new("copy_many", data::copy_many, 16);
         let (from, to) = (u16::try_from(from)?, u16::try_from(to)?);
         let shown = [Operand::Slot(to), Operand::Slot(from), Operand::Const(n as u64)];
@@ -332,12 +336,14 @@ impl Translator<'_> {
         if n > FEW {
             self.settle_many(n);
             if first != height {
-                self.move_slots(n, self.temps + first, self.temps + height)?;
+                self.move_many(n, self.temps + self.stack.slot(height))?;
             }
             return Ok(());
         }
+        let mut next = self.temps + self.stack.slot(height);
         for i in 0..n {
-            let slot = self.temp_slot(height + i);
+            let slot = next as u16;
+            next += self.stack.get(first + i).ty.slots() as usize;
             let operand = self.operand_at(first + i);
             if operand == Operand::Slot(slot) {
                 continue;

@@ -1,9 +1,9 @@
 //! Translation of one validated function body in one pass.
 //!
 //! A frame is `[parameters and results | header | other locals | temporaries]`
-//! in slots; the temporary of an operand is given by its position on the
-//! operand stack. So a call's arguments are where the callee's frame begins,
-//! and its results where they are operands.
+//! in slots, of which a `v128` takes two; the temporary of an operand is given
+//! by the operands below it on the operand stack. So a call's arguments are
+//! where the callee's frame begins, and its results where they are operands.
 //!
 //! An instruction whose result the next one uses passes it in the accumulator:
 //! when an operand turns out to be the result of the last instruction, that
@@ -17,6 +17,7 @@ mod control;
 mod operators;
 mod pins;
 mod variables;
+mod vectors;
 
 use wasmparser::{BinaryReader, BlockType, FunctionBody, Operator, ValType as WasmType};
 
@@ -40,6 +41,7 @@ pub(crate) struct Scratch {
     stack: OperandStack,
     frames: Vec<Frame>,
     locals: Vec<Ty>,
+    places: Vec<u32>,
     loops: Loops,
     /// Whether the instructions are kept as text.
     listing: bool,
@@ -117,6 +119,8 @@ struct Translator<'a> {
     stack: &'a mut OperandStack,
     frames: &'a mut Vec<Frame>,
     locals: &'a mut Vec<Ty>,
+    /// The slots of the locals.
+    places: &'a mut Vec<u32>,
     /// The loops that pin locals, once the first loop has been seen.
     loops: &'a mut Loops,
     loops_found: bool,
@@ -157,7 +161,8 @@ fn ty(ty: WasmType) -> Ty {
         WasmType::I64 => Ty::I64,
         WasmType::F32 => Ty::F32,
         WasmType::F64 => Ty::F64,
-        WasmType::V128 | WasmType::Ref(_) => Ty::Ref,
+        WasmType::V128 => Ty::V128,
+        WasmType::Ref(_) => Ty::Ref,
     }
 }
 
@@ -169,8 +174,19 @@ fn own_ty(ty: &crate::types::ValType) -> Ty {
         ValType::I64 => Ty::I64,
         ValType::F32 => Ty::F32,
         ValType::F64 => Ty::F64,
-        ValType::V128 | ValType::Ref(_) => Ty::Ref,
+        ValType::V128 => Ty::V128,
+        ValType::Ref(_) => Ty::Ref,
     }
+}
+
+/// Appends the slots of locals of these types, from slot `next` on; the slot after
+/// them.
+fn place(places: &mut Vec<u32>, mut next: usize, locals: &[Ty]) -> usize {
+    for ty in locals {
+        places.push(next as u32);
+        next += ty.slots() as usize;
+    }
+    next
 }
 
 macro_rules! translate_operator {
@@ -208,6 +224,7 @@ macro_rules! translate_operator {
                     Operator::I64Const { value } => self.constant(Ty::I64, *value as u64),
                     Operator::F32Const { value } => self.constant(Ty::F32, u64::from(value.bits())),
                     Operator::F64Const { value } => self.constant(Ty::F64, value.bits()),
+                    Operator::V128Const { value } => self.vector_constant(value.i128().cast_unsigned()),
                     Operator::RefNull { .. } => self.constant(Ty::Ref, 0),
                     Operator::Nop => Ok(()),
                     Operator::Drop => {
@@ -290,6 +307,7 @@ impl<'a> Translator<'a> {
             stack,
             frames,
             locals,
+            places,
             loops,
             listing,
         } = scratch;
@@ -299,12 +317,13 @@ impl<'a> Translator<'a> {
         }
         frames.clear();
         locals.clear();
+        places.clear();
         loops.clear();
         let ty = module.func_type(func);
         locals.extend(ty.params().map(|ty| own_ty(&ty)));
         let params = locals.len();
         let results: Vec<Ty> = ty.results().map(|ty| own_ty(&ty)).collect();
-        let slots = params.max(results.len());
+        let slots = ty.slots() as usize;
         Self {
             code,
             module,
@@ -312,6 +331,7 @@ impl<'a> Translator<'a> {
             stack,
             frames,
             locals,
+            places,
             loops,
             loops_found: false,
             straight_from: None,
@@ -341,7 +361,9 @@ impl<'a> Translator<'a> {
             }
             self.locals.resize(len, ty(wasm_type));
         }
-        self.temps = self.slots + HEADER_SLOTS + self.locals.len() - self.params;
+        let (params, others) = self.locals.split_at(self.params);
+        place(self.places, 0, params);
+        self.temps = place(self.places, self.slots + HEADER_SLOTS, others);
         self.stack.reset(self.locals.len());
         let mut operators = body.get_operators_reader()?;
         self.emit.set_origin(u32::try_from(operators.original_position())?);
@@ -392,10 +414,15 @@ impl<'a> Translator<'a> {
             self.emit.skip_first(2);
             return Ok(());
         }
-        let first = u16::try_from(self.slots + HEADER_SLOTS + zeroed.start)?;
-        self.emit.set_handler(at, ctl::enter_handler(zeroed.len()));
-        self.emit
-            .set_u32(at, 8, u32::from(first) | u32::try_from(zeroed.len())? << 16);
+        let slot_of = |local| {
+            self.places
+                .get(self.params + local)
+                .map_or(self.temps, |slot| *slot as usize)
+        };
+        let (first, end) = (slot_of(zeroed.start), slot_of(zeroed.end));
+        let slots = u32::from(u16::try_from(end - first)?);
+        self.emit.set_handler(at, ctl::enter_handler(end - first));
+        self.emit.set_u32(at, 8, u32::from(u16::try_from(first)?) | slots << 16);
         Ok(())
     }
 
@@ -453,19 +480,13 @@ impl<'a> Translator<'a> {
 
     /// The slot of a local.
     fn local_slot(&self, local: u32) -> u16 {
-        let local = local as usize;
-        let slot = if local < self.params {
-            local
-        } else {
-            self.slots + HEADER_SLOTS + local - self.params
-        };
-        slot as u16
+        self.places[local as usize] as u16
     }
 
     /// The temporary of the operand at a position. Positions beyond what slots
     /// can name wrap here and make the translation fail at its end.
     fn temp_slot(&self, at: usize) -> u16 {
-        (self.temps + at) as u16
+        (self.temps + self.stack.slot(at)) as u16
     }
 
     /// Where the operand at a position is.
@@ -527,6 +548,9 @@ impl<'a> Translator<'a> {
 
     /// Appends the instruction that copies an operand to a slot.
     fn copy_to(&mut self, operand: Operand, ty: Ty, slot: u16) {
+        if ty == Ty::V128 {
+            return self.copy_vector(operand, slot);
+        }
         let (instr, to) = self.copy(operand, ty);
         self.emit.push_result(instr, slot, to, ty);
         if operand != Operand::Acc {
@@ -537,6 +561,9 @@ impl<'a> Translator<'a> {
     /// [`Translator::copy_to`] where nothing but control follows: copies may
     /// share an instruction.
     fn copy_for_control(&mut self, operand: Operand, ty: Ty, slot: u16) {
+        if ty == Ty::V128 {
+            return self.copy_vector(operand, slot);
+        }
         let (instr, to) = self.copy(operand, ty);
         self.emit.push_copy(instr, operand, slot, to, ty);
     }

@@ -492,6 +492,9 @@ impl Translator<'_> {
         let (condition, condition_ty) = self.pop();
         let (second, _) = self.pop();
         let (first, ty) = self.pop();
+        if ty == Ty::V128 {
+            return self.select_vector(condition, first, second);
+        }
         if self.select_by(condition, first, second, ty) {
             return Ok(());
         }

@@ -181,7 +181,7 @@ impl Scan {
                         (scores[place], pins.floats[place]) = (score, Some(local));
                     }
                 }
-                Ty::I32 | Ty::I64 | Ty::Ref => {}
+                Ty::I32 | Ty::I64 | Ty::Ref | Ty::V128 => {}
             }
         }
         pins
