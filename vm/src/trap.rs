@@ -59,6 +59,10 @@ traps! {
     NullReference "null reference";
     /// A call through a null function reference.
     NullFuncReference "null function reference";
+    /// An object that no heap of the store could hold.
+    AllocationTooLarge "allocation size too large";
+    /// The heap has no room left, and may not grow.
+    HeapExhausted "GC heap out of memory";
     /// Another thread asked for an interruption.
     Interrupt "interrupted";
     /// The store's fuel is used up.

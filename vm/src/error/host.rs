@@ -49,6 +49,12 @@ pub enum LimitError {
         /// Its size.
         bytes: usize,
     },
+    /// The heap of garbage-collected objects cannot be had.
+    #[error("no address space for a heap of {bytes} bytes can be had from the system")]
+    HeapUnavailable {
+        /// Its limit.
+        bytes: u64,
+    },
     /// Fuel was set or read where the engine does not count it.
     #[error("the engine does not count fuel; set `Config::consume_fuel`")]
     NoFuel,

@@ -93,6 +93,14 @@ impl Error {
         self.downcast_ref().copied()
     }
 
+    /// The trap, if it has not been told yet where the guest stood.
+    pub(crate) fn own_trap(&self) -> Option<Trap> {
+        match self {
+            Self::Trap(error) if error.backtrace.frames().is_empty() => Some(error.trap),
+            _ => None,
+        }
+    }
+
     /// Where the guest stood, if it did.
     pub fn backtrace(&self) -> Option<&WasmBacktrace> {
         match self {

@@ -27,6 +27,7 @@ use crate::sys;
 
 use super::dispatch::Regs;
 use super::globals::GlobalRef;
+use super::heap::{Bump, Bumps};
 use super::stubs;
 
 /// The fixed head of an instance context (and of a host function's).
@@ -44,6 +45,8 @@ pub(crate) struct Cx {
     pub(crate) num_imported_funcs: u32,
     /// This instance's records of its own escaped functions.
     pub(crate) own_recs: *const FuncRec,
+    /// Base of the store's heap, which handles count from; null if there is none yet.
+    pub(crate) heap: *mut u8,
 }
 
 /// A function as seen by its callers: the entry of a PLT-like import table and
@@ -107,6 +110,10 @@ pub(crate) struct Rt {
     pub(crate) trap_fp: *mut u64,
     /// See `trap_ip`.
     pub(crate) trap_cx: *mut Cx,
+    /// Base of the heap, for contexts that are made later.
+    pub(crate) heap: *mut u8,
+    /// Free cells of the heap.
+    pub(crate) bumps: Bumps,
     /// Registers between two handlers where calls do not become jumps.
     pub(crate) scratch: Regs,
 }
@@ -142,6 +149,8 @@ impl Rt {
             trap_ip: ptr::null(),
             trap_fp: ptr::null_mut(),
             trap_cx: ptr::null_mut(),
+            heap: ptr::null_mut(),
+            bumps: Bump::NONE,
             scratch: Regs::zero(),
         }
     }
@@ -275,6 +284,54 @@ impl Machine {
     pub(crate) fn replace_mark(&mut self, mark: u64) -> u64 {
         // SAFETY: as in `fuel`.
         unsafe { std::mem::replace(&mut (*self.rt.as_ptr()).mark, mark) }
+    }
+
+    /// Takes a free cell of a class that is at hand; its handle.
+    pub(crate) fn bump(&mut self, class: usize) -> Option<u32> {
+        // SAFETY: as in `fuel`; no code runs while the store is borrowed here.
+        let rt = unsafe { &mut *self.rt.as_ptr() };
+        let handle = rt.bumps[class].take();
+        (handle != 0).then_some(handle)
+    }
+
+    /// Sets the free cells of a class that are at hand.
+    pub(crate) fn set_bump(&mut self, class: usize, run: Bump) {
+        // SAFETY: as in `bump`.
+        let rt = unsafe { &mut *self.rt.as_ptr() };
+        rt.bumps[class] = run;
+    }
+
+    /// Sets the free cells that are at hand.
+    pub(crate) fn set_bumps(&mut self, bumps: Bumps) {
+        // SAFETY: as in `fuel`.
+        unsafe { (*self.rt.as_ptr()).bumps = bumps };
+    }
+
+    /// Sets the heap's base for contexts that are made from now on.
+    pub(crate) fn set_heap(&mut self, base: *mut u8) {
+        // SAFETY: as in `fuel`.
+        unsafe { (*self.rt.as_ptr()).heap = base };
+    }
+
+    /// Where the part of the value stack ends that is in use while a host function runs,
+    /// or nothing.
+    #[allow(dead_code, reason = "host values are yet to use it")]
+    pub(crate) fn stack_top(&self) -> *const u64 {
+        // SAFETY: as in `fuel`.
+        unsafe { (*self.rt.as_ptr()).next_frame }
+    }
+
+    /// The words of the value stack before `end`.
+    pub(crate) fn each_slot_to(&self, end: *const u64, mut see: impl FnMut(u64)) {
+        // SAFETY: as in `fuel`.
+        let last = unsafe { (*self.rt.as_ptr()).stack_end }.cast_const();
+        let (mut at, end) = (self.stack.base().cast_const(), end.min(last));
+        while at < end {
+            // SAFETY: in the usable part of the stack, which is initialised; nothing runs
+            // on it now.
+            see(unsafe { at.read() });
+            at = at.wrapping_add(1);
+        }
     }
 
     /// Sets the fuel left.
@@ -521,6 +578,8 @@ impl InstanceCx {
             instance,
             num_imported_funcs: u32::try_from(imported).expect("validation bounds the number of imports"),
             own_recs: self.records.as_ptr(),
+            // SAFETY: the store's block is live, and nothing runs.
+            heap: unsafe { rt.as_ref() }.heap,
         };
         // SAFETY: the block is large enough for a head, and no code runs in it.
         unsafe { self.block.write(head) };
@@ -681,6 +740,13 @@ impl InstanceCx {
     fn at<V>(&self, offset: usize) -> *mut V {
         debug_assert!(offset < self.offsets.size);
         self.block.as_ptr().wrapping_byte_add(offset).cast()
+    }
+
+    /// Sets the base of the store's heap.
+    pub(crate) fn set_heap(&self, base: *mut u8) {
+        // SAFETY: the block is this instance's; code that runs reads it again after what
+        // made the heap.
+        unsafe { (*self.block.as_ptr()).heap = base };
     }
 
     /// The context's address.

@@ -41,17 +41,29 @@ impl GlobalRef {
 
 /// A global that belongs to no instance: the embedder made it.
 #[derive(Debug)]
-pub(crate) struct HostGlobal(Box<[Cell<u64>; 2]>);
+pub(crate) struct HostGlobal {
+    cells: Box<[Cell<u64>; 2]>,
+    /// Whether it may hold a handle of the store's heap.
+    is_handle: bool,
+}
 
 impl HostGlobal {
-    /// A cell that holds these slots.
-    pub(crate) fn new(slots: [u64; 2]) -> Self {
-        Self(Box::new(slots.map(Cell::new)))
+    /// A cell that holds these slots, which may be a handle of the store's heap.
+    pub(crate) fn new(slots: [u64; 2], is_handle: bool) -> Self {
+        Self {
+            cells: Box::new(slots.map(Cell::new)),
+            is_handle,
+        }
+    }
+
+    /// Whether it may hold a handle of the store's heap.
+    pub(crate) fn is_handle(&self) -> bool {
+        self.is_handle
     }
 
     /// The cell, for instances to import.
     pub(crate) fn cell(&self) -> GlobalRef {
-        GlobalRef(NonNull::from(&*self.0).cast())
+        GlobalRef(NonNull::from(&*self.cells).cast())
     }
 }
 

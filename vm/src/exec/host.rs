@@ -144,6 +144,7 @@ impl HostFunc {
             instance: u32::MAX,
             num_imported_funcs: 0,
             own_recs: ptr::null(),
+            heap: ptr::null_mut(),
         };
         let rec = FuncRec {
             ip: Cell::new(ptr::null()),

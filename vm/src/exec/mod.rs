@@ -13,6 +13,8 @@ pub(crate) mod context;
 pub(crate) mod dispatch;
 pub(crate) mod entry;
 pub(crate) mod exit;
+#[allow(dead_code, reason = "host values and GC instructions are yet to use it")]
+pub(crate) mod heap;
 pub(crate) mod host;
 pub(crate) mod lend;
 pub(crate) mod mappings;

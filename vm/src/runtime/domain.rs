@@ -302,6 +302,16 @@ pub struct Charge {
 }
 
 impl Charge {
+    /// Whose use it is.
+    pub(crate) fn domain(&self) -> &Domain {
+        &self.domain
+    }
+
+    /// How much it uses.
+    pub(crate) fn amount(&self) -> u64 {
+        self.amount
+    }
+
     /// Uses this much from now on.
     pub(crate) fn resize(&mut self, amount: u64) -> Result<(), PermissionError> {
         match amount.checked_sub(self.amount) {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use wasmparser::WasmFeatures;
 
 use crate::error::Error;
+use crate::exec::heap;
 use crate::module::TypeRegistry;
 use crate::proposal::{Proposal, Proposals, for_each_proposal};
 
@@ -19,12 +20,15 @@ pub struct Config {
     pub(crate) guard: bool,
     proposals: Proposals,
     pub(crate) threads: Option<usize>,
+    pub(crate) gc_heap: u64,
 }
 
 /// Bytes of a store's value stack unless configured otherwise.
 const DEFAULT_STACK: usize = 8 << 20;
 /// Bytes of the smallest value stack.
 const MIN_STACK: usize = 64 << 10;
+/// Bytes of a store's largest heap unless configured otherwise.
+const DEFAULT_GC_HEAP: u64 = 1 << 30;
 /// Bytes of the largest value stack.
 const MAX_STACK: usize = 16 << 30;
 
@@ -37,6 +41,7 @@ impl Default for Config {
             guard: true,
             proposals: Proposals::default(),
             threads: None,
+            gc_heap: DEFAULT_GC_HEAP,
         }
     }
 }
@@ -59,6 +64,17 @@ impl Config {
     /// 8 MiB at first, no less than 64 KiB. Memory is taken as it is used.
     pub fn max_wasm_stack(&mut self, bytes: usize) -> &mut Self {
         self.stack_bytes = bytes.clamp(MIN_STACK, MAX_STACK).next_multiple_of(64 << 10);
+        self
+    }
+
+    /// Bytes that a store's heap of garbage-collected objects may have: 1 GiB at first,
+    /// no less than 256 KiB and no more than 4 GiB. Address space is taken for all of it,
+    /// memory as it is used; what cannot be freed when that much is used up ends the guest
+    /// with [`Trap::HeapExhausted`](crate::Trap::HeapExhausted).
+    pub fn max_gc_heap_bytes(&mut self, bytes: u64) -> &mut Self {
+        self.gc_heap = bytes
+            .clamp(heap::MIN_BYTES, heap::MAX_BYTES)
+            .next_multiple_of(heap::BYTES_STEP);
         self
     }
 

@@ -476,7 +476,7 @@ impl Global {
     pub fn new(mut store: impl AsContextMut, ty: GlobalType, value: Val) -> Result<Self, Error> {
         let inner = &mut store.as_context_mut().0.inner;
         let slots = value.to_slots(ty.content(), inner)?;
-        let cell = inner.add_global(slots);
+        let cell = inner.add_global(slots, ty.is_handle());
         Ok(Self {
             store: inner.id,
             cell,

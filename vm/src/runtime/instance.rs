@@ -518,6 +518,7 @@ pub(super) fn allocate<T: 'static>(
             cx,
             dropped_data: InstanceEntity::fresh_data(data),
             elems: Vec::new(),
+            handle_globals: Vec::new(),
             module: module.clone(),
             memories,
             tables,
@@ -528,6 +529,7 @@ pub(super) fn allocate<T: 'static>(
             unloaded: None,
             kept_types: Vec::new(),
         });
+        inner.note_handle_globals(id);
         return Ok(id);
     };
     former.cx.renew(code, rt, index, &wiring);
@@ -542,6 +544,7 @@ pub(super) fn allocate<T: 'static>(
     former.unloaded = None;
     former.kept_types = Vec::new();
     inner.retired.retain(|(_, retired)| *retired != id);
+    inner.note_handle_globals(id);
     Ok(id)
 }
 

@@ -15,6 +15,8 @@ pub(crate) mod permissions;
 pub(crate) mod permissions_text;
 pub(crate) mod profile;
 pub(crate) mod region;
+#[allow(dead_code, reason = "host values are yet to use it")]
+pub(crate) mod roots;
 pub(crate) mod snapshot;
 pub(crate) mod store;
 pub(crate) mod typed;

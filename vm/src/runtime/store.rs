@@ -15,10 +15,12 @@ use super::engine::Engine;
 use super::limits::{DEFAULT_COUNT, ResourceLimiter};
 use super::module::Module;
 use super::permissions::{Capabilities, Capability, Permissions};
+use super::roots::RootSet;
 use crate::error::{Error, LimitError};
 use crate::exec::chain::{self, Chain};
 use crate::exec::context::{FuncRef, InstanceCx, Machine};
 use crate::exec::globals::{GivenValues, GlobalRef, HostGlobal};
+use crate::exec::heap::Heap;
 use crate::exec::host::{Binder, HostDef, HostFunc, LimiterOf};
 use crate::exec::lend::Lender;
 use crate::exec::memory::{MemoryInst, MemoryRef};
@@ -69,6 +71,9 @@ pub(crate) struct InstanceEntity {
     pub(crate) elems: Vec<Box<[u64]>>,
     /// Which data segments are dropped; active ones are from the start.
     pub(crate) dropped_data: Vec<bool>,
+    /// Its globals that may hold handles of the store's heap, imported ones too. They stay
+    /// when it is unloaded, as their cells do.
+    pub(crate) handle_globals: Vec<GlobalRef>,
     /// Finds the functions of imports that are not bound.
     pub(crate) binder: Option<Binder>,
     /// Globals that it was given by value: the last are those it has.
@@ -132,6 +137,12 @@ pub struct StoreInner {
     pub(super) retired: Vec<(Weak<ModuleData>, InstanceId)>,
     /// A module without anything: that of unloaded instances.
     pub(super) empty: Option<Module>,
+    /// References of the host to objects.
+    pub(crate) roots: RootSet,
+    /// Garbage-collected objects; none before the first is made.
+    pub(crate) heap: Option<Box<Heap>>,
+    /// Count the heap's bytes as those of the domains for which it grew.
+    pub(crate) heap_charges: Vec<Charge>,
     /// Values that `externref`s refer to; slot values are indices plus one.
     pub(crate) externs: Vec<Box<dyn Any + Send + Sync>>,
     /// The store that is lent to this one.
@@ -148,10 +159,10 @@ pub struct StoreInner {
     #[allow(clippy::vec_box, reason = "running code has their addresses")]
     memories: Vec<Box<MemoryInst>>,
     #[allow(clippy::vec_box, reason = "running code has their addresses")]
-    tables: Vec<Box<TableInst>>,
+    pub(super) tables: Vec<Box<TableInst>>,
     #[allow(clippy::vec_box, reason = "running code has their addresses")]
     host_funcs: Vec<Box<HostFunc>>,
-    host_globals: Vec<HostGlobal>,
+    pub(super) host_globals: Vec<HostGlobal>,
 }
 
 impl StoreInner {
@@ -168,6 +179,9 @@ impl StoreInner {
             instances_made: 0,
             retired: Vec::new(),
             empty: None,
+            roots: RootSet::default(),
+            heap: None,
+            heap_charges: Vec::new(),
             externs: Vec::new(),
             lender: Lender::default(),
             domain: Domain::default(),
@@ -392,8 +406,8 @@ impl StoreInner {
     }
 
     /// Makes a global that belongs to no instance.
-    pub(crate) fn add_global(&mut self, slots: [u64; 2]) -> GlobalRef {
-        let global = HostGlobal::new(slots);
+    pub(crate) fn add_global(&mut self, slots: [u64; 2], is_handle: bool) -> GlobalRef {
+        let global = HostGlobal::new(slots, is_handle);
         let cell = global.cell();
         self.host_globals.push(global);
         cell

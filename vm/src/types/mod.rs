@@ -51,6 +51,17 @@ pub enum HeapType {
     Extern,
 }
 
+impl HeapType {
+    /// Whether slots with references to it hold handles of the store's heap: those with
+    /// references to functions hold addresses.
+    pub(crate) fn is_handle(self) -> bool {
+        match self {
+            Self::Func => false,
+            Self::Extern => true,
+        }
+    }
+}
+
 /// A reference type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RefType {
@@ -162,6 +173,14 @@ impl GlobalType {
     /// Whether it can change.
     pub fn mutability(&self) -> Mutability {
         self.mutability
+    }
+
+    /// Whether its cell may hold a handle of the store's heap.
+    pub(crate) fn is_handle(&self) -> bool {
+        match self.content() {
+            ValType::Ref(ty) => ty.heap_type().is_handle(),
+            ValType::I32 | ValType::I64 | ValType::F32 | ValType::F64 | ValType::V128 => false,
+        }
     }
 
     /// Whether it is a number that never changes.
