@@ -37,12 +37,14 @@ pub(crate) fn define(linker: &mut Linker<()>, store: &mut Store<()>) -> Result<(
         linker.define(&*store, MODULE, name, global)?;
     }
 
-    let table = Table::new(
-        &mut *store,
-        TableType::new(RefType::FUNCREF, 10, Some(20)),
-        Ref::Func(None),
-    )?;
-    linker.define(&*store, MODULE, "table", table)?;
+    let tables = [
+        ("table", TableType::new(RefType::FUNCREF, 10, Some(20))),
+        ("table64", TableType::new64(RefType::FUNCREF, 10, Some(20))),
+    ];
+    for (name, ty) in tables {
+        let table = Table::new(&mut *store, ty, Ref::Func(None))?;
+        linker.define(&*store, MODULE, name, table)?;
+    }
     let memory = Memory::new(&mut *store, MemoryType::new(1, Some(2)))?;
     linker.define(&*store, MODULE, "memory", memory)?;
     Ok(())

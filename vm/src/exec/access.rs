@@ -19,9 +19,8 @@ pub(crate) struct Place {
 
 impl Place {
     /// The sum.
-    #[cfg(not(target_arch = "x86_64"))]
     #[inline(always)]
-    fn address(self) -> *mut u8 {
+    pub(crate) fn address(self) -> *mut u8 {
         self.base.wrapping_add(self.index)
     }
 }

@@ -4,6 +4,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use super::address::AddrType;
 use super::context::{Cx, Pending};
 use super::control::raise;
 use super::dispatch::{Handler, goto, handler, next};
@@ -17,17 +18,17 @@ use crate::runtime::store::StoreInner;
 use crate::trap::Trap;
 
 handler! {
-    /// `memory.copy` within memory 0 with guard pages: a few bytes are copied
-    /// here, more by [`bulk`].
+    /// `memory.copy` within memory 0 with guard pages, whose addresses are of type
+    /// `T`: a few bytes are copied here, more by [`bulk`].
     #[cfg(target_arch = "x86_64")]
-    fn copy_within(s) {
+    fn copy_within<T: AddrType>(s) {
         let args = s.slot_at(8);
         let len = args.add(2).read();
         if len.wrapping_sub(1) >= small::MOST {
             return goto(s, bulk::<MemoryCopy>);
         }
-        let to = s.mb.wrapping_add(args.read() as u32 as usize);
-        let from = s.mb.wrapping_add(args.add(1).read() as u32 as usize);
+        let to = T::from_slot(args.read()).in_memory(&s, 0).address();
+        let from = T::from_slot(args.add(1).read()).in_memory(&s, 0).address();
         small::copy(&s, to, from, len);
         s.ip = s.ip.add(24);
         next(s)
@@ -35,13 +36,13 @@ handler! {
 
     /// `memory.fill` of memory 0 with guard pages; see [`copy_within`].
     #[cfg(target_arch = "x86_64")]
-    fn fill_within(s) {
+    fn fill_within<T: AddrType>(s) {
         let args = s.slot_at(8);
         let len = args.add(2).read();
         if len.wrapping_sub(1) >= small::MOST {
             return goto(s, bulk::<MemoryFill>);
         }
-        let to = s.mb.wrapping_add(args.read() as u32 as usize);
+        let to = T::from_slot(args.read()).in_memory(&s, 0).address();
         small::fill(&s, to, args.add(1).read() as u8, len);
         s.ip = s.ip.add(24);
         next(s)
@@ -104,14 +105,15 @@ fn done(result: Result<(), Trap>) -> u64 {
     result.map_or_else(exit::trap, |()| exit::DONE)
 }
 
-/// Grows something, which asks the embedder's limiter; the result replaces
-/// `arg`. Gives the exit code.
+/// Grows something, which asks the embedder's limiter; the result, the old size
+/// or -1 of the address type, replaces `arg`. Gives the exit code.
 ///
 /// # Safety
 /// `cx` is the running context, `arg` the operator's result slot.
 unsafe fn grown(
     cx: *mut Cx,
     arg: *mut u64,
+    is_64: bool,
     grow: impl FnOnce(&mut StoreInner, *mut ()) -> Result<Option<u64>, Error>,
 ) -> u64 {
     // SAFETY: the caller's promise.
@@ -123,9 +125,8 @@ unsafe fn grown(
     act.set_in_guest(true);
     let pending = match outcome {
         Ok(Ok(old)) => {
-            let old = old.map_or(u32::MAX, |old| old as u32);
             // SAFETY: the caller's promise.
-            unsafe { arg.write(u64::from(old)) };
+            unsafe { arg.write(old.unwrap_or(if is_64 { u64::MAX } else { u64::from(u32::MAX) })) };
             return exit::DONE;
         }
         Ok(Err(error)) => Pending::Error(error),
@@ -161,7 +162,7 @@ bulk_ops! {
     };
     MemoryGrow "memory.grow" |cx, args, x, y| {
         let (memory, delta) = (memory(cx, x), args.read());
-        grown(cx, args, |inner, store| slow::memory_grow(inner, store, memory, delta))
+        grown(cx, args, memory.get().ty().is_64(), |inner, store| slow::memory_grow(inner, store, memory, delta))
     };
     MemoryFill "memory.fill" |cx, args, x, y| {
         done(slow::memory_fill(memory(cx, x), args.read(), args.add(1).read() as u8, args.add(2).read()))
@@ -201,7 +202,7 @@ bulk_ops! {
     };
     TableGrow "table.grow" |cx, args, x, y| {
         let (table, delta, init) = (table(cx, x), args.add(1).read(), args.read());
-        grown(cx, args, |inner, store| slow::table_grow(inner, store, table, delta, init))
+        grown(cx, args, table.get().ty().is_64(), |inner, store| slow::table_grow(inner, store, table, delta, init))
     };
     TableFill "table.fill" |cx, args, x, y| {
         done(slow::table_fill(table(cx, x), args.read(), args.add(1).read(), args.add(2).read()))
@@ -233,18 +234,20 @@ pub(crate) fn bulk_handler<O: Bulk>() -> Handler {
     bulk::<O>
 }
 
-/// The handler of `memory.copy` within memory 0 with guard pages.
-pub(crate) fn copy_within_handler() -> Handler {
+/// The handler of `memory.copy` within memory 0 with guard pages, whose
+/// addresses are of type `T`.
+pub(crate) fn copy_within_handler<T: AddrType>() -> Handler {
     #[cfg(target_arch = "x86_64")]
-    return copy_within;
+    return copy_within::<T>;
     #[cfg(not(target_arch = "x86_64"))]
     bulk::<MemoryCopy>
 }
 
-/// The handler of `memory.fill` of memory 0 with guard pages.
-pub(crate) fn fill_within_handler() -> Handler {
+/// The handler of `memory.fill` of memory 0 with guard pages, whose addresses
+/// are of type `T`.
+pub(crate) fn fill_within_handler<T: AddrType>() -> Handler {
     #[cfg(target_arch = "x86_64")]
-    return fill_within;
+    return fill_within::<T>;
     #[cfg(not(target_arch = "x86_64"))]
     bulk::<MemoryFill>
 }

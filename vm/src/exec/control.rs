@@ -322,9 +322,10 @@ handler! {
     /// byte 12; at byte 16 stands the type's identity. The words of the copies
     /// made before follow.
     pub(crate) fn call_indirect<I: Src, C: Copies>(s) {
-        let index = I::get::<u32>(&s, At { slot: 8, imm: 0, word: 24 });
+        // Whole, for tables of either index type: 32 bits are zero-extended.
+        let index = I::get::<u64>(&s, At { slot: 8, imm: 0, word: 24 });
         let table = s.cx.byte_add(s.field::<u32>(12) as usize).cast::<*const TableInst>().read();
-        if u64::from(index) >= (*table).len {
+        if index >= (*table).len {
             return trap(s, Trap::UndefinedElement);
         }
         let rec = (*table).base.add(index as usize).cast::<*const FuncRec>().read();

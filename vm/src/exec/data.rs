@@ -1,7 +1,9 @@
 //! Loads, stores, copies, globals and `select`.
 
+use std::marker::PhantomData;
+
 use super::access::{LoadAs, Place, StoreAs};
-use super::address::{Address, AddressKind, Base, Index, IndexWrap, Scaled, Sum, Wrap, in_memory};
+use super::address::{AddrType, Address, AddressKind, Base, Index, IndexWrap, Scaled, Sum, Wrap};
 use super::control::{raise, trap};
 use super::dispatch::{Handler, Regs, goto, handler, next};
 use super::exit;
@@ -14,16 +16,19 @@ use crate::ir::stack::Ty;
 use crate::ir::table::for_each_plain_op;
 use crate::trap::Trap;
 
-/// How a handler reaches a memory.
+/// How a handler reaches a memory; [`Reach`] for the translator.
 pub(crate) trait Mode {
-    /// Bytes of an instruction that name the memory.
+    /// Type of the memory's addresses.
+    type Index: AddrType;
+    /// Bytes of an instruction that come before a constant, besides those that
+    /// all have.
     const EXTRA: usize;
-    /// The address of `width` bytes at `index + offset`, or `None` out of
-    /// bounds.
+    /// The address of `width` bytes at `index` plus the static offset, or `None`
+    /// out of bounds.
     ///
     /// # Safety
     /// `s` are the registers of a load or store of this mode.
-    unsafe fn address(s: &Regs, index: u32, offset: u32, width: usize) -> Option<Place>;
+    unsafe fn address(s: &Regs, index: Self::Index, width: usize) -> Option<Place>;
     /// Goes on with a load for which there is no address.
     ///
     /// # Safety
@@ -36,17 +41,53 @@ pub(crate) trait Mode {
     unsafe fn store_beyond<O: Store, I: Src, V: Src>(s: Regs) -> u64;
 }
 
-/// Memory 0, whose accesses are checked by the MMU.
-pub(crate) enum Guarded {}
-/// The memory whose pointer stands at `cx` plus the number at byte 16, checked
-/// by its length.
-enum Checked {}
+/// A [`Mode`]; an index in tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// [`Guarded<u32>`]
+    Guarded,
+    /// [`Checked`]
+    Checked,
+    /// [`Guarded<u64>`]
+    Guarded64,
+    /// [`Checked64`]
+    Checked64,
+}
 
-impl Mode for Guarded {
+impl Reach {
+    /// How many there are.
+    pub(crate) const COUNT: usize = Self::Checked64 as usize + 1;
+
+    /// Whether handlers check the access.
+    pub(crate) fn is_checked(self) -> bool {
+        matches!(self, Self::Checked | Self::Checked64)
+    }
+
+    /// Whether addresses are of 64 bits.
+    pub(crate) fn is_64(self) -> bool {
+        matches!(self, Self::Guarded64 | Self::Checked64)
+    }
+}
+
+/// Memory 0, whose accesses are checked by the MMU; its addresses are of type
+/// `T`. The static offset stands at byte 12.
+pub(crate) struct Guarded<T = u32>(PhantomData<T>);
+/// A memory with 32-bit addresses, checked by its length: its pointer stands at
+/// `cx` plus the number at byte 16, the static offset at byte 12.
+enum Checked {}
+/// A memory with 64-bit addresses, checked by its length: its pointer stands at
+/// `cx` plus the number at byte 12. At byte 16 stands the static offset plus the
+/// bytes that are accessed, or the largest number: no access ends there.
+enum Checked64 {}
+
+impl<T: AddrType> Mode for Guarded<T> {
+    type Index = T;
     const EXTRA: usize = 0;
     #[inline(always)]
-    unsafe fn address(s: &Regs, index: u32, offset: u32, _: usize) -> Option<Place> {
-        Some(in_memory(s, index, offset))
+    unsafe fn address(s: &Regs, index: T, _: usize) -> Option<Place> {
+        // SAFETY: the caller's promise.
+        let offset = unsafe { s.field::<u32>(MEM_OFFSET) };
+        Some(index.in_memory(s, offset))
     }
 
     #[inline(always)]
@@ -62,7 +103,11 @@ impl Mode for Guarded {
     }
 }
 
-impl Checked {
+/// A [`Mode`] that checks.
+trait ByLength: Mode {
+    /// Byte of the number that says where the memory's pointer is.
+    const MEMORY: usize;
+
     /// The memory of a running instruction.
     ///
     /// # Safety
@@ -70,43 +115,85 @@ impl Checked {
     #[inline(always)]
     unsafe fn memory<'s>(s: &Regs) -> &'s MemoryInst {
         // SAFETY: the caller's promise; the context leads to live memories.
-        unsafe { &**s.cx.byte_add(s.field::<u32>(16) as usize).cast::<*const MemoryInst>() }
+        unsafe {
+            &**s.cx
+                .byte_add(s.field::<u32>(Self::MEMORY) as usize)
+                .cast::<*const MemoryInst>()
+        }
+    }
+
+    /// Where an access of `width` bytes ends, if that is below 2^64.
+    ///
+    /// # Safety
+    /// As for [`ByLength::memory`].
+    unsafe fn end(s: &Regs, index: Self::Index, width: usize) -> Option<u64>;
+}
+
+impl ByLength for Checked {
+    const MEMORY: usize = SHORT;
+    #[inline(always)]
+    unsafe fn end(s: &Regs, index: u32, width: usize) -> Option<u64> {
+        // SAFETY: the caller's promise.
+        let offset = unsafe { s.field::<u32>(MEM_OFFSET) };
+        Some(u64::from(index) + u64::from(offset) + width as u64)
     }
 }
 
-impl Mode for Checked {
-    const EXTRA: usize = 8;
+impl ByLength for Checked64 {
+    const MEMORY: usize = MEM_OFFSET;
     #[inline(always)]
-    unsafe fn address(s: &Regs, index: u32, offset: u32, width: usize) -> Option<Place> {
-        let at = index as usize + offset as usize;
+    unsafe fn end(s: &Regs, index: u64, _: usize) -> Option<u64> {
         // SAFETY: the caller's promise.
-        let memory = unsafe { Self::memory(s) };
-        (at + width <= memory.own()).then(|| Place {
-            base: memory.base(),
-            index: at,
-        })
-    }
-
-    #[inline(always)]
-    unsafe fn load_beyond<L: Load, I: Src, D: Dst>(s: Regs) -> u64 {
-        // SAFETY: the caller's promise.
-        unsafe { goto(s, load_mapped::<L, I, D>) }
-    }
-
-    #[inline(always)]
-    unsafe fn store_beyond<O: Store, I: Src, V: Src>(s: Regs) -> u64 {
-        // SAFETY: the caller's promise.
-        unsafe { goto(s, store_mapped::<O, I, V>) }
+        index.checked_add(unsafe { s.field::<u64>(SHORT) })
     }
 }
 
-/// The address of `width` bytes at `index + offset` of a memory that is
-/// checked, whose own bytes they are not; or an exit code, if they are not a
-/// mapped region's either. Addresses are larger than exit codes.
+macro_rules! by_length {
+    ($($mode:ident $index:ident;)*) => {$(
+        impl Mode for $mode {
+            type Index = $index;
+            const EXTRA: usize = 8;
+            #[inline(always)]
+            unsafe fn address(s: &Regs, index: $index, width: usize) -> Option<Place> {
+                // SAFETY: the caller's promise.
+                let end = unsafe { Self::end(s, index, width) }?;
+                // SAFETY: the caller's promise.
+                let memory = unsafe { Self::memory(s) };
+                (end <= memory.own() as u64).then(|| Place {
+                    base: memory.base(),
+                    index: end as usize - width,
+                })
+            }
+
+            #[inline(always)]
+            unsafe fn load_beyond<L: Load, I: Src, D: Dst>(s: Regs) -> u64 {
+                // SAFETY: the caller's promise.
+                unsafe { goto(s, load_mapped::<L, Self, I, D>) }
+            }
+
+            #[inline(always)]
+            unsafe fn store_beyond<O: Store, I: Src, V: Src>(s: Regs) -> u64 {
+                // SAFETY: the caller's promise.
+                unsafe { goto(s, store_mapped::<O, Self, I, V>) }
+            }
+        }
+    )*};
+}
+
+by_length! {
+    Checked u32;
+    Checked64 u64;
+}
+
+/// The address of `width` bytes that end at `end` in a memory that is checked,
+/// whose own bytes they are not; or an exit code, if they are not a mapped
+/// region's either. Addresses are larger than exit codes.
 #[cold]
 #[inline(never)]
-fn mapped(memory: &MemoryInst, index: u32, offset: u32, width: usize, write: bool) -> u64 {
-    let at = u64::from(index) + u64::from(offset);
+fn mapped(memory: &MemoryInst, end: Option<u64>, width: usize, write: bool) -> u64 {
+    let Some(at) = end.and_then(|end| end.checked_sub(width as u64)) else {
+        return exit::trap(Trap::MemoryOutOfBounds);
+    };
     match memory.range(at, width as u64, write) {
         Ok(range) => memory.base().wrapping_add(range.start) as u64,
         Err(error) => exit::trap(error.into()),
@@ -139,14 +226,16 @@ pub(crate) struct LoadInfo {
     pub(crate) id: LoadId,
     /// Mnemonic.
     pub(crate) name: &'static str,
-    /// Handlers by [memory 0 guarded, any checked][address in slot,
-    /// accumulator, offset alone, pinned].
-    pub(crate) handlers: [[Destinations; 4]; 2],
+    /// Handlers by [`Reach`], [address in slot, accumulator, offset alone,
+    /// pinned].
+    pub(crate) handlers: [[Destinations; 4]; Reach::COUNT],
     /// Handlers for memory 0 guarded by [`AddressKind`], [its first term in
     /// slot, accumulator, pinned].
     ///
     /// [`AddressKind`]: super::fused::AddressKind
     pub(crate) at: [[Destinations; FIRST]; AddressKind::COUNT],
+    /// The same for 64-bit addresses.
+    pub(crate) at_64: [[Destinations; FIRST]; AddressKind::COUNT],
     /// Bytes accessed.
     pub(crate) bytes: usize,
     /// Type of the result.
@@ -160,14 +249,16 @@ pub(crate) struct StoreInfo {
     pub(crate) id: StoreId,
     /// Mnemonic.
     pub(crate) name: &'static str,
-    /// Handlers by [memory 0 guarded, any checked][address in slot,
-    /// accumulator, offset alone, pinned][value in slot, accumulator, constant].
-    pub(crate) handlers: [[[Handler; 3]; 4]; 2],
+    /// Handlers by [`Reach`], [address in slot, accumulator, offset alone,
+    /// pinned][value in slot, accumulator, constant].
+    pub(crate) handlers: [[[Handler; 3]; 4]; Reach::COUNT],
     /// Handlers for memory 0 guarded by [`AddressKind`], [its first term in
     /// slot, accumulator, pinned][value in slot, constant].
     ///
     /// [`AddressKind`]: super::fused::AddressKind
     pub(crate) at: [[[Handler; 2]; FIRST]; AddressKind::COUNT],
+    /// The same for 64-bit addresses.
+    pub(crate) at_64: [[[Handler; 2]; FIRST]; AddressKind::COUNT],
     /// Bytes accessed.
     pub(crate) bytes: usize,
     /// Whether a constant value takes all 8 bytes of its word.
@@ -205,9 +296,8 @@ fn made(s: &mut Regs, value: u64) -> u64 {
 handler! {
     /// A load: the address operand's slot is at byte 10, the offset at 12.
     pub(super) fn load<L: Load, M: Mode, I: Src, D: Dst>(s) {
-        let index = I::get::<u32>(&s, At::slot(SRC));
-        let offset = s.field::<u32>(MEM_OFFSET);
-        match M::address(&s, index, offset, <L::Mem as LoadAs<L::Out>>::BYTES) {
+        let index = I::get::<M::Index>(&s, At::slot(SRC));
+        match M::address(&s, index, <L::Mem as LoadAs<L::Out>>::BYTES) {
             Some(at) => {
                 let value = <L::Mem as LoadAs<L::Out>>::load(&s, at);
                 D::put(&mut s, value);
@@ -221,35 +311,35 @@ handler! {
     /// [`load`] of bytes that are not the memory's own.
     #[cold]
     #[inline(never)]
-    fn load_mapped<L: Load, I: Src, D: Dst>(s) {
-        let index = I::get::<u32>(&s, At::slot(SRC));
+    fn load_mapped<L: Load, M: ByLength, I: Src, D: Dst>(s) {
+        let index = I::get::<M::Index>(&s, At::slot(SRC));
         let width = <L::Mem as LoadAs<L::Out>>::BYTES;
-        let at = mapped(Checked::memory(&s), index, s.field::<u32>(MEM_OFFSET), width, false);
+        let at = mapped(M::memory(&s), M::end(&s, index, width), width, false);
         if at < FIRST_ADDRESS {
             s.a0 = at;
             return goto(s, raise);
         }
         let value = <L::Mem as LoadAs<L::Out>>::load(&s, Place { base: at as *mut u8, index: 0 });
         D::put(&mut s, value);
-        s.ip = s.ip.add(const { SHORT + Checked::EXTRA });
+        s.ip = s.ip.add(const { SHORT + M::EXTRA });
         next(s)
     }
 
     /// [`store`] to bytes that are not the memory's own.
     #[cold]
     #[inline(never)]
-    fn store_mapped<O: Store, I: Src, V: Src>(s) {
-        let last = const { SHORT + Checked::EXTRA };
-        let index = I::get::<u32>(&s, At::slot(8));
+    fn store_mapped<O: Store, M: ByLength, I: Src, V: Src>(s) {
+        let last = const { SHORT + M::EXTRA };
+        let index = I::get::<M::Index>(&s, At::slot(8));
         let width = <O::Mem as StoreAs<O::In>>::BYTES;
-        let at = mapped(Checked::memory(&s), index, s.field::<u32>(MEM_OFFSET), width, true);
+        let at = mapped(M::memory(&s), M::end(&s, index, width), width, true);
         if at < FIRST_ADDRESS {
             s.a0 = at;
             return goto(s, raise);
         }
         let value = V::get::<O::In>(&s, At { slot: 10, imm: last, word: last });
         <O::Mem as StoreAs<O::In>>::store(&s, Place { base: at as *mut u8, index: 0 }, value);
-        s.ip = s.ip.add(const { SHORT + Checked::EXTRA + 8 * V::WORDS + if V::CONST { 8 } else { 0 } });
+        s.ip = s.ip.add(const { SHORT + M::EXTRA + 8 * V::WORDS + if V::CONST { 8 } else { 0 } });
         next(s)
     }
 
@@ -261,9 +351,8 @@ handler! {
         if V::WORDS > 0 && !O::In::FLOAT {
             value = O::In::from_slot(made(&mut s, value.to_slot()));
         }
-        let index = I::get::<u32>(&s, At::slot(8));
-        let offset = s.field::<u32>(MEM_OFFSET);
-        match M::address(&s, index, offset, <O::Mem as StoreAs<O::In>>::BYTES) {
+        let index = I::get::<M::Index>(&s, At::slot(8));
+        match M::address(&s, index, <O::Mem as StoreAs<O::In>>::BYTES) {
             Some(at) => {
                 <O::Mem as StoreAs<O::In>>::store(&s, at, value);
                 s.ip = s.ip.add(const { SHORT + M::EXTRA + 8 * V::WORDS + if V::CONST { 8 } else { 0 } });
@@ -479,13 +568,13 @@ const fn element_shift(bytes: usize) -> usize {
 /// Handlers of a load for one width of elements by [`AddressKind`].
 ///
 /// [`AddressKind`]: super::fused::AddressKind
-const fn load_at_handlers<L: Load, const SHIFT: u32>() -> [[Destinations; FIRST]; AddressKind::COUNT] {
+const fn load_at_handlers<L: Load, T: AddrType, const SHIFT: u32>() -> [[Destinations; FIRST]; AddressKind::COUNT] {
     macro_rules! firsts {
         ($address:ident $(, $shift:ident)?) => {
             [
-                destinations!(L::Out: load_at, L, $address<S $(, $shift)?>),
-                destinations!(L::Out: load_at, L, $address<A $(, $shift)?>),
-                destinations!(L::Out: load_at, L, $address<P<0> $(, $shift)?>),
+                destinations!(L::Out: load_at, L, $address<S $(, $shift)?, T>),
+                destinations!(L::Out: load_at, L, $address<A $(, $shift)?, T>),
+                destinations!(L::Out: load_at, L, $address<P<0> $(, $shift)?, T>),
             ]
         };
     }
@@ -500,13 +589,13 @@ const fn load_at_handlers<L: Load, const SHIFT: u32>() -> [[Destinations; FIRST]
 }
 
 /// Handlers of a store for one width of elements; see [`load_at_handlers`].
-const fn store_at_handlers<O: Store, const SHIFT: u32>() -> [[[Handler; 2]; FIRST]; AddressKind::COUNT] {
+const fn store_at_handlers<O: Store, T: AddrType, const SHIFT: u32>() -> [[[Handler; 2]; FIRST]; AddressKind::COUNT] {
     macro_rules! firsts {
         ($address:ident $(, $shift:ident)?) => {
             [
-                firsts!(@values $address<S $(, $shift)?>),
-                firsts!(@values $address<A $(, $shift)?>),
-                firsts!(@values $address<P<0> $(, $shift)?>),
+                firsts!(@values $address<S $(, $shift)?, T>),
+                firsts!(@values $address<A $(, $shift)?, T>),
+                firsts!(@values $address<P<0> $(, $shift)?, T>),
             ]
         };
         (@values $address:ty) => {
@@ -525,12 +614,12 @@ const fn store_at_handlers<O: Store, const SHIFT: u32>() -> [[[Handler; 2]; FIRS
 
 /// Picks the function for the width of a type's elements.
 macro_rules! for_width {
-    ($handlers:ident, $op:ident, $bytes:expr) => {
+    ($handlers:ident, $op:ident, $index:ident, $bytes:expr) => {
         match element_shift($bytes) {
-            0 => $handlers::<$op, 0>(),
-            1 => $handlers::<$op, 1>(),
-            2 => $handlers::<$op, 2>(),
-            _ => $handlers::<$op, 3>(),
+            0 => $handlers::<$op, $index, 0>(),
+            1 => $handlers::<$op, $index, 1>(),
+            2 => $handlers::<$op, $index, 2>(),
+            _ => $handlers::<$op, $index, 3>(),
         }
     };
 }
@@ -579,8 +668,14 @@ macro_rules! define_memory_ops {
                     static INFO: LoadInfo = LoadInfo {
                         id: LoadId::$load,
                         name: $load_text,
-                        handlers: [load_handlers::<$load, Guarded>(), load_handlers::<$load, Checked>()],
-                        at: for_width!(load_at_handlers, $load, <$load_mem as LoadAs<$out>>::BYTES),
+                        handlers: [
+                            load_handlers::<$load, Guarded>(),
+                            load_handlers::<$load, Checked>(),
+                            load_handlers::<$load, Guarded<u64>>(),
+                            load_handlers::<$load, Checked64>(),
+                        ],
+                        at: for_width!(load_at_handlers, $load, u32, <$load_mem as LoadAs<$out>>::BYTES),
+                        at_64: for_width!(load_at_handlers, $load, u64, <$load_mem as LoadAs<$out>>::BYTES),
                         bytes: <$load_mem as LoadAs<$out>>::BYTES,
                         out: <$out as Prim>::TY,
                     };
@@ -601,8 +696,14 @@ macro_rules! define_memory_ops {
                     static INFO: StoreInfo = StoreInfo {
                         id: StoreId::$store,
                         name: $store_text,
-                        handlers: [store_handlers::<$store, Guarded>(), store_handlers::<$store, Checked>()],
-                        at: for_width!(store_at_handlers, $store, <$store_mem as StoreAs<$in>>::BYTES),
+                        handlers: [
+                            store_handlers::<$store, Guarded>(),
+                            store_handlers::<$store, Checked>(),
+                            store_handlers::<$store, Guarded<u64>>(),
+                            store_handlers::<$store, Checked64>(),
+                        ],
+                        at: for_width!(store_at_handlers, $store, u32, <$store_mem as StoreAs<$in>>::BYTES),
+                        at_64: for_width!(store_at_handlers, $store, u64, <$store_mem as StoreAs<$in>>::BYTES),
                         bytes: <$store_mem as StoreAs<$in>>::BYTES,
                         wide: <$in as Prim>::WIDE,
                         value: <$in as Prim>::TY,

@@ -1,9 +1,10 @@
 //! Memory instances (Spec 3.0 §4.2.8).
 //!
-//! A memory with guard pages reserves [`GUARDED_BYTES`] of address space, so
-//! that `base + index + offset` of any 32-bit access stays inside and faults
-//! when it lies beyond the memory's size. Other memories are checked at each
-//! access by their length. Either way `base` never moves.
+//! A memory with guard pages reserves so much address space that `base + index
+//! + offset` of any access stays inside and faults when it lies beyond the
+//! memory's size: all that 32 bits reach, or with 64-bit addresses [`REACH_64`]
+//! bytes, where an index beyond is taken for that one. Other memories are checked
+//! at each access by their length. Either way `base` never moves.
 
 mod saved;
 
@@ -19,9 +20,16 @@ use crate::sys::shared::{self, SharedPages};
 use crate::sys::{self, Access};
 use crate::types::MemoryType;
 
-/// What a guarded memory reserves: 4 GiB of index, 4 GiB of offset, and a page
-/// for accesses that begin at the last byte.
-const GUARDED_BYTES: usize = (8 << 30) + (64 << 10);
+/// What 32-bit indices reach.
+const REACH_32: u64 = 1 << 32;
+
+/// Bytes that a memory with 64-bit addresses can have where it has guard pages.
+/// More than most hosts have, and few enough for many such memories.
+pub(crate) const REACH_64: u64 = 1 << 38;
+
+/// What a guarded memory reserves beyond the indices' reach: 4 GiB of offset,
+/// and a page for accesses that begin at the last byte.
+const GUARD_BYTES: usize = (4 << 30) + (64 << 10);
 
 /// A memory instance.
 #[derive(Debug)]
@@ -76,7 +84,7 @@ pub(crate) enum Guarding {
 impl Guarding {
     /// What a memory of type `ty` gets if the engine allows guard pages.
     pub(crate) fn of(ty: &MemoryType, allowed: bool) -> Self {
-        if allowed && sys::FAULT_TRAPS && !ty.is_64() && ty.page_size() == 65536 {
+        if allowed && sys::FAULT_TRAPS && ty.page_size() == 65536 {
             Self::Guarded
         } else {
             Self::Checked
@@ -94,16 +102,21 @@ impl MemoryInst {
         let refused = |_| LimitError::MemoryUnavailable { pages: ty.minimum() };
         let bytes = |pages: u64| pages.checked_mul(page).and_then(|b| usize::try_from(b).ok());
         let min = bytes(ty.minimum()).ok_or(LimitError::MemoryUnavailable { pages: ty.minimum() })?;
+        let reach = if ty.is_64() { REACH_64 } else { REACH_32 };
+        let reach = usize::try_from(reach).unwrap_or(usize::MAX);
         let (storage, base, capacity) = match guarding {
             Guarding::Guarded => {
-                let r = sys::Reservation::new_guest(GUARDED_BYTES).map_err(refused)?;
+                if min > reach {
+                    return Err(LimitError::MemoryUnavailable { pages: ty.minimum() });
+                }
+                let r = sys::Reservation::new_guest(reach + GUARD_BYTES, ty.is_64()).map_err(refused)?;
                 let base = r.base();
-                (Storage::Guarded(r), base, 1 << 32)
+                (Storage::Guarded(r), base, reach)
             }
             Guarding::Checked => {
-                let needed = ty.maximum().and_then(bytes).unwrap_or(usize::MAX).min(1 << 32).max(min);
+                let needed = ty.maximum().and_then(bytes).unwrap_or(usize::MAX).min(reach).max(min);
                 // Room for mappings besides, unless address space is short.
-                let mut want = if ty.is_64() { needed } else { (1 << 32).max(min) };
+                let mut want = if ty.is_64() { needed } else { reach.max(min) };
                 loop {
                     if want == 0 {
                         break (
@@ -183,7 +196,9 @@ impl MemoryInst {
     pub(crate) fn grow(&mut self, delta: u64) -> Option<u64> {
         let old = self.pages();
         let new = old.checked_add(delta)?;
-        let most = self.ty.maximum().unwrap_or(u64::MAX);
+        // What `memory.size` can say.
+        let sizes = if self.ty.is_64() { u64::MAX } else { u64::from(u32::MAX) };
+        let most = self.ty.maximum().unwrap_or(u64::MAX).min(sizes);
         let bytes = usize::try_from(new.checked_mul(self.ty.page_size())?).ok()?;
         if new > most {
             return None;
@@ -436,10 +451,6 @@ impl MemoryInst {
 
     /// The reservation, into which regions can be mapped.
     fn reservation(&self) -> Result<&sys::Reservation, RegionError> {
-        if self.ty.is_64() {
-            let reason = "its addresses have 64 bits";
-            return Err(RegionError::Unsupported { reason });
-        }
         match &self.storage {
             Storage::Guarded(r) | Storage::Reserved(r) => Ok(r),
             Storage::Allocated { .. } => Err(RegionError::Unsupported {

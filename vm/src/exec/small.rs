@@ -33,8 +33,8 @@ macro_rules! block {
 /// Copies `len` bytes, 1 to [`MOST`].
 ///
 /// # Safety
-/// `s` are the registers of a running handler, and both addresses are at most
-/// 4 GiB into memory 0's reservation, which has guard pages.
+/// `s` are the registers of a running handler, and both addresses are in memory
+/// 0's reservation, which has guard pages, with room for [`MOST`] bytes.
 #[inline(always)]
 pub(super) unsafe fn copy(s: &Regs, to: *mut u8, from: *const u8, len: u64) {
     if len > 32 {

@@ -399,7 +399,8 @@ fn limits_fit(minimum: u64, maximum: Option<u64>, size: u64, given: Option<u64>)
 }
 
 fn table_fits(wanted: &TableType, given: &TableType, size: u64) -> bool {
-    wanted.element() == given.element() && limits_fit(wanted.minimum(), wanted.maximum(), size, given.maximum())
+    (wanted.is_64(), wanted.element()) == (given.is_64(), given.element())
+        && limits_fit(wanted.minimum(), wanted.maximum(), size, given.maximum())
 }
 
 fn memory_fits(wanted: &MemoryType, given: &MemoryType, size: u64) -> bool {

@@ -35,8 +35,13 @@ impl Reservation {
     /// # Errors
     /// The system's refusal; `Unsupported` where there is no `mmap`.
     pub(crate) fn new(bytes: usize) -> io::Result<Self> {
+        Self::within(bytes, MOST)
+    }
+
+    /// [`Reservation::new`] if all reservations have `most` bytes then.
+    fn within(bytes: usize, most: usize) -> io::Result<Self> {
         let len = pages::round_up(bytes.max(1))?;
-        let add = |reserved: usize| reserved.checked_add(len).filter(|sum| *sum <= MOST);
+        let add = |reserved: usize| reserved.checked_add(len).filter(|sum| *sum <= most);
         let counted = RESERVED.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
         counted.map_err(|_| io::ErrorKind::OutOfMemory)?;
         match pages::reserve(len) {
@@ -49,12 +54,13 @@ impl Reservation {
     }
 
     /// Reserves `bytes` like [`Reservation::new`] for guest code to run into:
-    /// its faults in there end the run with [`super::FAULT_MEMORY`].
+    /// its faults in there end the run with [`super::FAULT_MEMORY`]. Those that are
+    /// `large`, of which few take all there is, leave half of it to others.
     ///
     /// # Errors
     /// As for `new`.
-    pub(crate) fn new_guest(bytes: usize) -> io::Result<Self> {
-        let mut this = Self::new(bytes)?;
+    pub(crate) fn new_guest(bytes: usize, large: bool) -> io::Result<Self> {
+        let mut this = Self::within(bytes, if large { MOST / 2 } else { MOST })?;
         this.entry = Some(Entry::memory(this.base.as_ptr() as usize, this.len)?);
         Ok(this)
     }

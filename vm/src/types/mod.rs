@@ -213,6 +213,16 @@ impl TableType {
         }
     }
 
+    /// As [`TableType::new`], with indices of type `i64`.
+    pub fn new64(element: RefType, minimum: u64, maximum: Option<u64>) -> Self {
+        Self {
+            element,
+            minimum,
+            maximum,
+            is_64: true,
+        }
+    }
+
     /// The type of its elements.
     pub fn element(&self) -> RefType {
         self.element

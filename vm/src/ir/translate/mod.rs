@@ -267,8 +267,12 @@ macro_rules! translate_operator {
                         self.call_indirect(TypeIdx::new(*type_index), *table_index)
                     }
                     Operator::RefFunc { function_index } => self.ref_func(FuncIdx::new(*function_index)),
-                    Operator::MemorySize { mem } => self.bulk::<bulk::MemorySize>(0, Some(Ty::I32), *mem, 0),
-                    Operator::MemoryGrow { mem } => self.bulk::<bulk::MemoryGrow>(1, Some(Ty::I32), *mem, 0),
+                    Operator::MemorySize { mem } => {
+                        self.bulk::<bulk::MemorySize>(0, Some(self.memory_index(*mem)?), *mem, 0)
+                    }
+                    Operator::MemoryGrow { mem } => {
+                        self.bulk::<bulk::MemoryGrow>(1, Some(self.memory_index(*mem)?), *mem, 0)
+                    }
                     Operator::MemoryFill { mem } => self.memory_fill(*mem),
                     Operator::MemoryCopy { dst_mem, src_mem } => {
                         self.memory_copy(*dst_mem, *src_mem)
@@ -279,8 +283,12 @@ macro_rules! translate_operator {
                     Operator::DataDrop { data_index } => self.bulk::<bulk::DataDrop>(0, None, *data_index, 0),
                     Operator::TableGet { table } => self.bulk::<bulk::TableGet>(1, Some(Ty::Ref), *table, 0),
                     Operator::TableSet { table } => self.bulk::<bulk::TableSet>(2, None, *table, 0),
-                    Operator::TableSize { table } => self.bulk::<bulk::TableSize>(0, Some(Ty::I32), *table, 0),
-                    Operator::TableGrow { table } => self.bulk::<bulk::TableGrow>(2, Some(Ty::I32), *table, 0),
+                    Operator::TableSize { table } => {
+                        self.bulk::<bulk::TableSize>(0, Some(self.table_index(*table)?), *table, 0)
+                    }
+                    Operator::TableGrow { table } => {
+                        self.bulk::<bulk::TableGrow>(2, Some(self.table_index(*table)?), *table, 0)
+                    }
                     Operator::TableFill { table } => self.bulk::<bulk::TableFill>(3, None, *table, 0),
                     Operator::TableCopy { dst_table, src_table } => {
                         self.bulk::<bulk::TableCopy>(3, None, *dst_table, *src_table)

@@ -6,12 +6,12 @@ use wasmparser::{MemArg, MemArgTarget};
 use super::{Stop, Translator};
 use crate::exec::address::AddressKind;
 use crate::exec::bulk::{self, Bulk};
-use crate::exec::data::{self, LoadInfo, StoreInfo};
+use crate::exec::data::{self, LoadInfo, Reach, StoreInfo};
 use crate::exec::dispatch::Handler;
 use crate::exec::fused;
 use crate::exec::native;
 use crate::exec::numeric::{
-    Binary, BinaryInfo, I32Add, I32Shl, I32Sub, I32WrapI64, I64Add, I64ExtendI32U, I64Sub, Unary, UnaryInfo,
+    Binary, BinaryInfo, I32Add, I32Shl, I32Sub, I32WrapI64, I64Add, I64ExtendI32U, I64Shl, I64Sub, Unary, UnaryInfo,
 };
 use crate::exec::operand::Destinations;
 use crate::ir::emit::{Last, What};
@@ -264,21 +264,49 @@ impl Translator<'_> {
         Some(Operand::Slot(from))
     }
 
+    /// How an access reaches its memory.
+    pub(super) fn reach(&self, memory: u32, offset: u64) -> Result<Reach, Stop> {
+        let is_64 = self.module.memories.get(memory as usize).ok_or(Stop)?.is_64();
+        Ok(match (is_64, self.is_checked(memory)) {
+            (false, false) => Reach::Guarded,
+            (false, true) => Reach::Checked,
+            (true, false) if u32::try_from(offset).is_ok() => Reach::Guarded64,
+            (true, _) => Reach::Checked64,
+        })
+    }
+
     /// The variant of an address operand, already popped, and its offset.
-    fn address(&mut self, operand: Operand, offset: u64) -> Result<(usize, Operand, u32), Stop> {
-        let offset = u32::try_from(offset)?;
+    fn address(&mut self, operand: Operand, offset: u64, reach: Reach) -> (usize, Operand, u64) {
         if let Operand::Const(base) = operand
-            && let Ok(whole) = u32::try_from(base + u64::from(offset))
+            && let Some(whole) = base.checked_add(offset)
+            && (reach == Reach::Checked64 || u32::try_from(whole).is_ok())
         {
-            return Ok((2, Operand::Acc, whole));
+            return (2, Operand::Acc, whole);
         }
-        Ok((operand.kind(), operand, offset))
+        (operand.kind(), operand, offset)
+    }
+
+    /// Sets the fields of an access of `bytes` bytes that say where: the static
+    /// offset, and which memory if it is checked.
+    fn place(&self, instr: Instr, reach: Reach, memory: u32, offset: u64, bytes: usize) -> Result<Instr, Stop> {
+        Ok(match reach {
+            Reach::Guarded | Reach::Guarded64 => instr.u32(12, u32::try_from(offset)?),
+            Reach::Checked => instr
+                .u32(12, u32::try_from(offset)?)
+                .u32(16, self.memory_offset(memory)?),
+            Reach::Checked64 => instr
+                .u32(12, self.memory_offset(memory)?)
+                .u64(16, offset.saturating_add(bytes as u64)),
+        })
     }
 
     /// The address of an access of memory 0 with guard pages by the operand,
     /// already popped, if it is one that the last instruction computes for it
     /// alone; takes that back.
-    fn computed_address(&mut self, operand: Operand, memarg: &MemArg, bytes: usize) -> Option<Address> {
+    fn computed_address(&mut self, operand: Operand, memarg: &MemArg, bytes: usize, reach: Reach) -> Option<Address> {
+        if reach.is_checked() {
+            return None;
+        }
         let Operand::Slot(slot) = operand else { return None };
         let last = self.emit.last_into(slot)?;
         let offset = u32::try_from(memarg.offset).ok()?;
@@ -289,7 +317,11 @@ impl Translator<'_> {
             number,
         };
         let shift = Operand::Const(u64::from(bytes.trailing_zeros()));
-        let (add, shl) = (I32Add::info().id, I32Shl::info().id);
+        let (add, shl) = match reach.is_64() {
+            false => (I32Add::info().id, I32Shl::info().id),
+            true => (I64Add::info().id, I64Shl::info().id),
+        };
+        let fits = |number| fits_32_bits(number, reach.is_64());
         let address = match last.what {
             What::Binary(info, first @ (Operand::Slot(_) | Operand::Acc), Operand::Slot(second))
             | What::Binary(info, Operand::Slot(second), first @ Operand::Acc)
@@ -297,7 +329,9 @@ impl Translator<'_> {
             {
                 address(AddressKind::Sum, first, second, offset)
             }
-            What::Binary(info, first @ (Operand::Slot(_) | Operand::Acc), Operand::Const(number)) if info.id == add => {
+            What::Binary(info, first @ (Operand::Slot(_) | Operand::Acc), Operand::Const(number))
+                if info.id == add && fits(number) =>
+            {
                 address(AddressKind::Wrap, first, u16::try_from(offset).ok()?, number as u32)
             }
             What::Binary(info, first @ (Operand::Slot(_) | Operand::Acc), number)
@@ -320,7 +354,7 @@ impl Translator<'_> {
                 x,
                 y,
                 other: Operand::Const(number),
-            } if outer.id == add && inner.id == shl && y == shift && bytes > 1 => {
+            } if outer.id == add && inner.id == shl && y == shift && bytes > 1 && fits(number) => {
                 address(AddressKind::IndexWrap, x, u16::try_from(offset).ok()?, number as u32)
             }
             _ => return None,
@@ -334,42 +368,43 @@ impl Translator<'_> {
         let (operand, ty) = self.pop();
         let operand = self.same(operand);
         let memory = memory_of(memarg)?;
-        let checked = self.is_checked(memory);
-        if !checked && let Some(address) = self.computed_address(operand, memarg, info.bytes) {
-            let to = info.at[address.kind as usize][self.emit.first_kind(address.first)];
+        let reach = self.reach(memory, memarg.offset)?;
+        let checked = reach.is_checked();
+        if let Some(address) = self.computed_address(operand, memarg, info.bytes, reach) {
+            let table = if reach.is_64() { &info.at_64 } else { &info.at };
+            let to = table[address.kind as usize][self.emit.first_kind(address.first)];
             let instr = Instr::new(info.name, to.slot, 24)
                 .address(16, &address)
                 .showing(address.shown());
             self.push_result(instr, to, info.out);
-            self.emit.note(What::Load(info, address));
+            if reach == Reach::Guarded {
+                self.emit.note(What::Load(info, address));
+            }
             return Ok(());
         }
-        let (mut variant, mut operand, offset) = self.address(operand, memarg.offset)?;
+        let (mut variant, mut operand, offset) = self.address(operand, memarg.offset, reach);
         if variant != 2 || matches!(operand, Operand::Const(_)) {
             operand = self.constant_to_acc(operand, ty);
             variant = operand.kind();
         }
         let place = self.emit.pinned(operand);
-        let to = info.handlers[usize::from(checked)][if variant == 2 { 2 } else { place.kind() }];
-        let mut instr = Instr::new(info.name, to.slot, if checked { 24 } else { 16 })
+        let to = info.handlers[reach as usize][if variant == 2 { 2 } else { place.kind() }];
+        let instr = Instr::new(info.name, to.slot, if checked { 24 } else { 16 })
             .operands(10, 16, false, &[place])
             .showing(
                 (variant != 2)
                     .then_some(operand)
                     .into_iter()
-                    .chain([Operand::Const(offset.into())]),
-            )
-            .u32(12, offset);
-        if checked {
-            instr = instr.u32(16, self.memory_offset(memory)?);
-        }
+                    .chain([Operand::Const(offset)]),
+            );
+        let instr = self.place(instr, reach, memory, offset, info.bytes)?;
         self.push_result(instr, to, info.out);
-        if !checked && variant != 2 {
+        if reach == Reach::Guarded && variant != 2 {
             let address = Address {
                 kind: AddressKind::Base,
                 first: operand,
                 second: 0,
-                number: offset,
+                number: u32::try_from(offset)?,
             };
             self.emit.note(What::Load(info, address));
         }
@@ -383,10 +418,11 @@ impl Translator<'_> {
         let value = self.same(value);
         let operand = self.same(operand);
         let memory = memory_of(memarg)?;
-        let checked = self.is_checked(memory);
-        if !checked && let Some(address) = self.computed_address(operand, memarg, info.bytes) {
+        let reach = self.reach(memory, memarg.offset)?;
+        if let Some(address) = self.computed_address(operand, memarg, info.bytes, reach) {
             let constant = matches!(value, Operand::Const(_));
-            let handler = info.at[address.kind as usize][self.emit.first_kind(address.first)][usize::from(constant)];
+            let table = if reach.is_64() { &info.at_64 } else { &info.at };
+            let handler = table[address.kind as usize][self.emit.first_kind(address.first)][usize::from(constant)];
             let instr = Instr::new(info.name, handler, if constant { 32 } else { 24 })
                 .operands(10, 24, info.wide, &[value])
                 .address(16, &address)
@@ -394,10 +430,10 @@ impl Translator<'_> {
             self.emit.push(&instr);
             return Ok(());
         }
-        if !checked && self.store_made(info, operand, value, memarg.offset) {
+        if reach == Reach::Guarded && self.store_made(info, operand, value, memarg.offset) {
             return Ok(());
         }
-        let (mut variant, mut operand, offset) = self.address(operand, memarg.offset)?;
+        let (mut variant, mut operand, offset) = self.address(operand, memarg.offset, reach);
         let folded = self.fold(value);
         let mut value = folded;
         if variant != 2 {
@@ -416,7 +452,7 @@ impl Translator<'_> {
             operand = self.constant_to_acc(operand, ty);
             variant = operand.kind();
         }
-        let imm = if checked { 24 } else { 16 };
+        let imm = if reach.is_checked() { 24 } else { 16 };
         let len = imm + if matches!(value, Operand::Const(_)) { 8 } else { 0 };
         let operand = if variant == 2 {
             operand
@@ -424,21 +460,18 @@ impl Translator<'_> {
             self.emit.pinned(operand)
         };
         let variant = if variant == 2 { 2 } else { operand.kind() };
-        let handler = info.handlers[usize::from(checked)][variant][value.kind()];
+        let handler = info.handlers[reach as usize][variant][value.kind()];
         // The value's field has its own place whatever the address is.
-        let mut instr = Instr::new(info.name, handler, len)
+        let instr = Instr::new(info.name, handler, len)
             .operands(8, imm, false, &[operand])
             .operands(10, imm, info.wide, &[value])
             .showing(
                 (variant != 2)
                     .then_some(operand)
                     .into_iter()
-                    .chain([Operand::Const(offset.into()), value]),
-            )
-            .u32(12, offset);
-        if checked {
-            instr = instr.u32(16, self.memory_offset(memory)?);
-        }
+                    .chain([Operand::Const(offset), value]),
+            );
+        let instr = self.place(instr, reach, memory, offset, info.bytes)?;
         self.emit.push(&instr);
         Ok(())
     }
@@ -572,18 +605,21 @@ impl Translator<'_> {
 
     /// `memory.copy`.
     pub(super) fn memory_copy(&mut self, to: u32, from: u32) -> Result<(), Stop> {
-        let handler = match self.is_checked(to) || self.is_checked(from) {
-            true => bulk::bulk_handler::<bulk::MemoryCopy>(),
-            false => bulk::copy_within_handler(),
+        // Without checks, both are memory 0.
+        let handler = match (self.reach(to, 0)?, self.reach(from, 0)?) {
+            (Reach::Guarded, Reach::Guarded) => bulk::copy_within_handler::<u32>(),
+            (Reach::Guarded64, Reach::Guarded64) => bulk::copy_within_handler::<u64>(),
+            _ => bulk::bulk_handler::<bulk::MemoryCopy>(),
         };
         self.bulk_by(handler, bulk::MemoryCopy::NAME, 3, None, to, from)
     }
 
     /// `memory.fill`.
     pub(super) fn memory_fill(&mut self, memory: u32) -> Result<(), Stop> {
-        let handler = match self.is_checked(memory) {
-            true => bulk::bulk_handler::<bulk::MemoryFill>(),
-            false => bulk::fill_within_handler(),
+        let handler = match self.reach(memory, 0)? {
+            Reach::Guarded => bulk::fill_within_handler::<u32>(),
+            Reach::Guarded64 => bulk::fill_within_handler::<u64>(),
+            Reach::Checked | Reach::Checked64 => bulk::bulk_handler::<bulk::MemoryFill>(),
         };
         self.bulk_by(handler, bulk::MemoryFill::NAME, 3, None, memory, 0)
     }
@@ -610,6 +646,18 @@ impl Translator<'_> {
             self.stack.push(ty, Value::Temp);
         }
         Ok(())
+    }
+
+    /// The type of a memory's addresses and sizes.
+    pub(super) fn memory_index(&self, memory: u32) -> Result<Ty, Stop> {
+        let ty = self.module.memories.get(memory as usize).ok_or(Stop)?;
+        Ok(if ty.is_64() { Ty::I64 } else { Ty::I32 })
+    }
+
+    /// The type of a table's indices and sizes.
+    pub(super) fn table_index(&self, table: u32) -> Result<Ty, Stop> {
+        let ty = self.module.tables.get(table as usize).ok_or(Stop)?;
+        Ok(if ty.is_64() { Ty::I64 } else { Ty::I32 })
     }
 
     /// `ref.func`.
