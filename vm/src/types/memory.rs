@@ -138,9 +138,15 @@ impl MemoryTypeBuilder {
         if ty.page_size_log2 != 0 && ty.page_size_log2 != DEFAULT_PAGE_LOG2 {
             return invalid("its pages must be of 1 byte or 64 KiB");
         }
-        let address_bits: u32 = if ty.is_64 { 64 } else { 32 };
-        // 2^64 pages of 1 byte are more than the type can say.
+        // One page less than addresses reach where the number of pages must be
+        // one of the addresses' type.
+        let (address_bits, sizes) = if ty.is_64 {
+            (64, u64::MAX)
+        } else {
+            (32, u64::from(u32::MAX))
+        };
         let most = 1_u64.checked_shl(address_bits - ty.page_size_log2).unwrap_or(u64::MAX);
+        let most = most.min(sizes);
         if ty.minimum.max(ty.maximum.unwrap_or(0)) > most {
             return invalid("its addresses do not reach that far");
         }
