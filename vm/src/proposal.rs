@@ -26,7 +26,7 @@ macro_rules! for_each_proposal {
             Threads "threads" wasm_threads THREADS off [];
             Memory64 "memory64" wasm_memory64 MEMORY64 on [];
             CustomPageSizes "custom-page-sizes" wasm_custom_page_sizes CUSTOM_PAGE_SIZES off [];
-            WideArithmetic "wide-arithmetic" wasm_wide_arithmetic WIDE_ARITHMETIC off [];
+            WideArithmetic "wide-arithmetic" wasm_wide_arithmetic WIDE_ARITHMETIC on [];
             Exceptions "exceptions" wasm_exceptions EXCEPTIONS off [ReferenceTypes];
             LegacyExceptions "legacy-exceptions" wasm_legacy_exceptions LEGACY_EXCEPTIONS off [Exceptions];
             FunctionReferences "function-references" wasm_function_references FUNCTION_REFERENCES off [ReferenceTypes];

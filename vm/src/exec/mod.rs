@@ -37,3 +37,4 @@ pub(crate) mod globals;
 pub(crate) mod native;
 pub(crate) mod numeric;
 pub(crate) mod simd;
+pub(crate) mod wide;

@@ -24,3 +24,4 @@ mod regions;
 mod regions_model;
 mod traps;
 mod vectors;
+mod wide_arithmetic;

@@ -18,6 +18,7 @@ mod operators;
 mod pins;
 mod variables;
 mod vectors;
+mod wide_arithmetic;
 
 use wasmparser::{BinaryReader, BlockType, FunctionBody, Operator, ValType as WasmType};
 
@@ -31,7 +32,7 @@ use super::stack::{OperandStack, Ty, Value};
 use super::table::for_each_plain_op;
 use crate::error::{Error, LimitError};
 use crate::exec::operand::Destinations;
-use crate::exec::{bulk, control as ctl, data, numeric};
+use crate::exec::{bulk, control as ctl, data, numeric, wide};
 use crate::module::{FuncIdx, GlobalIdx, HEADER_SLOTS, MAX_FRAME_SLOTS, ModuleData, TypeIdx};
 
 /// Buffers that translations use in turn.
@@ -220,6 +221,10 @@ macro_rules! translate_operator {
                         self.eqz(numeric::I64Eq::info());
                         Ok(())
                     }
+                    Operator::I64Add128 => self.sum_128("i64.add128", &wide::ADD_128),
+                    Operator::I64Sub128 => self.sum_128("i64.sub128", &wide::SUB_128),
+                    Operator::I64MulWideS => self.mul_wide("i64.mul_wide_s", wide::MUL_WIDE_S),
+                    Operator::I64MulWideU => self.mul_wide("i64.mul_wide_u", wide::MUL_WIDE_U),
                     Operator::I32Const { value } => self.constant(Ty::I32, u64::from(*value as u32)),
                     Operator::I64Const { value } => self.constant(Ty::I64, *value as u64),
                     Operator::F32Const { value } => self.constant(Ty::F32, u64::from(value.bits())),
