@@ -25,7 +25,7 @@ macro_rules! for_each_proposal {
             TailCall "tail-call" wasm_tail_call TAIL_CALL off [];
             Threads "threads" wasm_threads THREADS off [];
             Memory64 "memory64" wasm_memory64 MEMORY64 on [];
-            CustomPageSizes "custom-page-sizes" wasm_custom_page_sizes CUSTOM_PAGE_SIZES off [];
+            CustomPageSizes "custom-page-sizes" wasm_custom_page_sizes CUSTOM_PAGE_SIZES on [];
             WideArithmetic "wide-arithmetic" wasm_wide_arithmetic WIDE_ARITHMETIC on [];
             Exceptions "exceptions" wasm_exceptions EXCEPTIONS off [ReferenceTypes];
             LegacyExceptions "legacy-exceptions" wasm_legacy_exceptions LEGACY_EXCEPTIONS off [Exceptions];
