@@ -122,17 +122,17 @@ fn provide(store: &mut Store<StoreLimits>, name: &str, ty: &ExternType) -> Resul
             Extern::Func(Func::new(store, ty.clone(), answer))
         }
         ExternType::Global(ty) => {
-            let value = from_value(global_value(name, type_of(ty.content())));
-            Extern::Global(Global::new(store, *ty, value)?)
+            let value = from_value(global_value(name, type_of(ty.content().clone())));
+            Extern::Global(Global::new(store, ty.clone(), value)?)
         }
         ExternType::Memory(ty) => Extern::Memory(Memory::new(store, *ty)?),
         ExternType::Table(ty) => {
-            let null = if ty.element() == RefType::FUNCREF {
+            let null = if *ty.element() == RefType::FUNCREF {
                 Ref::Func(None)
             } else {
                 Ref::Extern(None)
             };
-            Extern::Table(Table::new(store, *ty, null)?)
+            Extern::Table(Table::new(store, ty.clone(), null)?)
         }
     })
 }
@@ -143,7 +143,7 @@ fn type_of(ty: ValType) -> Type {
         ValType::I64 => Type::I64,
         ValType::F32 => Type::F32,
         ValType::F64 => Type::F64,
-        ValType::Ref(RefType::FUNCREF) => Type::Func,
+        ValType::Ref(ty) if ty == RefType::FUNCREF => Type::Func,
         ValType::Ref(_) => Type::Extern,
         ValType::V128 => unreachable!("the random modules have no vectors"),
     }

@@ -61,7 +61,7 @@ pub enum LoadError {
         /// The import's name.
         name: Box<str>,
         /// What it is to be.
-        ty: ExternType,
+        ty: Box<ExternType>,
     },
     /// The program brings no table, and a library needs one.
     #[error("the program exports no table `__indirect_function_table`, which its libraries need")]

@@ -217,7 +217,7 @@ pub struct InterfaceError {
     /// What it has to be.
     pub expected: &'static str,
     /// What it is.
-    pub found: ExternType,
+    pub found: Box<ExternType>,
 }
 
 /// A symbol as it stands in a module.
@@ -251,7 +251,7 @@ impl Interface {
             let need = need.map_err(|expected| InterfaceError {
                 symbol: SymbolName::Import(import.module().into(), import.name().into()),
                 expected,
-                found: import.ty(),
+                found: import.ty().into(),
             })?;
             this.imports.push(Import {
                 name: import.name().into(),
@@ -360,7 +360,7 @@ fn need(module: &str, name: &str, ty: ExternType, dylink: &Dylink) -> Result<Nee
     let is_weak = dylink.import(module, name).is_weak || dylink.import(ENV, name).is_weak;
     let is_address = |mutability| {
         matches!(&ty, ExternType::Global(global)
-            if global.content() == ValType::I32 && global.mutability() == mutability)
+            if *global.content() == ValType::I32 && global.mutability() == mutability)
     };
     let when = |is: bool, need: Need, expected: &'static str| if is { Ok(need) } else { Err(expected) };
     match (module, name) {

@@ -36,7 +36,7 @@ impl<T: 'static> Session<T> {
                 importer: (&*module.found.name).into(),
                 module: theirs.module().into(),
                 name: theirs.name().into(),
-                ty: theirs.ty(),
+                ty: theirs.ty().into(),
             };
             let address = |address: u32| Link::Value(Val::I32(address.cast_signed()));
             links.push(match (&import.need, binding) {

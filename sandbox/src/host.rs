@@ -214,7 +214,7 @@ impl<T: Send + 'static, S: InStore<Data = T>, G: Get<T>> AnyStore for HostOf<'_,
     }
 
     fn table_type(&self, table: Table) -> RefType {
-        table.ty(&*self.store).element()
+        table.ty(&*self.store).element().clone()
     }
 
     fn table_size(&self, table: Table) -> u64 {

@@ -318,7 +318,7 @@ impl Guest<'_> {
     pub(crate) fn child_signature(&mut self, child: i32, func: i32, at: u32, room: u32) -> Result<i32, Refusal> {
         let (_, ty) = self.found(child, func)?;
         let letters = |types: &mut dyn Iterator<Item = ValType>| -> String {
-            types.map(|ty| letter(ty).unwrap_or('?')).collect()
+            types.map(|ty| letter(&ty).unwrap_or('?')).collect()
         };
         let text = format!("{}:{}", letters(&mut ty.params()), letters(&mut ty.results()));
         self.write_text(at, room, &text)
@@ -341,7 +341,7 @@ impl Guest<'_> {
         };
         let given = match declared {
             None => {
-                let mut given: Values<Val> = ty.results().filter_map(|ty| Val::from_bits(0, ty)).collect();
+                let mut given: Values<Val> = ty.results().filter_map(|ty| Val::from_bits(0, &ty)).collect();
                 let ended = self.in_child(child, &mut |child, parent, permissions| {
                     Ok(child.run(parent, permissions, &mut |store| func.call(store, &values, &mut given)))
                 })?;
@@ -393,7 +393,7 @@ impl Guest<'_> {
     fn arguments(&mut self, child: i32, func: i32, args: u32, results: u32) -> Result<Call, Refusal> {
         let (found, ty) = self.found(child, func)?;
         let (func, declared) = (found.func, found.declared.clone());
-        if declared.is_none() && !ty.params().chain(ty.results()).all(|ty| letter(ty).is_some()) {
+        if declared.is_none() && !ty.params().chain(ty.results()).all(|ty| letter(&ty).is_some()) {
             let name = Name::new(&found.name.clone(), &self.module_name(child)?);
             fitting(None, &ty, &name)?;
         }
@@ -405,7 +405,7 @@ impl Guest<'_> {
         let values = ty
             .params()
             .zip(numbers)
-            .filter_map(|(ty, bits)| Val::from_bits(bits, ty))
+            .filter_map(|(ty, bits)| Val::from_bits(bits, &ty))
             .collect();
         // Before the call, whose results would be lost.
         self.check(results, count(ty.results().len())?, Access::ReadWrite)?;

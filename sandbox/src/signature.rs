@@ -109,7 +109,7 @@ pub enum SignatureError {
 }
 
 /// A type's letter, if it is a number's.
-pub(crate) fn letter(ty: ValType) -> Option<char> {
+pub(crate) fn letter(ty: &ValType) -> Option<char> {
     match ty {
         ValType::I32 => Some('i'),
         ValType::I64 => Some('I'),
@@ -123,7 +123,7 @@ impl Kind {
     /// The type of such a value.
     pub(crate) fn ty(&self) -> ValType {
         match self {
-            Self::Number(ty) => *ty,
+            Self::Number(ty) => ty.clone(),
             Self::Address(_) | Self::Function(_) => ValType::I32,
         }
     }
@@ -160,7 +160,7 @@ impl Signature {
     /// The first thing that is no number.
     pub(crate) fn of(ty: &FuncType) -> Result<Self, (Slot, Problem)> {
         let number = |slot: fn(usize) -> Slot| {
-            move |(i, ty): (usize, ValType)| match letter(ty) {
+            move |(i, ty): (usize, ValType)| match letter(&ty) {
                 Some(_) => Ok(Kind::Number(ty)),
                 None => Err((slot(i), Problem::Unpassable { ty })),
             }
@@ -189,7 +189,7 @@ impl Signature {
                 return Err((Slot::Whole, Problem::Count { what, declared, found }));
             }
             for (i, (kind, found)) in kinds.iter().zip(types).enumerate() {
-                if letter(found).is_none() {
+                if letter(&found).is_none() {
                     return Err((slot(i), Problem::Unpassable { ty: found }));
                 }
                 if kind.ty() != found {
@@ -213,7 +213,7 @@ impl fmt::Display for Signature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let write = |f: &mut fmt::Formatter<'_>, kinds: &[Kind]| {
             kinds.iter().try_for_each(|kind| match kind {
-                Kind::Number(ty) => write!(f, "{}", letter(*ty).unwrap_or('?')),
+                Kind::Number(ty) => write!(f, "{}", letter(ty).unwrap_or('?')),
                 Kind::Address(Extent::Bytes(1)) => f.write_str("&"),
                 Kind::Address(Extent::Bytes(bytes)) => write!(f, "&{bytes}"),
                 Kind::Address(Extent::Next) => f.write_str("&#"),

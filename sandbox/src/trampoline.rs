@@ -37,7 +37,7 @@ pub(crate) fn home_of(host: &mut dyn Host) -> Home {
 pub(crate) fn zeros(kinds: &[Kind]) -> Values<Val> {
     kinds
         .iter()
-        .map(|kind| Val::from_bits(0, kind.ty()).unwrap_or(Val::I32(0)))
+        .map(|kind| Val::from_bits(0, &kind.ty()).unwrap_or(Val::I32(0)))
         .collect()
 }
 

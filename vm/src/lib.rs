@@ -78,4 +78,7 @@ pub use runtime::typed::{IntoFunc, WasmParams, WasmResults, WasmRet, WasmTy};
 pub use runtime::val::{ExternRef, Ref, V128, Val};
 pub use trap::{FrameInfo, FrameSymbol, Trap, WasmBacktrace};
 pub use types::memory::MemoryTypeBuilder;
-pub use types::{ExternType, FuncType, GlobalType, HeapType, MemoryType, Mutability, RefType, TableType, ValType};
+pub use types::{
+    ArrayType, ExternType, FieldType, Finality, FuncType, GlobalType, HeapType, MemoryType, Mutability, RefType,
+    StorageType, StructType, TableType, ValType,
+};

@@ -101,6 +101,15 @@ pub enum TypeError {
         /// Why not.
         reason: &'static str,
     },
+    /// A defined type cannot be a subtype of what it is to be one of.
+    #[error("the supertype is final, or the type does not match it")]
+    Supertype,
+    /// A struct type has too many fields.
+    #[error("more than {limit} fields, which is the limit")]
+    Fields {
+        /// Fields that it may have.
+        limit: usize,
+    },
     /// A global that cannot change was to.
     #[error("the global is immutable")]
     Immutable,

@@ -17,7 +17,7 @@ pub enum LinkError {
         /// The import's field name.
         name: Box<str>,
         /// What the module needs.
-        ty: ExternType,
+        ty: Box<ExternType>,
         /// What is defined under a similar name, if anything.
         similar: Option<Box<str>>,
     },
@@ -32,9 +32,9 @@ pub enum LinkError {
         /// The import's field name.
         name: Box<str>,
         /// What the module needs.
-        expected: ExternType,
+        expected: Box<ExternType>,
         /// What it was given.
-        found: ExternType,
+        found: Box<ExternType>,
     },
     /// A list of imports has the wrong length.
     #[error("the module has {expected} imports, but was given {found}")]

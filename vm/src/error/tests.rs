@@ -88,7 +88,7 @@ fn errors_say_what_and_where() {
             LinkError::UnknownImport {
                 module: name("env"),
                 name: name("f"),
-                ty: ty.clone().into(),
+                ty: Box::new(ty.clone().into()),
                 similar: None,
             }
             .into(),
@@ -98,8 +98,8 @@ fn errors_say_what_and_where() {
             LinkError::IncompatibleImport {
                 module: name("env"),
                 name: name("f"),
-                expected: MemoryType::new(1, None).into(),
-                found: GlobalType::new(ValType::I64, Mutability::Var).into(),
+                expected: Box::new(MemoryType::new(1, None).into()),
+                found: Box::new(GlobalType::new(ValType::I64, Mutability::Var).into()),
             }
             .into(),
             "import `env` `f` does not fit: the module needs a memory (memory 1), \

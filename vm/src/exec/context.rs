@@ -20,10 +20,11 @@ use crate::error::Error;
 use crate::exec::memory::MemoryRef;
 use crate::exec::table::TableRef;
 use crate::ir::code::CodeSet;
-use crate::module::{FuncIdx, GlobalIdx, ModuleData, TypeId};
+use crate::module::{FuncIdx, GlobalIdx, ModuleData};
 use crate::runtime::domain;
 use crate::runtime::permissions::{Capabilities, Permissions};
 use crate::sys;
+use crate::types::{TypeId, TypeInfo};
 
 use super::dispatch::Regs;
 use super::globals::GlobalRef;
@@ -70,6 +71,8 @@ pub(crate) struct FuncRec {
     /// The record that stands for the function's identity; null for an unbound
     /// import.
     pub(crate) canonical: Cell<*const FuncRec>,
+    /// What the function's type is a subtype of, which the store keeps.
+    pub(crate) info: *const TypeInfo,
 }
 
 /// State of a store that running code needs.
@@ -550,6 +553,7 @@ impl InstanceCx {
                 func: func.as_u32(),
                 slots: module.func_type(*func).slots(),
                 canonical: Cell::new(ptr::null()),
+                info: module.func_info(*func),
             })
             .collect();
         for rec in &records {
@@ -714,6 +718,7 @@ impl InstanceCx {
             func: callee.func,
             slots: callee.slots,
             canonical: Cell::new(func.as_ptr()),
+            info: callee.info,
         };
         // SAFETY: the layout has room for each import's record; what calls read of
         // it they read at once.
@@ -731,6 +736,7 @@ impl InstanceCx {
             func: func.as_u32(),
             slots: module.func_type(func).slots(),
             canonical: Cell::new(ptr::null()),
+            info: module.func_info(func),
         };
         // SAFETY: as in `write_import`.
         unsafe { self.at::<FuncRec>(self.offsets.import(i)).write(rec) };

@@ -3,6 +3,9 @@
 
 use std::cell::Cell;
 use std::ptr::NonNull;
+use std::sync::Arc;
+
+use crate::types::registry::RecGroup;
 
 /// A global's cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,14 +48,18 @@ pub(crate) struct HostGlobal {
     cells: Box<[Cell<u64>; 2]>,
     /// Whether it may hold a handle of the store's heap.
     is_handle: bool,
+    /// Keeps the identities of the types that its type names.
+    _named: Vec<Arc<RecGroup>>,
 }
 
 impl HostGlobal {
-    /// A cell that holds these slots, which may be a handle of the store's heap.
-    pub(crate) fn new(slots: [u64; 2], is_handle: bool) -> Self {
+    /// A cell that holds these slots, which may be a handle of the store's heap. Its
+    /// type names types of these groups.
+    pub(crate) fn new(slots: [u64; 2], is_handle: bool, named: Vec<Arc<RecGroup>>) -> Self {
         Self {
             cells: Box::new(slots.map(Cell::new)),
             is_handle,
+            _named: named,
         }
     }
 

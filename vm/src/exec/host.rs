@@ -8,12 +8,11 @@ use std::sync::Arc;
 use super::context::{Cx, FuncRec, FuncRef, Pending, Rt};
 use super::{entry, exit, stubs};
 use crate::error::{Error, PermissionError};
-use crate::module::TypeRegistry;
 use crate::runtime::domain;
 use crate::runtime::limits::ResourceLimiter;
 use crate::runtime::permissions::{Capabilities, Capability};
 use crate::runtime::store::{Caller, InstanceId, StoreData, StoreInner};
-use crate::types::FuncType;
+use crate::types::{DefType, FuncType, TypeRegistry};
 
 /// The closure of a host function, shared by all stores it is linked into.
 pub struct HostDef {
@@ -120,7 +119,7 @@ pub(crate) struct HostFunc {
     code: [u64; 2],
     def: Arc<HostDef>,
     /// Keeps the identity of its type.
-    _ty: FuncType,
+    _ty: DefType,
 }
 
 impl std::fmt::Debug for HostFunc {
@@ -136,7 +135,7 @@ impl HostFunc {
     /// these types.
     pub(crate) fn new(def: Arc<HostDef>, types: &TypeRegistry, rt: ptr::NonNull<Rt>) -> Box<Self> {
         let slots = def.ty.slots();
-        let (ty, own_ty) = types.intern(&def.ty);
+        let ty = def.ty.define(types);
         let head = Cx {
             mem0_base: ptr::null_mut(),
             rt: rt.as_ptr(),
@@ -149,10 +148,11 @@ impl HostFunc {
         let rec = FuncRec {
             ip: Cell::new(ptr::null()),
             cx: ptr::null_mut(),
-            ty,
+            ty: ty.id(),
             func: 0,
             slots,
             canonical: Cell::new(ptr::null()),
+            info: ty.info(),
         };
         let code = stubs::host_call_code(slots);
         let mut this = Box::new(Self {
@@ -160,7 +160,7 @@ impl HostFunc {
             rec,
             code,
             def,
-            _ty: own_ty,
+            _ty: ty,
         });
         this.rec.cx = &raw mut this.head;
         this.rec.ip.set(this.code.as_ptr().cast());

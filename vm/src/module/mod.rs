@@ -22,9 +22,9 @@ use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 pub(crate) use self::const_expr::{ConstExpr, ConstOp};
-pub(crate) use self::index::{FuncIdx, GlobalIdx, MemoryIdx, TableIdx, TypeId, TypeIdx, TypeRegistry};
+pub(crate) use self::index::{FuncIdx, GlobalIdx, MemoryIdx, TableIdx, TypeIdx};
 use self::names::Names;
-use crate::types::{ExternType, FuncType, GlobalType, MemoryType, TableType};
+use crate::types::{CompositeType, ExternType, FuncType, GlobalType, MemoryType, TableType, TypeId, TypeInfo};
 
 /// Slots that no function's frame may exceed: instructions name slots in 16
 /// bits. Validation refuses functions that need more.
@@ -37,10 +37,8 @@ pub(crate) const HEADER_SLOTS: usize = 2;
 pub(crate) struct ModuleData {
     /// The whole binary; bodies and data segments are ranges of it.
     pub(crate) bytes: Arc<[u8]>,
-    /// Function types.
-    pub(crate) types: Vec<FuncType>,
-    /// Their identities.
-    pub(crate) type_ids: Vec<TypeId>,
+    /// Types, of all kinds.
+    pub(crate) types: Vec<CompositeType>,
     /// Imports, in order.
     pub(crate) imports: Vec<Import>,
     /// Positions in `imports` of those that are functions.
@@ -109,12 +107,12 @@ pub(crate) struct Import {
 pub(crate) enum ImportKind {
     /// A function of a type.
     Func(TypeIdx),
-    /// A table.
-    Table(TableType),
+    /// The table with this index.
+    Table(TableIdx),
     /// A memory.
     Memory(MemoryType),
-    /// A global.
-    Global(GlobalType),
+    /// The global with this index.
+    Global(GlobalIdx),
 }
 
 /// An export.
@@ -213,7 +211,13 @@ impl ModuleData {
     /// # Panics
     /// If there is no such function.
     pub(crate) fn func_type(&self, func: FuncIdx) -> &FuncType {
-        &self.types[self.funcs[func.index()].index()]
+        self.func_type_at(self.funcs[func.index()])
+            .expect("validation requires a function type")
+    }
+
+    /// The function type with an index, if it is one.
+    pub(crate) fn func_type_at(&self, ty: TypeIdx) -> Option<&FuncType> {
+        self.types.get(ty.index())?.as_func()
     }
 
     /// The identity of a function's type.
@@ -221,7 +225,15 @@ impl ModuleData {
     /// # Panics
     /// If there is no such function.
     pub(crate) fn func_type_id(&self, func: FuncIdx) -> TypeId {
-        self.type_ids[self.funcs[func.index()].index()]
+        self.types[self.funcs[func.index()].index()].def().id()
+    }
+
+    /// The record of a function's type.
+    ///
+    /// # Panics
+    /// If there is no such function.
+    pub(crate) fn func_info(&self, func: FuncIdx) -> &TypeInfo {
+        self.types[self.funcs[func.index()].index()].def().info()
     }
 
     /// The globals that it defines.
@@ -254,10 +266,14 @@ impl ModuleData {
     /// The type of an import.
     pub(crate) fn import_type(&self, import: &Import) -> ExternType {
         match import.ty {
-            ImportKind::Func(ty) => self.types[ty.index()].clone().into(),
-            ImportKind::Table(ty) => ty.into(),
+            ImportKind::Func(ty) => self
+                .func_type_at(ty)
+                .expect("validation requires a function type")
+                .clone()
+                .into(),
+            ImportKind::Table(table) => self.tables[table.index()].clone().into(),
             ImportKind::Memory(ty) => ty.into(),
-            ImportKind::Global(ty) => ty.into(),
+            ImportKind::Global(global) => self.globals[global.index()].clone().into(),
         }
     }
 
@@ -265,9 +281,9 @@ impl ModuleData {
     pub(crate) fn export_type(&self, export: &Export) -> ExternType {
         match export.kind {
             ExportKind::Func(func) => self.func_type(func).clone().into(),
-            ExportKind::Table(table) => self.tables[table.index()].into(),
+            ExportKind::Table(table) => self.tables[table.index()].clone().into(),
             ExportKind::Memory(memory) => self.memories[memory.index()].into(),
-            ExportKind::Global(global) => self.globals[global.index()].into(),
+            ExportKind::Global(global) => self.globals[global.index()].clone().into(),
         }
     }
 

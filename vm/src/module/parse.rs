@@ -8,15 +8,16 @@ use wasmparser::{Encoding, Parser, Payload, ValidPayload, Validator, WasmFeature
 
 use super::sections::{Builder, range};
 use super::validate::{Bodies, validate_bodies};
-use super::{FuncBody, FuncIdx, ModuleData, TypeRegistry, proposals};
+use super::{FuncBody, FuncIdx, ModuleData, proposals};
 use crate::error::{LoadError, LoadErrorKind};
+use crate::types::TypeRegistry;
 
 /// What a module in the binary format begins with.
 const MAGIC: &[u8] = b"\0asm";
 
 impl ModuleData {
-    /// Parses and validates `bytes`, with `threads` threads at most. Function
-    /// types are given their identities by `registry`, if there is no error.
+    /// Parses and validates `bytes`, with `threads` threads at most. Types are
+    /// given their identities by `registry`.
     ///
     /// # Errors
     /// If they are no valid module under `features`, or one that an
@@ -35,7 +36,7 @@ impl ModuleData {
         if magic.is_empty() || !MAGIC.starts_with(magic) {
             return Err(LoadError::new(LoadErrorKind::NotWasm, Some(0)));
         }
-        let mut module = Builder::new(Arc::clone(&bytes));
+        let mut module = Builder::new(Arc::clone(&bytes), registry);
         let mut first_body = None;
         let sections = read_sections(&bytes, features, &mut module, &mut first_body);
         let bodies = match first_body {
@@ -44,7 +45,7 @@ impl ModuleData {
         };
         // Sections behind the code were read before the bodies.
         let error = match (sections, bodies) {
-            (Ok(()), Ok(())) => return Ok(module.finish(registry)),
+            (Ok(()), Ok(())) => return Ok(module.finish()),
             (Err(error), Ok(())) | (Ok(()), Err(error)) => error,
             (Err(section), Err(body)) if body.offset() < section.offset() => body,
             (Err(section), Err(_)) => section,

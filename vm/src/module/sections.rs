@@ -9,10 +9,10 @@ use wasmparser::{Element, ElementItems, ElementKind, ExternalKind, Operator, Pay
 
 use super::{
     ConstExpr, ConstOp, DataKind, DataSegment, ElemItems, ElemKind, ElemSegment, Export, ExportKind, FuncIdx,
-    GlobalIdx, Import, ImportKind, MemoryIdx, ModuleData, TableIdx, TypeIdx, TypeRegistry,
+    GlobalIdx, Import, ImportKind, MemoryIdx, ModuleData, TableIdx, TypeIdx,
 };
 use crate::error::{LoadError, LoadErrorKind};
-use crate::types::{FuncType, GlobalType, MemoryType, RefType, TableType, Unsupported};
+use crate::types::{CompositeType, GlobalType, MemoryType, RefType, TableType, TypeRegistry, TypeSpace, Unsupported};
 
 /// Custom sections a module may have. Each costs three bytes in a module but
 /// ten times that here.
@@ -38,16 +38,18 @@ fn unsupported(Unsupported(what): Unsupported, offset: u64) -> LoadError {
 /// A module in the making.
 pub(super) struct Builder {
     pub(super) data: ModuleData,
+    registry: TypeRegistry,
     /// By function, as far as there is one that escapes.
     escapes: Vec<bool>,
 }
 
 impl Builder {
-    pub(super) fn new(bytes: Arc<[u8]>) -> Self {
+    /// A module of these bytes, whose types are given their identities by
+    /// `registry`.
+    pub(super) fn new(bytes: Arc<[u8]>, registry: &TypeRegistry) -> Self {
         let data = ModuleData {
             bytes,
             types: Vec::new(),
-            type_ids: Vec::new(),
             imports: Vec::new(),
             func_imports: Box::default(),
             funcs: Vec::new(),
@@ -76,16 +78,15 @@ impl Builder {
         };
         Self {
             data,
+            registry: registry.clone(),
             escapes: Vec::new(),
         }
     }
 
     /// The module, with all its sections read and its bodies validated.
-    pub(super) fn finish(self, registry: &TypeRegistry) -> ModuleData {
-        let Self { mut data, escapes } = self;
+    pub(super) fn finish(self) -> ModuleData {
+        let Self { mut data, escapes, .. } = self;
         let index = |i: usize| u32::try_from(i).expect("the validator bounds the number of functions and exports");
-        // Equal types of one engine share their memory.
-        (data.type_ids, data.types) = data.types.iter().map(|ty| registry.intern(ty)).unzip();
         let escaped = escapes.iter().enumerate().filter(|(_, escapes)| **escapes);
         data.escaped = escaped.map(|(func, _)| FuncIdx::new(index(func))).collect();
         data.num_escaped = data.escaped.len();
@@ -103,6 +104,7 @@ impl Builder {
                 data.open_imports.insert(global.as_u32());
             }
         }
+        data.types.shrink_to_fit();
         data.imports.shrink_to_fit();
         data.funcs.shrink_to_fit();
         data.globals.shrink_to_fit();
@@ -121,10 +123,9 @@ impl Builder {
         match payload {
             Payload::TypeSection(section) => {
                 let offset = section.range().start;
-                for ty in section.into_iter_err_on_gc_types() {
-                    self.data
-                        .types
-                        .push(FuncType::from_wasm(&ty?).map_err(|e| unsupported(e, offset))?);
+                for group in section {
+                    CompositeType::add_group(&mut self.data.types, &group?, &self.registry)
+                        .map_err(|e| unsupported(e, offset))?;
                 }
             }
             Payload::ImportSection(section) => {
@@ -152,7 +153,9 @@ impl Builder {
             Payload::GlobalSection(section) => {
                 for global in section.into_iter_with_offsets() {
                     let (offset, global) = global?;
-                    let ty = GlobalType::from_wasm(global.ty).map_err(|e| unsupported(e, offset))?;
+                    let space = TypeSpace::new(&self.data.types);
+                    let ty = GlobalType::from_wasm(global.ty, space, &self.registry);
+                    let ty = ty.map_err(|e| unsupported(e, offset))?;
                     let init = self.const_expr(&global.init_expr)?;
                     self.data.globals.push(ty);
                     self.data.global_inits.push(init);
@@ -221,6 +224,8 @@ impl Builder {
     fn import(&mut self, import: &wasmparser::Import<'_>, offset: u64) -> Result<(), LoadError> {
         let data = &mut self.data;
         let refuse = |e| unsupported(e, offset);
+        let space = TypeSpace::new(&data.types);
+        let index = |i: usize| u32::try_from(i).expect("validation bounds index spaces");
         let ty = match import.ty {
             TypeRef::Func(ty) => {
                 data.funcs.push(TypeIdx::new(ty));
@@ -228,10 +233,10 @@ impl Builder {
                 ImportKind::Func(TypeIdx::new(ty))
             }
             TypeRef::Table(ty) => {
-                let ty = TableType::from_wasm(ty).map_err(refuse)?;
+                let ty = TableType::from_wasm(ty, space, &self.registry).map_err(refuse)?;
                 data.tables.push(ty);
                 data.num_imported_tables += 1;
-                ImportKind::Table(ty)
+                ImportKind::Table(TableIdx::new(index(data.tables.len() - 1)))
             }
             TypeRef::Memory(ty) => {
                 let ty = MemoryType::from_wasm(ty);
@@ -240,10 +245,10 @@ impl Builder {
                 ImportKind::Memory(ty)
             }
             TypeRef::Global(ty) => {
-                let ty = GlobalType::from_wasm(ty).map_err(refuse)?;
+                let ty = GlobalType::from_wasm(ty, space, &self.registry).map_err(refuse)?;
                 data.globals.push(ty);
                 data.num_imported_globals += 1;
-                ImportKind::Global(ty)
+                ImportKind::Global(GlobalIdx::new(index(data.globals.len() - 1)))
             }
             TypeRef::Tag(_) => return Err(refuse(Unsupported(TAGS))),
             TypeRef::FuncExact(_) => return Err(refuse(Unsupported(EXACT))),
@@ -257,7 +262,8 @@ impl Builder {
     }
 
     fn table(&mut self, table: &Table<'_>, offset: u64) -> Result<(), LoadError> {
-        let ty = TableType::from_wasm(table.ty).map_err(|e| unsupported(e, offset))?;
+        let space = TypeSpace::new(&self.data.types);
+        let ty = TableType::from_wasm(table.ty, space, &self.registry).map_err(|e| unsupported(e, offset))?;
         let init = match &table.init {
             TableInit::RefNull => None,
             TableInit::Expr(expr) => Some(self.const_expr(expr)?),
@@ -298,7 +304,8 @@ impl Builder {
                     .collect::<Result<_, LoadError>>()?,
             ),
             ElementItems::Expressions(ty, exprs) => {
-                RefType::from_wasm(ty).map_err(|e| unsupported(e, element.range.start))?;
+                let space = TypeSpace::new(&self.data.types);
+                RefType::from_wasm(ty, space, &self.registry).map_err(|e| unsupported(e, element.range.start))?;
                 shortest(
                     exprs
                         .into_iter()

@@ -1,12 +1,11 @@
 //! Modules as bytes, and what is made of them.
 
-use std::sync::Arc;
-
 use wasmparser::WasmFeatures;
 
 use super::const_expr::ConstOps;
-use super::{ConstOp, DataKind, ElemItems, ElemKind, ExportKind, FuncIdx, ImportKind, ModuleData, TypeRegistry};
+use super::{ConstOp, DataKind, ElemItems, ElemKind, ExportKind, FuncIdx, ImportKind, ModuleData};
 use crate::error::{LoadError, LoadErrorKind};
+use crate::types::{TypeId, TypeRegistry};
 
 /// Features of the Wasm that is run.
 fn features() -> WasmFeatures {
@@ -513,19 +512,26 @@ fn as_many_segments_and_sections_as_allowed_load() {
     );
 }
 
+/// The identities of a module's types.
+fn ids(module: &ModuleData) -> Vec<TypeId> {
+    module.types.iter().map(|ty| ty.def().id()).collect()
+}
+
 #[test]
 fn equal_types_of_an_engine_are_one() {
-    let registry = Arc::new(TypeRegistry::default());
+    let registry = TypeRegistry::default();
     let load = |text: &str| ModuleData::parse(binary(text).into(), features(), &registry, 1);
     let one = load("(module (type (func (param i32))) (type (func)) (type (func (param i32))))").expect("valid");
     let two = load("(module (type (func)) (type (func (param f32))))").expect("valid");
-    assert_eq!(one.type_ids[0], one.type_ids[2]);
-    assert_eq!(one.type_ids[1], two.type_ids[0]);
-    assert_ne!(one.type_ids[0], two.type_ids[1]);
-    assert_eq!(registry.get(two.type_ids[1]), two.types[1]);
+    assert_eq!(ids(&one)[0], ids(&one)[2]);
+    assert_eq!(ids(&one)[1], ids(&two)[0]);
+    assert_ne!(ids(&one)[0], ids(&two)[1]);
+    assert_eq!(registry.get(ids(&two)[1]), *two.types[1].def());
+    assert_eq!(registry.len(), 3);
     load("(module (type (func (param i64))) (func (result i32)))").expect_err("not valid");
-    let three = load("(module (type (func (param f64))))").expect("valid");
-    assert_eq!(three.type_ids[0].as_u32(), 3, "a refused module leaves no types");
+    assert_eq!(registry.len(), 3, "a refused module leaves no types");
+    drop(one);
+    assert_eq!(registry.len(), 2);
 }
 
 #[test]
@@ -540,13 +546,10 @@ fn types_of_modules_that_are_gone_make_room() {
             format!("(type (func (param {})))", params.collect::<String>())
         });
         let module = load(&format!("(module {})", types.collect::<String>()));
-        assert_ne!(module.type_ids[7], kept.type_ids[0]);
-        assert_eq!(registry.get(module.type_ids[7]), module.types[7]);
-        assert!(module.type_ids.iter().all(|id| id.as_u32() < 2500), "{i}");
+        assert_ne!(ids(&module)[7], ids(&kept)[0]);
+        assert_eq!(registry.get(ids(&module)[7]), *module.types[7].def());
+        assert!(ids(&module).iter().all(|id| id.as_u32() <= 200), "{i}");
     }
-    assert_eq!(registry.get(kept.type_ids[0]), kept.types[0]);
-    assert_eq!(
-        load("(module (type (func (param i32 i32 i32))))").type_ids,
-        kept.type_ids
-    );
+    assert_eq!(registry.get(ids(&kept)[0]), *kept.types[0].def());
+    assert_eq!(ids(&load("(module (type (func (param i32 i32 i32))))")), ids(&kept));
 }

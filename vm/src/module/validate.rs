@@ -13,7 +13,7 @@ use super::settled::settled;
 use super::{FuncBody, FuncIdx, ModuleData};
 use super::{HEADER_SLOTS, MAX_FRAME_SLOTS};
 use crate::error::{LoadError, LoadErrorKind};
-use crate::types::{FuncType, GlobalType, ValType};
+use crate::types::{CompositeType, FuncType, GlobalType, ValType};
 
 /// Bytes of bodies from which on validation is worth several threads.
 const PARALLEL_BYTES: usize = 256 << 10;
@@ -47,9 +47,9 @@ impl Bodies {
 /// The first in the order of bodies: a body that is not valid, or whose frame
 /// is too large.
 pub(super) fn validate_bodies(module: &mut ModuleData, mut common: Bodies, threads: usize) -> Result<(), LoadError> {
-    let of_funcs = module.types.iter().flat_map(|ty| ty.params().chain(ty.results()));
-    let of_globals = module.globals.iter().map(GlobalType::content);
-    common.has_vectors = of_funcs.chain(of_globals).any(|ty| ty == ValType::V128);
+    let mut of_globals = module.globals.iter().map(GlobalType::content);
+    common.has_vectors =
+        module.types.iter().any(CompositeType::has_vectors) || of_globals.any(|ty| *ty == ValType::V128);
     let mut bodies = std::mem::take(&mut module.bodies);
     let result = validate_all(module, &mut bodies, &common, threads);
     module.bodies = bodies;

@@ -7,8 +7,8 @@ use wasmparser::WasmFeatures;
 
 use crate::error::Error;
 use crate::exec::heap;
-use crate::module::TypeRegistry;
 use crate::proposal::{Proposal, Proposals, for_each_proposal};
+use crate::types::TypeRegistry;
 
 /// How an [`Engine`] works. Setters give the configuration back, as
 /// `wasmtime::Config`'s do.

@@ -13,7 +13,7 @@ use crate::exec::globals::GlobalRef;
 use crate::exec::memory::{Guarding, MemoryInst, MemoryRef, SavedMemory};
 use crate::exec::slow;
 use crate::exec::table::{TableInst, TableRef};
-use crate::types::{ExternType, GlobalType, MemoryType, Mutability, TableType};
+use crate::types::{Definer, ExternType, GlobalType, MemoryType, Mutability, RawGlobalType, TableType};
 
 /// Panics if a handle is used with a store that it does not belong to.
 pub(crate) fn check_store(handle: StoreId, store: &StoreInner, what: &str) {
@@ -350,6 +350,7 @@ impl Table {
         let mut store = store.as_context_mut();
         let whole = store.whole();
         let inner = &mut store.0.inner;
+        let ty = ty.defined(inner.engine.types());
         let init = init.to_slot(ty.element(), inner)?;
         inner.check_more(whole, 0, 1)?;
         let domain = inner.current_domain().clone();
@@ -376,7 +377,7 @@ impl Table {
     /// # Panics
     /// If it belongs to another store, as all methods.
     pub fn ty(&self, store: impl AsContext) -> TableType {
-        *self.of(&store.as_context().0.inner).ty()
+        self.of(&store.as_context().0.inner).ty().clone()
     }
 
     /// Its size in elements.
@@ -465,7 +466,7 @@ pub(crate) fn new_table(
 pub struct Global {
     store: StoreId,
     cell: GlobalRef,
-    ty: GlobalType,
+    ty: RawGlobalType,
 }
 
 impl Global {
@@ -476,7 +477,11 @@ impl Global {
     pub fn new(mut store: impl AsContextMut, ty: GlobalType, value: Val) -> Result<Self, Error> {
         let inner = &mut store.as_context_mut().0.inner;
         let slots = value.to_slots(ty.content(), inner)?;
-        let cell = inner.add_global(slots, ty.is_handle());
+        let engine = inner.engine.clone();
+        let mut definer = Definer::new(engine.types());
+        let raw = ty.raw(&mut definer);
+        let cell = inner.add_global(slots, ty.is_handle(), definer.into_named());
+        let ty = raw;
         Ok(Self {
             store: inner.id,
             cell,
@@ -484,7 +489,7 @@ impl Global {
         })
     }
 
-    pub(crate) fn handle(store: StoreId, cell: GlobalRef, ty: GlobalType) -> Self {
+    pub(crate) fn handle(store: StoreId, cell: GlobalRef, ty: RawGlobalType) -> Self {
         Self { store, cell, ty }
     }
 
@@ -495,8 +500,12 @@ impl Global {
 
     /// Its type.
     pub fn ty(&self, store: impl AsContext) -> GlobalType {
-        check_store(self.store, &store.as_context().0.inner, "global");
-        self.ty
+        self.ty_in(&store.as_context().0.inner)
+    }
+
+    pub(crate) fn ty_in(self, store: &StoreInner) -> GlobalType {
+        check_store(self.store, store, "global");
+        self.ty.get(store.engine.types())
     }
 
     /// Its value.
@@ -505,8 +514,7 @@ impl Global {
     /// If it belongs to another store, as all methods.
     pub fn get(&self, store: impl AsContext) -> Val {
         let inner = &store.as_context().0.inner;
-        check_store(self.store, inner, "global");
-        Val::from_slots(self.cell.slots(), self.ty.content(), inner)
+        Val::from_slots(self.cell.slots(), self.ty_in(inner).content(), inner)
     }
 
     /// Sets its value.
@@ -515,11 +523,11 @@ impl Global {
     /// If it is immutable, or the value has another type.
     pub fn set(&self, mut store: impl AsContextMut, value: Val) -> Result<(), Error> {
         let inner = &store.as_context_mut().0.inner;
-        check_store(self.store, inner, "global");
-        if self.ty.mutability() == Mutability::Const {
+        let ty = self.ty_in(inner);
+        if ty.mutability() == Mutability::Const {
             return Err(TypeError::Immutable.into());
         }
-        self.cell.set(value.to_slots(self.ty.content(), inner)?);
+        self.cell.set(value.to_slots(ty.content(), inner)?);
         Ok(())
     }
 }
@@ -549,13 +557,10 @@ impl Extern {
     pub(crate) fn ty_in(&self, store: &StoreInner) -> ExternType {
         match self {
             Self::Func(func) => func.ty_in(store).into(),
-            Self::Global(global) => {
-                check_store(global.store, store, "global");
-                global.ty.into()
-            }
+            Self::Global(global) => global.ty_in(store).into(),
             Self::Table(table) => {
                 let table = table.of(store);
-                table.ty().with_minimum(table.len).into()
+                table.ty().clone().with_minimum(table.len).into()
             }
             Self::Memory(memory) => {
                 let memory = memory.of(store);

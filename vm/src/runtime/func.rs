@@ -14,7 +14,7 @@ use crate::error::{Error, TypeError};
 use crate::exec::context::FuncRef;
 use crate::exec::entry;
 use crate::exec::host::{self, HostDef, Need};
-use crate::types::FuncType;
+use crate::types::{FuncType, ValType};
 
 /// A function of a guest or of the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -148,7 +148,7 @@ impl Func {
 
     pub(crate) fn ty_in(self, store: &StoreInner) -> FuncType {
         check_store(self.store, store, "function");
-        store.engine.types().get(self.func.ty())
+        FuncType::of(store.engine.types().get(self.func.ty()))
     }
 
     /// Calls it with values; `results` must be as long as its results are.
@@ -296,7 +296,7 @@ pub(crate) fn untyped<T: 'static>(
         let (mut caller, slots) = call.parts::<T>();
         let inner = &caller.as_context_mut().0.inner;
         let args: smallvec::SmallVec<[Val; 8]> = read_slots(slots, own.params(), inner).collect();
-        let zero = |ty| Val::default_for_ty(ty).unwrap_or(Val::I32(0));
+        let zero = |ty: ValType| Val::default_for_ty(&ty).unwrap_or(Val::I32(0));
         let mut results: smallvec::SmallVec<[Val; 4]> = own.results().map(zero).collect();
         func(caller.reborrow(), &args, &mut results)?;
         let inner = &caller.as_context_mut().0.inner;

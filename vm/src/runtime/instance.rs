@@ -22,7 +22,7 @@ use crate::module::{
     ConstExpr, ConstOp, DataKind, ElemItems, ElemKind, ExportKind, FuncIdx, GlobalIdx, Import, ImportKind, ModuleData,
 };
 use crate::trap::Trap;
-use crate::types::{GlobalType, MemoryType, TableType, ValType};
+use crate::types::{Definer, GlobalType, MemoryType, TableType, ValType};
 
 /// An instance of a module.
 ///
@@ -134,8 +134,8 @@ impl Instance {
             return Err(LinkError::IncompatibleImport {
                 module: wanted.module.clone(),
                 name: wanted.name.clone(),
-                expected: self.entity(inner).module.data().import_type(wanted),
-                found: func.ty_in(inner).into(),
+                expected: self.entity(inner).module.data().import_type(wanted).into(),
+                found: Box::new(func.ty_in(inner).into()),
             }
             .into());
         };
@@ -246,12 +246,11 @@ fn resolve(store: &StoreInner, entity: &InstanceEntity, kind: ExportKind) -> Ext
         ExportKind::Func(func) => Func::new_handle(store.id, entity.cx.func_ref(func)).into(),
         ExportKind::Table(table) => Table::handle(store.id, entity.tables[table.index()]).into(),
         ExportKind::Memory(memory) => Memory::handle(store.id, entity.memories[memory.index()]).into(),
-        ExportKind::Global(global) => Global::handle(
-            store.id,
-            entity.cx.global(global),
-            entity.module.data().globals[global.index()],
-        )
-        .into(),
+        ExportKind::Global(global) => {
+            let ty = &entity.module.data().globals[global.index()];
+            let ty = ty.raw(&mut Definer::new(store.engine.types()));
+            Global::handle(store.id, entity.cx.global(global), ty).into()
+        }
     }
 }
 
@@ -313,8 +312,10 @@ impl Imports {
         for (import, link) in module.imports.iter().zip(links) {
             match (link, import.ty) {
                 (Link::Extern(given), _) => imports.add(store, module, import, given)?,
-                (Link::Value(value), ImportKind::Global(ty)) if value.ty() == ty.content() => {
-                    let slots = value.to_slots(ty.content(), store)?;
+                (Link::Value(value), ImportKind::Global(global))
+                    if value.ty().matches(module.globals[global.index()].content()) =>
+                {
+                    let slots = value.to_slots(module.globals[global.index()].content(), store)?;
                     imports.globals.push(GivenGlobal::Value(slots));
                 }
                 (Link::Unbound, ImportKind::Func(_)) if !module.refers_to_import(imports.funcs.len()) => {
@@ -324,7 +325,7 @@ impl Imports {
                     return Err(LinkError::UnknownImport {
                         module: import.module.clone(),
                         name: import.name.clone(),
-                        ty: module.import_type(import),
+                        ty: module.import_type(import).into(),
                         similar: None,
                     }
                     .into());
@@ -362,12 +363,15 @@ impl Imports {
             (ImportKind::Func(ty), Extern::Func(func)) => {
                 let func = func.func_ref();
                 self.funcs.push(Some(func));
-                module.type_ids.get(ty.index()) == Some(&func.ty())
+                store
+                    .engine
+                    .types()
+                    .matches(func.ty(), module.types[ty.index()].def().id())
             }
             (ImportKind::Table(ty), Extern::Table(table)) => {
                 let table = table.table_ref();
                 self.tables.push(table);
-                table_fits(&ty, table.get().ty(), table.get().len)
+                table_fits(&module.tables[ty.index()], table.get().ty(), table.get().len)
             }
             (ImportKind::Memory(ty), Extern::Memory(memory)) => {
                 let memory = memory.memory_ref();
@@ -376,7 +380,7 @@ impl Imports {
             }
             (ImportKind::Global(ty), Extern::Global(global)) => {
                 self.globals.push(GivenGlobal::Cell(global.cell()));
-                given.ty_in(store) == ty.into()
+                global.ty_in(store).matches(&module.globals[ty.index()])
             }
             _ => false,
         };
@@ -386,8 +390,8 @@ impl Imports {
         Err(LinkError::IncompatibleImport {
             module: import.module.clone(),
             name: import.name.clone(),
-            expected: module.import_type(import),
-            found: given.ty_in(store),
+            expected: module.import_type(import).into(),
+            found: given.ty_in(store).into(),
         }
         .into())
     }
@@ -558,7 +562,7 @@ fn constants(module: &ModuleData, given: &[GivenGlobal], is_linked: bool) -> Box
     let constant = |(i, (ty, global)): (usize, (&GlobalType, &GivenGlobal))| match *global {
         GivenGlobal::Cell(cell) => ty.is_constant_number().then(|| cell.get()),
         GivenGlobal::Value([slot, _]) => {
-            let is_constant = ty.content() != ValType::V128 && module.keeps_import(global_idx(i));
+            let is_constant = *ty.content() != ValType::V128 && module.keeps_import(global_idx(i));
             is_constant.then_some(slot)
         }
     };
@@ -606,7 +610,14 @@ fn allocate_own(
     }
     for (i, ty) in module.tables.iter().skip(module.num_imported_tables).enumerate() {
         let saved = saved.and_then(|saved| saved.tables.get(i));
-        tables.push(new_table(store, whole, *ty, 0, saved.map(|elems| &**elems), domain)?);
+        tables.push(new_table(
+            store,
+            whole,
+            ty.clone(),
+            0,
+            saved.map(|elems| &**elems),
+            domain,
+        )?);
     }
     Ok(())
 }
@@ -688,7 +699,7 @@ fn evaluate_slots(instance: &InstanceEntity, expr: &ConstExpr) -> [u64; 2] {
     let global = |global: GlobalIdx| {
         let ty = instance.module.data().globals.get(global.index())?;
         let [low, high] = instance.cx.global(global).slots();
-        Some((low, (ty.content() == ValType::V128).then_some(high)))
+        Some((low, (*ty.content() == ValType::V128).then_some(high)))
     };
     let func = |func| Some(instance.cx.func_ref(func).to_slot());
     value_of(expr, global, func).expect("validation requires one value")

@@ -309,7 +309,7 @@ impl<T> Linker<T> {
                 Err(LinkError::UnknownImport {
                     module,
                     name,
-                    ty,
+                    ty: Box::new(ty),
                     similar: None,
                 }
                 .into())
@@ -441,7 +441,7 @@ impl Names {
         LinkError::UnknownImport {
             module,
             name,
-            ty,
+            ty: Box::new(ty),
             similar,
         }
     }

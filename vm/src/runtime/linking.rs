@@ -295,15 +295,18 @@ impl StoreInner {
             .and_then(|import| module.imports.get(import));
         let Some(wanted) = wanted else { return Ok(()) };
         let fits = match wanted.ty {
-            ImportKind::Func(ty) => module.type_ids.get(ty.index()) == Some(&given.ty()),
+            ImportKind::Func(ty) => self
+                .engine
+                .types()
+                .matches(given.ty(), module.types[ty.index()].def().id()),
             _ => false,
         };
         if !fits {
             return Err(LinkError::IncompatibleImport {
                 module: wanted.module.clone(),
                 name: wanted.name.clone(),
-                expected: module.import_type(wanted),
-                found: Func::new_handle(self.id, given).ty_in(self).into(),
+                expected: Box::new(module.import_type(wanted)),
+                found: Box::new(Func::new_handle(self.id, given).ty_in(self).into()),
             }
             .into());
         }

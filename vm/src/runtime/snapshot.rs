@@ -17,7 +17,7 @@ use crate::exec::globals::GlobalRef;
 use crate::exec::memory::{MemoryRef, SavedMemory};
 use crate::exec::table::{TableInst, TableRef};
 use crate::module::GlobalIdx;
-use crate::types::{HeapType, ValType};
+use crate::types::ValType;
 
 /// The state of an instance at some time.
 ///
@@ -372,7 +372,7 @@ impl Snapshot {
         };
         for (global, value) in module.own_globals().zip(&saved.globals) {
             let is_func = match module.globals[global.index()].content() {
-                ValType::Ref(ty) => ty.heap_type() == HeapType::Func,
+                ValType::Ref(ty) => ty.heap_type().is_func(),
                 _ => false,
             };
             let value = if is_func { [own(value[0]), 0] } else { *value };
@@ -390,7 +390,7 @@ impl Snapshot {
         let tables = instance.tables.iter().skip(module.num_imported_tables);
         for table in tables.filter(|_| id != self.0.instance) {
             let table = table.get_mut();
-            if table.ty().element().heap_type() == HeapType::Func {
+            if table.ty().element().heap_type().is_func() {
                 table.elems_mut().iter_mut().for_each(|slot| *slot = own(*slot));
             }
         }

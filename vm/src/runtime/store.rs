@@ -27,7 +27,8 @@ use crate::exec::memory::{MemoryInst, MemoryRef};
 use crate::exec::table::{TableInst, TableRef};
 use crate::module::{DataKind, ModuleData};
 use crate::sys::{self, StackControl};
-use crate::types::{FuncType, MemoryType, TableType};
+use crate::types::registry::RecGroup;
+use crate::types::{CompositeType, MemoryType, TableType};
 
 /// Which store a handle belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -81,7 +82,7 @@ pub(crate) struct InstanceEntity {
     /// What it was called when it was unloaded, if it was.
     pub(crate) unloaded: Option<Box<str>>,
     /// The types of functions that are gone, whose identities references have.
-    pub(crate) kept_types: Vec<FuncType>,
+    pub(crate) kept_types: Vec<CompositeType>,
 }
 
 impl InstanceEntity {
@@ -405,9 +406,10 @@ impl StoreInner {
             .any(|func| (at(func)..at(func) + size_of::<HostFunc>() as u64).contains(&address))
     }
 
-    /// Makes a global that belongs to no instance.
-    pub(crate) fn add_global(&mut self, slots: [u64; 2], is_handle: bool) -> GlobalRef {
-        let global = HostGlobal::new(slots, is_handle);
+    /// Makes a global that belongs to no instance, whose type names types of these
+    /// groups.
+    pub(crate) fn add_global(&mut self, slots: [u64; 2], is_handle: bool, named: Vec<Arc<RecGroup>>) -> GlobalRef {
+        let global = HostGlobal::new(slots, is_handle, named);
         let cell = global.cell();
         self.host_globals.push(global);
         cell

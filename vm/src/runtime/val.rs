@@ -76,11 +76,11 @@ impl Val {
     /// ```
     /// use vm::{Val, ValType};
     ///
-    /// let number = Val::from_bits(0xffff_ffff, ValType::I32).unwrap();
+    /// let number = Val::from_bits(0xffff_ffff, &ValType::I32).unwrap();
     /// assert_eq!((number.i32(), number.to_bits()), (Some(-1), Some(0xffff_ffff)));
-    /// assert!(Val::from_bits(0, ValType::FUNCREF).is_none());
+    /// assert!(Val::from_bits(0, &ValType::FUNCREF).is_none());
     /// ```
-    pub fn from_bits(bits: u64, ty: ValType) -> Option<Self> {
+    pub fn from_bits(bits: u64, ty: &ValType) -> Option<Self> {
         match ty {
             ValType::I32 => Some(Self::I32((bits as u32).cast_signed())),
             ValType::I64 => Some(Self::I64(bits.cast_signed())),
@@ -115,15 +115,17 @@ impl Val {
         }
     }
 
-    /// The value that locals of a type start with.
-    pub fn default_for_ty(ty: ValType) -> Option<Self> {
+    /// The value that locals of a type start with; `None` for references that cannot
+    /// be null.
+    pub fn default_for_ty(ty: &ValType) -> Option<Self> {
         Some(match ty {
             ValType::I32 => Self::I32(0),
             ValType::I64 => Self::I64(0),
             ValType::F32 => Self::F32(0),
             ValType::F64 => Self::F64(0),
             ValType::V128 => Self::V128(V128::default()),
-            ValType::Ref(ty) => Ref::null(ty).into(),
+            ValType::Ref(ty) if ty.is_nullable() => Ref::null(ty.heap_type()).into(),
+            ValType::Ref(_) => return None,
         })
     }
 
@@ -184,29 +186,48 @@ impl Val {
     /// The slots of the value; the second is 0 but for `v128`.
     ///
     /// # Errors
-    /// If it is of another type than `ty`, or a reference of another store.
-    pub(crate) fn to_slots(self, ty: ValType, store: &StoreInner) -> Result<[u64; 2], Error> {
-        if self.ty() != ty {
-            return Err(TypeError::Value {
-                expected: ty,
-                found: self.ty(),
+    /// If it is not of type `ty`, or a reference of another store.
+    pub(crate) fn to_slots(self, ty: &ValType, store: &StoreInner) -> Result<[u64; 2], Error> {
+        let mismatch = |found| {
+            Err(TypeError::Value {
+                expected: ty.clone(),
+                found,
             }
-            .into());
-        }
-        if let Some(bits) = self.to_bits() {
-            return Ok([bits, 0]);
+            .into())
+        };
+        let own = self.ty();
+        let (Some(own_ref), Some(wanted)) = (own.as_ref(), ty.as_ref()) else {
+            return match self {
+                _ if own != *ty => mismatch(own),
+                Self::V128(vector) => Ok(vector.to_slots()),
+                number => Ok([number.to_bits().unwrap_or(0), 0]),
+            };
+        };
+        if own_ref.heap_type().top() != wanted.heap_type().top() {
+            return mismatch(own);
         }
         let slot = match self {
-            Self::I32(_) | Self::I64(_) | Self::F32(_) | Self::F64(_) => unreachable!("they are numbers"),
-            Self::V128(vector) => return Ok(vector.to_slots()),
+            Self::I32(_) | Self::I64(_) | Self::F32(_) | Self::F64(_) | Self::V128(_) => {
+                unreachable!("they are no references")
+            }
             Self::FuncRef(func) => func_slot(func.map(|func| func.within(store)).transpose()?),
             Self::ExternRef(value) => value.map(|value| value.within(store)).transpose()?.unwrap_or(0),
         };
-        Ok([slot, 0])
+        // What the value itself is of, which its static type need not say.
+        let found = match self {
+            Self::FuncRef(Some(func)) => RefType::new(false, HeapType::ExactFunc(func.ty_in(store))),
+            Self::FuncRef(None) => RefType::new(true, HeapType::NoFunc),
+            Self::ExternRef(None) => RefType::new(true, HeapType::NoExtern),
+            _ => RefType::new(false, own_ref.heap_type().clone()),
+        };
+        match found.matches(wanted) {
+            true => Ok([slot, 0]),
+            false => mismatch(ValType::Ref(found)),
+        }
     }
 
     /// The value of type `ty` in a slot, or in two if it is a `v128`.
-    pub(crate) fn from_slots(slots: [u64; 2], ty: ValType, store: &StoreInner) -> Self {
+    pub(crate) fn from_slots(slots: [u64; 2], ty: &ValType, store: &StoreInner) -> Self {
         let [slot, _] = slots;
         if let Some(number) = Self::from_bits(slot, ty) {
             return number;
@@ -214,9 +235,9 @@ impl Val {
         match ty {
             ValType::I32 | ValType::I64 | ValType::F32 | ValType::F64 => unreachable!("they are numbers"),
             ValType::V128 => Self::V128(V128::from_two(slots)),
-            ValType::Ref(ty) => match ty.heap_type() {
+            ValType::Ref(ty) => match ty.heap_type().top() {
                 HeapType::Func => Self::FuncRef(FuncRef::from_slot(slot).map(|func| Func::new_handle(store.id, func))),
-                HeapType::Extern => Self::ExternRef(ExternRef::from_slot(slot, store.id)),
+                _ => Self::ExternRef(ExternRef::from_slot(slot, store.id)),
             },
         }
     }
@@ -284,10 +305,10 @@ pub enum Ref {
 
 impl Ref {
     /// The null reference of a type.
-    pub fn null(ty: RefType) -> Self {
-        match ty.heap_type() {
+    pub fn null(ty: &HeapType) -> Self {
+        match ty.top() {
             HeapType::Func => Self::Func(None),
-            HeapType::Extern => Self::Extern(None),
+            _ => Self::Extern(None),
         }
     }
 
@@ -297,14 +318,14 @@ impl Ref {
     }
 
     /// The slot of the reference, which must be of type `ty`.
-    pub(crate) fn to_slot(self, ty: RefType, store: &StoreInner) -> Result<u64, Error> {
-        let [slot, _] = Val::from(self).to_slots(ValType::Ref(ty), store)?;
+    pub(crate) fn to_slot(self, ty: &RefType, store: &StoreInner) -> Result<u64, Error> {
+        let [slot, _] = Val::from(self).to_slots(&ValType::Ref(ty.clone()), store)?;
         Ok(slot)
     }
 
     /// The reference in a slot of type `ty`.
-    pub(crate) fn from_slot(slot: u64, ty: RefType, store: &StoreInner) -> Self {
-        Val::from_slots([slot, 0], ValType::Ref(ty), store)
+    pub(crate) fn from_slot(slot: u64, ty: &RefType, store: &StoreInner) -> Self {
+        Val::from_slots([slot, 0], &ValType::Ref(ty.clone()), store)
             .as_ref()
             .expect("the type is a reference type")
     }
@@ -321,7 +342,7 @@ pub(crate) fn read_slots<'a>(
         let mut next = || slots.next().unwrap_or(0);
         let low = next();
         let high = if ty.slots() == 2 { next() } else { 0 };
-        Val::from_slots([low, high], ty, store)
+        Val::from_slots([low, high], &ty, store)
     })
 }
 
@@ -336,7 +357,7 @@ pub(crate) fn write_slots(
     mut write: impl FnMut(u64),
 ) -> Result<(), Error> {
     for (value, ty) in values.iter().zip(types) {
-        let [low, high] = value.to_slots(ty, store)?;
+        let [low, high] = value.to_slots(&ty, store)?;
         write(low);
         if ty.slots() == 2 {
             write(high);

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use super::limits;
+use super::print::limits;
 use crate::error::TypeError;
 
 /// The type of a memory: its size in pages, and the pages' size.

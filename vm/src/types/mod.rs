@@ -1,19 +1,32 @@
 //! The types of the specification (Spec 3.0 §2.3), as values that compare,
 //! hash and print in the text format's form.
 
+mod aggregate;
 mod convert;
+mod func;
+mod info;
 pub(crate) mod memory;
+mod print;
+pub(crate) mod raw;
+pub(crate) mod registry;
 #[cfg(test)]
 mod tests;
 
-use std::fmt;
+pub use self::aggregate::{ArrayType, FieldType, StorageType, StructType};
+pub(crate) use self::convert::{TypeSpace, Unsupported};
+pub use self::func::FuncType;
+pub(crate) use self::info::TypeInfo;
+pub use self::memory::MemoryType;
+use self::raw::{
+    Abstract, Kind, RawCompositeType, RawFieldType, RawHeapType, RawRefType, RawStorageType, RawValType, SubType,
+};
+use self::registry::RecGroup;
+pub(crate) use self::registry::{DefType, TypeId, TypeRegistry};
+
 use std::sync::Arc;
 
-pub(crate) use self::convert::Unsupported;
-pub use self::memory::MemoryType;
-
 /// A value type.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum ValType {
     /// `i32`
     I32,
@@ -39,31 +52,239 @@ impl ValType {
     pub(crate) fn slots(&self) -> u32 {
         1 + u32::from(matches!(self, Self::V128))
     }
+
+    /// `anyref`
+    pub const ANYREF: Self = Self::Ref(RefType::ANYREF);
+    /// `eqref`
+    pub const EQREF: Self = Self::Ref(RefType::EQREF);
+    /// `i31ref`
+    pub const I31REF: Self = Self::Ref(RefType::I31REF);
+    /// `structref`
+    pub const STRUCTREF: Self = Self::Ref(RefType::STRUCTREF);
+    /// `arrayref`
+    pub const ARRAYREF: Self = Self::Ref(RefType::ARRAYREF);
+    /// `exnref`
+    pub const EXNREF: Self = Self::Ref(RefType::EXNREF);
+
+    /// The reference type, if it is one.
+    pub fn as_ref(&self) -> Option<&RefType> {
+        match self {
+            Self::Ref(ty) => Some(ty),
+            _ => None,
+        }
+    }
+
+    /// Whether it is `other` or a subtype of it (Spec 3.0 §3.3.4).
+    pub fn matches(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Ref(own), Self::Ref(other)) => own.matches(other),
+            _ => self == other,
+        }
+    }
+
+    /// The type that stands in the definition of `def`.
+    fn of(raw: RawValType, def: &DefType) -> Self {
+        Self::from_raw(raw, |id| def.named(id))
+    }
+
+    /// The type, with defined types by their identities.
+    fn from_raw(raw: RawValType, defined: impl Fn(TypeId) -> DefType) -> Self {
+        match raw {
+            RawValType::I32 => Self::I32,
+            RawValType::I64 => Self::I64,
+            RawValType::F32 => Self::F32,
+            RawValType::F64 => Self::F64,
+            RawValType::V128 => Self::V128,
+            RawValType::Ref(ty) => Self::Ref(RefType {
+                nullable: ty.nullable,
+                heap: HeapType::from_raw(ty.heap, defined),
+            }),
+        }
+    }
+}
+
+impl From<RefType> for ValType {
+    fn from(ty: RefType) -> Self {
+        Self::Ref(ty)
+    }
 }
 
 /// What a reference refers to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum HeapType {
+    /// A host value, or what a guest has made one of.
+    Extern,
+    /// Nothing, among those.
+    NoExtern,
     /// Any function.
     Func,
-    /// A host value.
-    Extern,
+    /// A function of a type, or of a subtype.
+    ConcreteFunc(FuncType),
+    /// A function of exactly a type (custom-descriptors proposal).
+    ExactFunc(FuncType),
+    /// No function.
+    NoFunc,
+    /// Anything that guests make: structs, arrays, small integers; or a host value
+    /// that a guest has made one of those.
+    Any,
+    /// What can be compared: structs, arrays, small integers.
+    Eq,
+    /// An integer of 31 bits.
+    I31,
+    /// Any array.
+    Array,
+    /// An array of a type, or of a subtype.
+    ConcreteArray(ArrayType),
+    /// An array of exactly a type (custom-descriptors proposal).
+    ExactArray(ArrayType),
+    /// Any struct.
+    Struct,
+    /// A struct of a type, or of a subtype.
+    ConcreteStruct(StructType),
+    /// A struct of exactly a type (custom-descriptors proposal).
+    ExactStruct(StructType),
+    /// Nothing, among what guests make.
+    None,
+    /// An exception.
+    Exn,
+    /// No exception.
+    NoExn,
+}
+
+impl HeapType {
+    /// The largest type of its hierarchy: `extern`, `func`, `any` or `exn`.
+    #[must_use]
+    pub fn top(&self) -> Self {
+        self.abstract_type().top().into()
+    }
+
+    /// Whether it is a defined type.
+    pub fn is_concrete(&self) -> bool {
+        self.concrete().is_some()
+    }
+
+    /// Whether it is `other` or a subtype of it (Spec 3.0 §3.3.3).
+    pub fn matches(&self, other: &Self) -> bool {
+        match (self.concrete(), other.concrete()) {
+            (None, None) => self.abstract_type().matches(other.abstract_type()),
+            (None, Some(_)) => self.abstract_type().is_bottom() && self.top() == other.top(),
+            (Some(_), None) => self.abstract_type().matches(other.abstract_type()),
+            (Some((_, false)), Some((_, true))) => false,
+            (Some((own, _)), Some((other, true))) => own == other,
+            (Some((own, _)), Some((other, false))) => own.matches(&other),
+        }
+    }
+
+    /// The smallest abstract type that it matches.
+    fn abstract_type(&self) -> Abstract {
+        match self {
+            Self::Extern => Abstract::Extern,
+            Self::NoExtern => Abstract::NoExtern,
+            Self::Func | Self::ConcreteFunc(_) | Self::ExactFunc(_) => Abstract::Func,
+            Self::NoFunc => Abstract::NoFunc,
+            Self::Any => Abstract::Any,
+            Self::Eq => Abstract::Eq,
+            Self::I31 => Abstract::I31,
+            Self::Array | Self::ConcreteArray(_) | Self::ExactArray(_) => Abstract::Array,
+            Self::Struct | Self::ConcreteStruct(_) | Self::ExactStruct(_) => Abstract::Struct,
+            Self::None => Abstract::None,
+            Self::Exn => Abstract::Exn,
+            Self::NoExn => Abstract::NoExn,
+        }
+    }
+
+    /// The defined type, if it is one, and whether it is exact.
+    fn concrete(&self) -> Option<(Concrete<'_>, bool)> {
+        Some(match self {
+            Self::ConcreteFunc(ty) => (Concrete::Func(ty), false),
+            Self::ExactFunc(ty) => (Concrete::Func(ty), true),
+            Self::ConcreteArray(ty) => (Concrete::Data(ty.def()), false),
+            Self::ExactArray(ty) => (Concrete::Data(ty.def()), true),
+            Self::ConcreteStruct(ty) => (Concrete::Data(ty.def()), false),
+            Self::ExactStruct(ty) => (Concrete::Data(ty.def()), true),
+            _ => return None,
+        })
+    }
+
+    fn from_raw(raw: RawHeapType, defined: impl Fn(TypeId) -> DefType) -> Self {
+        match raw {
+            RawHeapType::Abstract(ty) => ty.into(),
+            RawHeapType::Concrete { kind, exact, id } => Self::of(defined(id), kind, exact),
+        }
+    }
+
+    /// A defined type of a kind.
+    fn of(ty: DefType, kind: Kind, exact: bool) -> Self {
+        match (kind, exact) {
+            (Kind::Func, false) => Self::ConcreteFunc(FuncType::of(ty)),
+            (Kind::Func, true) => Self::ExactFunc(FuncType::of(ty)),
+            (Kind::Array, false) => Self::ConcreteArray(ArrayType::of(ty)),
+            (Kind::Array, true) => Self::ExactArray(ArrayType::of(ty)),
+            (Kind::Struct, false) => Self::ConcreteStruct(StructType::of(ty)),
+            (Kind::Struct, true) => Self::ExactStruct(StructType::of(ty)),
+        }
+    }
+
+    /// Whether it is a type of functions.
+    pub(crate) fn is_func(&self) -> bool {
+        self.abstract_type().top() == Abstract::Func
+    }
+}
+
+impl std::hash::Hash for HeapType {
+    /// Of defined types, which may name themselves, only what kind they are of.
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        std::mem::discriminant(self).hash(state);
+    }
+}
+
+impl From<Abstract> for HeapType {
+    fn from(ty: Abstract) -> Self {
+        match ty {
+            Abstract::Extern => Self::Extern,
+            Abstract::NoExtern => Self::NoExtern,
+            Abstract::Func => Self::Func,
+            Abstract::NoFunc => Self::NoFunc,
+            Abstract::Any => Self::Any,
+            Abstract::Eq => Self::Eq,
+            Abstract::I31 => Self::I31,
+            Abstract::Array => Self::Array,
+            Abstract::Struct => Self::Struct,
+            Abstract::None => Self::None,
+            Abstract::Exn => Self::Exn,
+            Abstract::NoExn => Self::NoExn,
+        }
+    }
+}
+
+/// A defined type in a heap type.
+#[derive(PartialEq)]
+enum Concrete<'a> {
+    Func(&'a FuncType),
+    Data(&'a DefType),
+}
+
+impl Concrete<'_> {
+    fn matches(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Func(own), Self::Func(other)) => own.matches(other),
+            (Self::Data(own), Self::Data(other)) => own.matches(other),
+            _ => false,
+        }
+    }
 }
 
 impl HeapType {
     /// Whether slots with references to it hold handles of the store's heap: those with
     /// references to functions hold addresses.
-    pub(crate) fn is_handle(self) -> bool {
-        match self {
-            Self::Func => false,
-            Self::Extern => true,
-        }
+    pub(crate) fn is_handle(&self) -> bool {
+        !self.is_func()
     }
 }
 
 /// A reference type.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct RefType {
     heap: HeapType,
     nullable: bool,
@@ -71,76 +292,173 @@ pub struct RefType {
 
 impl RefType {
     /// `funcref`, a reference to any function, or null.
-    pub const FUNCREF: Self = Self {
-        heap: HeapType::Func,
-        nullable: true,
-    };
+    pub const FUNCREF: Self = Self::new(true, HeapType::Func);
     /// `externref`, a reference to a host value, or null.
-    pub const EXTERNREF: Self = Self {
-        heap: HeapType::Extern,
-        nullable: true,
-    };
+    pub const EXTERNREF: Self = Self::new(true, HeapType::Extern);
+    /// `anyref`
+    pub const ANYREF: Self = Self::new(true, HeapType::Any);
+    /// `eqref`
+    pub const EQREF: Self = Self::new(true, HeapType::Eq);
+    /// `i31ref`
+    pub const I31REF: Self = Self::new(true, HeapType::I31);
+    /// `structref`
+    pub const STRUCTREF: Self = Self::new(true, HeapType::Struct);
+    /// `arrayref`
+    pub const ARRAYREF: Self = Self::new(true, HeapType::Array);
+    /// `exnref`
+    pub const EXNREF: Self = Self::new(true, HeapType::Exn);
+
+    /// The type of references to this, and of null if it is nullable.
+    pub const fn new(nullable: bool, heap: HeapType) -> Self {
+        Self { heap, nullable }
+    }
 
     /// What it refers to.
-    pub fn heap_type(&self) -> HeapType {
-        self.heap
+    pub fn heap_type(&self) -> &HeapType {
+        &self.heap
     }
 
     /// Whether null is one of its values.
     pub fn is_nullable(&self) -> bool {
         self.nullable
     }
-}
 
-/// A function type: what a function takes and gives. Cheap to clone.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct FuncType {
-    /// Parameters, then results.
-    types: Arc<[ValType]>,
-    params: usize,
-}
-
-impl FuncType {
-    /// How many have this type: it and its clones.
-    pub(crate) fn holders(&self) -> usize {
-        Arc::strong_count(&self.types)
+    /// Whether it is `other` or a subtype of it (Spec 3.0 §3.3.3).
+    pub fn matches(&self, other: &Self) -> bool {
+        (other.nullable || !self.nullable) && self.heap.matches(&other.heap)
     }
+}
 
-    /// The type of functions with these parameters and results.
-    pub fn new(params: impl IntoIterator<Item = ValType>, results: impl IntoIterator<Item = ValType>) -> Self {
-        let mut types: Vec<ValType> = params.into_iter().collect();
-        let params = types.len();
-        types.extend(results);
+/// Whether a defined type can have subtypes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Finality {
+    /// It cannot.
+    Final,
+    /// It can.
+    NonFinal,
+}
+
+impl Finality {
+    /// That of a type; what is of no engine is final.
+    fn of(ty: Option<&DefType>) -> Self {
+        match ty.is_none_or(|ty| ty.def().is_final) {
+            true => Self::Final,
+            false => Self::NonFinal,
+        }
+    }
+}
+
+/// Makes types of values those of a registry, for a definition there.
+pub(crate) struct Definer<'a> {
+    registry: &'a TypeRegistry,
+    /// What the definition names.
+    named: Vec<Arc<RecGroup>>,
+}
+
+impl<'a> Definer<'a> {
+    pub(crate) fn new(registry: &'a TypeRegistry) -> Self {
         Self {
-            types: types.into(),
-            params,
+            registry,
+            named: Vec::new(),
         }
     }
 
-    /// Types of the parameters.
-    pub fn params(&self) -> impl ExactSizeIterator<Item = ValType> + DoubleEndedIterator + '_ {
-        self.types[..self.params].iter().copied()
+    /// Keeps a type for the definition; its identity.
+    ///
+    /// # Panics
+    /// If it is of another engine.
+    fn keep(&mut self, ty: &DefType) -> TypeId {
+        assert!(ty.is_of(self.registry), "the type is of another engine");
+        if !self.named.iter().any(|group| Arc::ptr_eq(group, ty.group())) {
+            self.named.push(Arc::clone(ty.group()));
+        }
+        ty.id()
     }
 
-    /// Types of the results.
-    pub fn results(&self) -> impl ExactSizeIterator<Item = ValType> + DoubleEndedIterator + '_ {
-        self.types[self.params..].iter().copied()
+    /// The value type in the registry.
+    pub(crate) fn val(&mut self, ty: &ValType) -> RawValType {
+        match ty {
+            ValType::I32 => RawValType::I32,
+            ValType::I64 => RawValType::I64,
+            ValType::F32 => RawValType::F32,
+            ValType::F64 => RawValType::F64,
+            ValType::V128 => RawValType::V128,
+            ValType::Ref(ty) => RawValType::Ref(RawRefType {
+                nullable: ty.nullable,
+                heap: self.heap(&ty.heap),
+            }),
+        }
     }
 
-    /// Slots that a call passes values in: those of the parameters or of the results,
-    /// whichever are more.
-    pub(crate) fn slots(&self) -> u32 {
-        let (params, results) = self.types.split_at(self.params);
-        slots_of(params).max(slots_of(results))
+    fn heap(&mut self, ty: &HeapType) -> RawHeapType {
+        let Some((concrete, exact)) = ty.concrete() else {
+            return RawHeapType::Abstract(ty.abstract_type());
+        };
+        let def = match concrete {
+            Concrete::Func(ty) => ty.define(self.registry),
+            Concrete::Data(ty) => ty.clone(),
+        };
+        RawHeapType::Concrete {
+            kind: def.kind(),
+            exact,
+            id: self.keep(&def),
+        }
+    }
+
+    /// What keeps the identities that it has given.
+    pub(crate) fn into_named(self) -> Vec<Arc<RecGroup>> {
+        self.named
+    }
+
+    /// The type of this definition.
+    fn intern(self, def: SubType) -> DefType {
+        self.registry.intern_one(def, self.named)
     }
 }
 
-/// Slots that values of these types take.
-///
-/// # Panics
-/// If there are 2^31 of them; validation bounds parameters and results.
-fn slots_of(types: &[ValType]) -> u32 {
-    types.iter().map(ValType::slots).sum()
+/// A module's type (Spec 3.0 §2.3.9).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum CompositeType {
+    Func(FuncType),
+    Array(ArrayType),
+    Struct(StructType),
+}
+
+impl CompositeType {
+    pub(crate) fn of(ty: DefType) -> Self {
+        match ty.kind() {
+            Kind::Func => Self::Func(FuncType::of(ty)),
+            Kind::Array => Self::Array(ArrayType::of(ty)),
+            Kind::Struct => Self::Struct(StructType::of(ty)),
+        }
+    }
+
+    /// The defined type.
+    pub(crate) fn def(&self) -> &DefType {
+        match self {
+            Self::Func(ty) => ty.def().expect("a module's types are defined"),
+            Self::Array(ty) => ty.def(),
+            Self::Struct(ty) => ty.def(),
+        }
+    }
+
+    /// Whether a `v128` is among what it is made of.
+    pub(crate) fn has_vectors(&self) -> bool {
+        let is_vector = |field: &RawFieldType| field.storage == RawStorageType::Val(RawValType::V128);
+        match &self.def().def().composite {
+            RawCompositeType::Func { types, .. } => types.contains(&RawValType::V128),
+            RawCompositeType::Array(element) => is_vector(element),
+            RawCompositeType::Struct(fields) => fields.iter().any(is_vector),
+        }
+    }
+
+    /// The function type, if it is one.
+    pub(crate) fn as_func(&self) -> Option<&FuncType> {
+        match self {
+            Self::Func(ty) => Some(ty),
+            Self::Array(_) | Self::Struct(_) => None,
+        }
+    }
 }
 
 /// Whether a global can change.
@@ -153,7 +471,7 @@ pub enum Mutability {
 }
 
 /// The type of a global.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct GlobalType {
     content: ValType,
     mutability: Mutability,
@@ -166,8 +484,8 @@ impl GlobalType {
     }
 
     /// The type of its value.
-    pub fn content(&self) -> ValType {
-        self.content
+    pub fn content(&self) -> &ValType {
+        &self.content
     }
 
     /// Whether it can change.
@@ -183,6 +501,24 @@ impl GlobalType {
         }
     }
 
+    /// Whether a global of this type can be given for one of `other` (Spec 3.0
+    /// §3.3.12).
+    pub(crate) fn matches(&self, other: &Self) -> bool {
+        match (self.mutability, other.mutability) {
+            (Mutability::Const, Mutability::Const) => self.content.matches(&other.content),
+            (Mutability::Var, Mutability::Var) => self.content == other.content,
+            _ => false,
+        }
+    }
+
+    /// The type for a handle; `definer` keeps what it names.
+    pub(crate) fn raw(&self, definer: &mut Definer<'_>) -> RawGlobalType {
+        RawGlobalType {
+            content: definer.val(&self.content),
+            mutability: self.mutability,
+        }
+    }
+
     /// Whether it is a number that never changes.
     pub(crate) fn is_constant_number(&self) -> bool {
         let number = matches!(
@@ -193,8 +529,23 @@ impl GlobalType {
     }
 }
 
+/// The type of a global in a handle; the store keeps what it names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RawGlobalType {
+    content: RawValType,
+    mutability: Mutability,
+}
+
+impl RawGlobalType {
+    /// The type.
+    pub(crate) fn get(self, registry: &TypeRegistry) -> GlobalType {
+        let content = ValType::from_raw(self.content, |id| registry.get(id));
+        GlobalType::new(content, self.mutability)
+    }
+}
+
 /// The type of a table: its elements' type, and its size in elements.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct TableType {
     element: RefType,
     minimum: u64,
@@ -224,8 +575,17 @@ impl TableType {
     }
 
     /// The type of its elements.
-    pub fn element(&self) -> RefType {
-        self.element
+    pub fn element(&self) -> &RefType {
+        &self.element
+    }
+
+    /// The type with its elements' type as one of an engine.
+    pub(crate) fn defined(self, registry: &TypeRegistry) -> Self {
+        let mut definer = Definer::new(registry);
+        let heap = definer.heap(&self.element.heap);
+        let heap = HeapType::from_raw(heap, |id| registry.get(id));
+        let element = RefType::new(self.element.nullable, heap);
+        Self { element, ..self }
     }
 
     /// The type with another minimum size.
@@ -295,88 +655,5 @@ impl From<TableType> for ExternType {
 impl From<MemoryType> for ExternType {
     fn from(ty: MemoryType) -> Self {
         Self::Memory(ty)
-    }
-}
-
-impl fmt::Display for ValType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::I32 => f.write_str("i32"),
-            Self::I64 => f.write_str("i64"),
-            Self::F32 => f.write_str("f32"),
-            Self::F64 => f.write_str("f64"),
-            Self::V128 => f.write_str("v128"),
-            Self::Ref(ty) => ty.fmt(f),
-        }
-    }
-}
-
-impl fmt::Display for HeapType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Func => "func",
-            Self::Extern => "extern",
-        })
-    }
-}
-
-impl fmt::Display for RefType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.nullable {
-            write!(f, "{}ref", self.heap)
-        } else {
-            write!(f, "(ref {})", self.heap)
-        }
-    }
-}
-
-impl fmt::Display for FuncType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let list = |f: &mut fmt::Formatter<'_>, word: &str, types: &[ValType]| {
-            if types.is_empty() {
-                return Ok(());
-            }
-            write!(f, " ({word}")?;
-            types.iter().try_for_each(|ty| write!(f, " {ty}"))?;
-            f.write_str(")")
-        };
-        f.write_str("(func")?;
-        list(f, "param", &self.types[..self.params])?;
-        list(f, "result", &self.types[self.params..])?;
-        f.write_str(")")
-    }
-}
-
-impl fmt::Display for GlobalType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.mutability {
-            Mutability::Const => write!(f, "(global {})", self.content),
-            Mutability::Var => write!(f, "(global (mut {}))", self.content),
-        }
-    }
-}
-
-/// Prints `minimum maximum`, the latter if there is one.
-fn limits(f: &mut fmt::Formatter<'_>, minimum: u64, maximum: Option<u64>) -> fmt::Result {
-    write!(f, " {minimum}")?;
-    maximum.map_or(Ok(()), |maximum| write!(f, " {maximum}"))
-}
-
-impl fmt::Display for TableType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.is_64 { "(table i64" } else { "(table" })?;
-        limits(f, self.minimum, self.maximum)?;
-        write!(f, " {})", self.element)
-    }
-}
-
-impl fmt::Display for ExternType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Func(ty) => ty.fmt(f),
-            Self::Global(ty) => ty.fmt(f),
-            Self::Table(ty) => ty.fmt(f),
-            Self::Memory(ty) => ty.fmt(f),
-        }
     }
 }

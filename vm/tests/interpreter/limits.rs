@@ -164,7 +164,7 @@ fn counts_are_limited() {
     let error = Memory::new(&mut store, MemoryType::new(1, None)).expect_err("the fourth memory");
     assert!(is(&error, "memories"), "{error}");
     let ty = TableType::new(RefType::FUNCREF, 1, None);
-    Table::new(&mut store, ty, Ref::Func(None)).expect("the second");
+    Table::new(&mut store, ty.clone(), Ref::Func(None)).expect("the second");
     let error = Table::new(&mut store, ty, Ref::Func(None)).expect_err("the third");
     assert!(is(&error, "tables"), "{error}");
 }

@@ -188,8 +188,8 @@ impl Translator<'_> {
             Some(_) => index,
             None => self.constant_to_acc(index, index_ty),
         };
-        let ty = self.module.types.get(type_idx.index()).ok_or(Stop)?.clone();
-        let id = self.module.type_ids.get(type_idx.index()).ok_or(Stop)?.as_u32();
+        let ty = self.module.func_type_at(type_idx).ok_or(Stop)?.clone();
+        let id = self.module.types.get(type_idx.index()).ok_or(Stop)?.def().id().as_u32();
         // The index's slot lies above the arguments, which keep off it, and
         // copies to slots leave the accumulator alone.
         let arguments = self.arguments(&ty, ctl::CALL_INDIRECT[0].len() - 1)?;

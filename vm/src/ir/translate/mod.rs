@@ -533,7 +533,7 @@ impl<'a> Translator<'a> {
             BlockType::Empty => (0, 0),
             BlockType::Type(_) => (0, 1),
             BlockType::FuncType(index) => {
-                let ty = self.module.types.get(index as usize).ok_or(Stop)?;
+                let ty = self.module.func_type_at(TypeIdx::new(index)).ok_or(Stop)?;
                 (ty.params().len(), ty.results().len())
             }
         })
@@ -545,7 +545,7 @@ impl<'a> Translator<'a> {
             BlockType::Empty => (Vec::new(), Vec::new()),
             BlockType::Type(result) => (Vec::new(), vec![self::ty(result)]),
             BlockType::FuncType(index) => {
-                let ty = self.module.types.get(index as usize).ok_or(Stop)?;
+                let ty = self.module.func_type_at(TypeIdx::new(index)).ok_or(Stop)?;
                 (
                     ty.params().map(|ty| own_ty(&ty)).collect(),
                     ty.results().map(|ty| own_ty(&ty)).collect(),

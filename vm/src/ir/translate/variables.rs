@@ -77,7 +77,7 @@ impl Translator<'_> {
 
     /// `global.get`.
     pub(super) fn global_get(&mut self, global: GlobalIdx) -> Result<(), Stop> {
-        let ty = super::own_ty(&self.module.globals.get(global.index()).ok_or(Stop)?.content());
+        let ty = super::own_ty(self.module.globals.get(global.index()).ok_or(Stop)?.content());
         if let Some(value) = self.constant_global(global) {
             return self.constant(ty, value);
         }
