@@ -26,7 +26,7 @@ pub(crate) fn argument(store: &mut Store<()>, arg: &WastArg<'_>) -> Result<Val, 
         WastArgCore::F64(value) => Ok(Val::F64(value.bits)),
         WastArgCore::V128(value) => Ok(Val::V128(u128::from_le_bytes(value.to_le_bytes()).into())),
         WastArgCore::RefNull(heap) => null(heap),
-        WastArgCore::RefExtern(number) => Ok(Val::ExternRef(Some(ExternRef::new(&mut *store, *number)))),
+        WastArgCore::RefExtern(number) => Ok(Val::ExternRef(Some(ExternRef::new(&mut *store, *number)?))),
         WastArgCore::RefHost(_) => Err(Problem::Unsupported("anyref values")),
     }
 }
@@ -97,7 +97,8 @@ fn matches(store: &Store<()>, got: &Val, wanted: &WastRetCore<'_>) -> Result<boo
         (WastRetCore::RefFunc(_), Val::FuncRef(Some(_))) => true,
         (WastRetCore::RefExtern(None), Val::ExternRef(Some(_))) => true,
         (WastRetCore::RefExtern(Some(wanted)), Val::ExternRef(Some(got))) => {
-            got.data(store).downcast_ref::<u32>() == Some(wanted)
+            let value = got.data(store)?;
+            value.and_then(|value| value.downcast_ref::<u32>()) == Some(wanted)
         }
         _ => false,
     })

@@ -57,10 +57,13 @@ pub use error::{
     Error, HostError, LimitError, LinkError, LoadError, LoadErrorKind, MemoryAccessError, PermissionError, QuotaError,
     RegionError, ResourceError, SnapshotError, TrapError, TypeError,
 };
+pub use exec::heap::GcHeapStats;
 pub use proposal::{Proposal, UnknownProposal};
+pub use runtime::any_ref::{AnyRef, EqRef, I31};
 pub use runtime::context::{AsContext, AsContextMut, Caller, StoreContext, StoreContextMut};
 pub use runtime::domain::{Charge, Domain, DomainId};
 pub use runtime::engine::{Config, Engine};
+pub use runtime::extern_ref::ExternRef;
 pub use runtime::externs::{Export, Extern, Global, Memory, Table};
 pub use runtime::func::{Func, Requirement, TypedFunc};
 pub use runtime::instance::Instance;
@@ -72,10 +75,11 @@ pub use runtime::permissions::{Capabilities, Capability, DirectoryScope, Permiss
 pub use runtime::permissions_text::PermissionsTextError;
 pub use runtime::profile::{Profile, ProfiledFrame, ProfiledFunction, ProfiledOp, ProfiledStack, Profiler};
 pub use runtime::region::{Access, Mapping, Region, RegionView};
+pub use runtime::roots::{GcRef, OwnedRooted, RootScope, Rooted, RootedGcRef};
 pub use runtime::snapshot::Snapshot;
 pub use runtime::store::{InterruptHandle, Store};
 pub use runtime::typed::{IntoFunc, WasmParams, WasmResults, WasmRet, WasmTy};
-pub use runtime::val::{ExternRef, Ref, V128, Val};
+pub use runtime::val::{Ref, V128, Val};
 pub use trap::{FrameInfo, FrameSymbol, Trap, WasmBacktrace};
 pub use types::memory::MemoryTypeBuilder;
 pub use types::{

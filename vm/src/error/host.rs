@@ -119,6 +119,9 @@ pub enum TypeError {
         /// What was passed.
         what: &'static str,
     },
+    /// A reference was used after its scope had ended.
+    #[error("a reference to a garbage-collected object was used after its scope had ended")]
+    Unrooted,
     /// An index beyond the end of a table.
     #[error("no element {index} in a table of {size}")]
     TableIndex {

@@ -1,6 +1,7 @@
 //! Why an instance cannot be put into an earlier state.
 
-/// Why an instance cannot have the state of a snapshot. Nothing has changed then.
+/// Why an instance cannot have the state of a snapshot, or no snapshot can be taken of
+/// it. Nothing has changed then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SnapshotError {
@@ -14,6 +15,10 @@ pub enum SnapshotError {
     /// module keeps in globals.
     #[error("a snapshot of an instance with other addresses was passed")]
     OtherAddresses,
+    /// The instance's globals or tables refer to structs, arrays or exceptions, whose
+    /// contents a snapshot cannot keep.
+    #[error("no snapshot can be taken of an instance that refers to garbage-collected objects")]
+    Objects,
     /// A function of the store is running, which may use the instance.
     #[error("an instance cannot be restored while a function of its store runs")]
     Running,

@@ -318,7 +318,6 @@ impl Machine {
 
     /// Where the part of the value stack ends that is in use while a host function runs,
     /// or nothing.
-    #[allow(dead_code, reason = "host values are yet to use it")]
     pub(crate) fn stack_top(&self) -> *const u64 {
         // SAFETY: as in `fuel`.
         unsafe { (*self.rt.as_ptr()).next_frame }

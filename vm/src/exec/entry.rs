@@ -23,8 +23,8 @@ const HOST_STACK_RESERVE: usize = 256 << 10;
 pub(crate) fn call<T, R>(
     store: &mut StoreData<T>,
     func: FuncRef,
-    write: impl FnOnce(&mut [u64]),
-    read: impl FnOnce(&[u64]) -> R,
+    write: impl FnOnce(&mut [u64], &StoreInner),
+    read: impl FnOnce(&[u64], &StoreInner) -> R,
 ) -> Result<R, Error> {
     let whole: *mut StoreData<T> = store;
     // SAFETY: `whole` is a live exclusive borrow; the field's address is taken
@@ -38,11 +38,14 @@ pub(crate) fn call<T, R>(
     // SAFETY: `slots` fit below the end of the value stack, and everything from
     // `next_frame` on is free for this entry.
     let frame = unsafe { std::slice::from_raw_parts_mut(fp, slots) };
-    write(frame);
+    // SAFETY: as above; no reference to it is left when the run begins.
+    write(frame, unsafe { &*inner });
     // SAFETY: as above.
     unsafe { run(whole.cast(), inner, func, fp, slots, (*rt).mark) }?;
     // SAFETY: as above; the run has ended and left the results here.
-    Ok(read(unsafe { std::slice::from_raw_parts(fp, slots) }))
+    let frame = unsafe { std::slice::from_raw_parts(fp, slots) };
+    // SAFETY: as above.
+    Ok(read(frame, unsafe { &*inner }))
 }
 
 /// Calls `func` as if nothing had called the caller; parameters and results

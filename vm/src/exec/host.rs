@@ -182,7 +182,7 @@ impl HostFunc {
 pub(crate) unsafe fn call_direct(
     func: FuncRef,
     store: *mut (),
-    inner: *const StoreInner,
+    inner: *mut StoreInner,
     slots: &mut [u64],
 ) -> Result<(), Error> {
     debug_assert!(func.is_host());
@@ -193,11 +193,16 @@ pub(crate) unsafe fn call_direct(
     if !unsafe { host.def.admit(&*inner, Rt::granted(host.head.rt), slots) }? {
         return Ok(());
     }
-    (host.def.call)(HostCall {
+    // SAFETY: the caller's promise.
+    let scope = unsafe { &mut (*inner).roots }.enter();
+    let result = (host.def.call)(HostCall {
         store,
         caller: None,
         slots,
-    })
+    });
+    // SAFETY: the caller's promise.
+    unsafe { &mut (*inner).roots }.exit(scope);
+    result
 }
 
 /// The definition of a host function that calls `func` as if nothing had called
@@ -301,7 +306,11 @@ pub(crate) unsafe fn outside(
     unsafe { (*rt).next_frame = next_frame };
     // SAFETY: the running activation outlives the run.
     unsafe { (*act).set_in_guest(false) };
+    // SAFETY: the entry's borrow of the store is not in use meanwhile.
+    let scope = unsafe { &mut (*inner).roots }.enter();
     let outcome = catch_unwind(AssertUnwindSafe(|| work(store, inner)));
+    // SAFETY: as above.
+    unsafe { &mut (*inner).roots }.exit(scope);
     // SAFETY: as above.
     unsafe { (*act).set_in_guest(true) };
     // SAFETY: as above.

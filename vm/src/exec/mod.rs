@@ -13,7 +13,7 @@ pub(crate) mod context;
 pub(crate) mod dispatch;
 pub(crate) mod entry;
 pub(crate) mod exit;
-#[allow(dead_code, reason = "host values and GC instructions are yet to use it")]
+#[allow(dead_code, reason = "GC instructions are yet to use it")]
 pub(crate) mod heap;
 pub(crate) mod host;
 pub(crate) mod lend;

@@ -78,6 +78,11 @@ impl<T> StoreContextMut<'_, T> {
         Ok(())
     }
 
+    /// Frees the objects that neither guests nor the host can reach: see [`Store::gc`].
+    pub fn gc(&mut self) {
+        self.0.inner.collect_garbage();
+    }
+
     /// Runs `f`, during which functions called from here are allowed nothing
     /// that `permissions` do not allow. Within them a [gate](crate::Func::gate)
     /// is not held to that.

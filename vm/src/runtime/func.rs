@@ -59,7 +59,7 @@ impl Func {
     /// The closure takes a [`Caller`] first, if it wants one, and then the
     /// parameters; it gives nothing, a value or a tuple of values, or a
     /// `Result` of those. Rust's `i32` and `u32` are wasm's `i32`, and so on;
-    /// `Option<Func>` and `Option<ExternRef>` are references.
+    /// `Option<Func>` and `Option<Rooted<ExternRef>>` are references.
     ///
     /// ```
     /// use vm::{Caller, Engine, Func, Store};
@@ -194,8 +194,9 @@ impl Func {
         count("results", ty.results().len(), results.len())?;
         let mut slots = smallvec::SmallVec::<[u64; 8]>::new();
         write_slots(args, ty.params(), inner, |slot| slots.push(slot))?;
-        let read = smallvec::SmallVec::<[u64; 8]>::from_slice;
-        let write = |frame: &mut [u64]| frame.iter_mut().zip(&slots).for_each(|(slot, value)| *slot = *value);
+        let read = |frame: &[u64], _: &StoreInner| smallvec::SmallVec::<[u64; 8]>::from_slice(frame);
+        let write =
+            |frame: &mut [u64], _: &StoreInner| frame.iter_mut().zip(&slots).for_each(|(slot, value)| *slot = *value);
         let values = entry::call(store.0, self.func, write, read)?;
         let inner = &store.as_context_mut().0.inner;
         for (result, value) in results.iter_mut().zip(read_slots(&values, ty.results(), inner)) {
@@ -369,14 +370,13 @@ impl<P: WasmParams, R: WasmResults> TypedFunc<P, R> {
     /// If it belongs to another store.
     pub fn call(&self, mut store: impl AsContextMut, params: P) -> Result<R, Error> {
         let store = store.as_context_mut();
-        let id = store.0.inner.id;
         check_store(self.func.store, &store.0.inner, "function");
         params.check(&store.0.inner)?;
         entry::call(
             store.0,
             self.func.func,
-            |slots| params.write(slots),
-            |slots| R::read(slots, id),
+            |slots, store| params.write(slots, store),
+            R::read,
         )
     }
 }

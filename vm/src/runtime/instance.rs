@@ -674,7 +674,7 @@ pub(super) fn initialize<T: 'static>(
     }
     if let Some(start) = module.start {
         let start = inner.instances[at].cx.func_ref(start);
-        entry::call(store, start, |_| (), |_| ())?;
+        entry::call(store, start, |_, _| (), |_, _| ())?;
     }
     Ok(())
 }

@@ -1,8 +1,10 @@
 //! Runtime structure (Spec 3.0 §4.2) and the embedding API. Safe code only.
 
+pub(crate) mod any_ref;
 pub(crate) mod context;
 pub(crate) mod domain;
 pub(crate) mod engine;
+pub(crate) mod extern_ref;
 pub(crate) mod externs;
 pub(crate) mod func;
 pub(crate) mod image;
@@ -15,7 +17,6 @@ pub(crate) mod permissions;
 pub(crate) mod permissions_text;
 pub(crate) mod profile;
 pub(crate) mod region;
-#[allow(dead_code, reason = "host values are yet to use it")]
 pub(crate) mod roots;
 pub(crate) mod snapshot;
 pub(crate) mod store;

@@ -6,14 +6,15 @@
 //! in its own store only, where what they refer to lives as long as the store.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use super::context::{AsContext, AsContextMut};
 use super::instance::{Imports, Instance, allocate, elements};
 use super::module::Module;
 use super::store::{InstanceEntity, InstanceId, StoreId, StoreInner};
 use crate::error::{Error, LimitError, SnapshotError};
-use crate::exec::globals::GlobalRef;
+use crate::exec::globals::{GivenValues, GlobalRef};
+use crate::exec::heap;
 use crate::exec::memory::{MemoryRef, SavedMemory};
 use crate::exec::table::{TableInst, TableRef};
 use crate::module::GlobalIdx;
@@ -76,6 +77,9 @@ struct Inner {
     instance: InstanceId,
     module: Module,
     saved: Saved,
+    /// The objects that what is saved refers to: the store keeps them as long as this.
+    #[allow(dead_code, reason = "held for its count")]
+    kept: Arc<[u32]>,
 }
 
 /// The state of what an instance defines itself.
@@ -122,7 +126,9 @@ impl Instance {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Limit`] if there is no memory for it.
+    /// [`Error::Limit`] if there is no memory for it; [`SnapshotError::Objects`] if its own
+    /// globals or tables refer to garbage-collected objects other than values of the
+    /// host.
     ///
     /// # Panics
     /// If it belongs to another store.
@@ -130,11 +136,14 @@ impl Instance {
         let inner = &store.as_context().0.inner;
         let id = self.within(inner);
         let instance = &inner.instances[id.index()];
+        let saved = Saved::of(instance)?;
+        let kept = inner.keep(saved.handles(instance))?;
         Ok(Snapshot(Arc::new(Inner {
             store: inner.id,
             instance: id,
             module: instance.module.clone(),
-            saved: Saved::of(instance)?,
+            saved,
+            kept,
         })))
     }
 
@@ -407,7 +416,47 @@ impl Snapshot {
     }
 }
 
+impl StoreInner {
+    /// Keeps objects as long as what this gives: values of the host.
+    ///
+    /// # Errors
+    /// If there are others among them.
+    fn keep(&self, handles: impl Iterator<Item = u32>) -> Result<Arc<[u32]>, SnapshotError> {
+        let handles: Arc<[u32]> = handles.filter(|handle| heap::is_object(*handle)).collect();
+        let is_value = |handle: &u32| {
+            self.heap
+                .as_ref()
+                .is_some_and(|heap| heap.host_value(*handle).is_some())
+        };
+        if !handles.iter().all(is_value) {
+            return Err(SnapshotError::Objects);
+        }
+        if !handles.is_empty() {
+            let mut snapshots = self.snapshots.lock().unwrap_or_else(PoisonError::into_inner);
+            snapshots.retain(|kept| kept.strong_count() > 0);
+            snapshots.push(Arc::downgrade(&handles));
+        }
+        Ok(handles)
+    }
+}
+
 impl Saved {
+    /// The handles of the store's heap among what is saved, nulls too.
+    fn handles(&self, instance: &InstanceEntity) -> impl Iterator<Item = u32> {
+        let module = instance.module.data();
+        let globals = module.own_globals().zip(&self.globals);
+        let globals = globals.filter(|(global, _)| module.globals[global.index()].is_handle());
+        let given = instance.values.last().into_iter().flat_map(GivenValues::globals);
+        let given = given.zip(&self.given).filter(|(i, _)| module.globals[*i].is_handle());
+        let tables = module.tables.iter().skip(module.num_imported_tables).zip(&self.tables);
+        let tables = tables.filter(|(ty, _)| ty.element().heap_type().is_handle());
+        let cells = globals.map(|(_, cell)| cell).chain(given.map(|(_, cell)| cell));
+        let slots = cells.map(|cell| cell[0]);
+        slots
+            .chain(tables.flat_map(|(_, elems)| elems.iter().copied()))
+            .map(|slot| slot as u32)
+    }
+
     fn of(instance: &InstanceEntity) -> Result<Self, LimitError> {
         let module = instance.module.data();
         let memories = instance.memories.iter().skip(module.num_imported_memories);

@@ -1,10 +1,9 @@
 //! Stores (Spec 3.0 §4.2.4): all that exists at run time, and the embedder's
 //! data beside it.
 
-use std::any::Any;
 use std::num::NonZero;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, Weak};
 
 pub(crate) use super::context::Caller;
 use smallvec::SmallVec;
@@ -20,7 +19,7 @@ use crate::error::{Error, LimitError};
 use crate::exec::chain::{self, Chain};
 use crate::exec::context::{FuncRef, InstanceCx, Machine};
 use crate::exec::globals::{GivenValues, GlobalRef, HostGlobal};
-use crate::exec::heap::Heap;
+use crate::exec::heap::{GcHeapStats, Heap};
 use crate::exec::host::{Binder, HostDef, HostFunc, LimiterOf};
 use crate::exec::lend::Lender;
 use crate::exec::memory::{MemoryInst, MemoryRef};
@@ -142,10 +141,10 @@ pub struct StoreInner {
     pub(crate) roots: RootSet,
     /// Garbage-collected objects; none before the first is made.
     pub(crate) heap: Option<Box<Heap>>,
+    /// What live snapshots refer to.
+    pub(super) snapshots: Mutex<Vec<Weak<[u32]>>>,
     /// Count the heap's bytes as those of the domains for which it grew.
     pub(crate) heap_charges: Vec<Charge>,
-    /// Values that `externref`s refer to; slot values are indices plus one.
-    pub(crate) externs: Vec<Box<dyn Any + Send + Sync>>,
     /// The store that is lent to this one.
     pub(crate) lender: Lender,
     /// The domain of what is made without one.
@@ -182,8 +181,8 @@ impl StoreInner {
             empty: None,
             roots: RootSet::default(),
             heap: None,
+            snapshots: Mutex::default(),
             heap_charges: Vec::new(),
-            externs: Vec::new(),
             lender: Lender::default(),
             domain: Domain::default(),
             domains: Vec::new(),
@@ -645,6 +644,35 @@ impl<T> Store<T> {
     pub fn trim_stack(&mut self) {
         // Nothing runs: a run has the store borrowed.
         self.0.inner.machine.stack().trim(TRIMMED_STACK);
+    }
+
+    /// Frees the objects that neither guests nor the host can reach, and drops the values of
+    /// the host among them. That happens by itself as objects are made; this is for those
+    /// who want it now.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use vm::{Engine, ExternRef, RootScope, Store};
+    ///
+    /// # fn main() -> Result<(), vm::Error> {
+    /// let mut store = Store::new(&Engine::default(), ());
+    /// let value = Arc::new(5);
+    /// ExternRef::new(RootScope::new(&mut store), Arc::clone(&value))?;
+    /// assert_eq!(Arc::strong_count(&value), 2);
+    /// store.gc();
+    /// assert_eq!(Arc::strong_count(&value), 1);
+    /// assert_eq!(store.gc_heap_stats().live_objects, 0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn gc(&mut self) {
+        self.0.inner.collect_garbage();
+    }
+
+    /// What the collector has done so far.
+    pub fn gc_heap_stats(&self) -> GcHeapStats {
+        let heap = self.0.inner.heap.as_ref();
+        heap.map_or_else(GcHeapStats::default, |heap| heap.stats())
     }
 
     /// Sets the limiter, found in the embedder's data by `limiter`.

@@ -1,9 +1,11 @@
 //! Rust types that stand for wasm types.
 
 use super::context::Caller;
+use super::extern_ref::ExternRef;
 use super::func::Func;
-use super::store::{StoreId, StoreInner};
-use super::val::{ExternRef, V128};
+use super::roots::Rooted;
+use super::store::StoreInner;
+use super::val::V128;
 use crate::error::Error;
 use crate::exec::context::FuncRef;
 use crate::exec::host::{HostCall, HostDef};
@@ -29,7 +31,7 @@ pub trait WasmTy: Sealed + Copy + Send + 'static {
     const TWO_SLOTS: bool = false;
     /// The value as a slot, or its low half.
     #[doc(hidden)]
-    fn into_slot(self) -> u64;
+    fn into_slot(self, store: &StoreInner) -> u64;
     /// The value's high half, if it takes two slots.
     #[doc(hidden)]
     fn into_high_slot(self) -> u64 {
@@ -37,20 +39,20 @@ pub trait WasmTy: Sealed + Copy + Send + 'static {
     }
     /// The value of a slot in a store.
     #[doc(hidden)]
-    fn from_slot(slot: u64, store: StoreId) -> Self;
+    fn from_slot(slot: u64, store: &StoreInner) -> Self;
     /// The value of two slots in a store, if it takes two, or of the first.
     #[doc(hidden)]
     #[inline]
-    fn from_slots(low: u64, _high: u64, store: StoreId) -> Self {
+    fn from_slots(low: u64, _high: u64, store: &StoreInner) -> Self {
         Self::from_slot(low, store)
     }
 }
 
 /// Writes the slots of a value, if they are there.
 #[inline]
-fn write_value<'s, T: WasmTy>(value: T, slots: &mut impl Iterator<Item = &'s mut u64>) {
+fn write_value<'s, T: WasmTy>(value: T, slots: &mut impl Iterator<Item = &'s mut u64>, store: &StoreInner) {
     if let Some(slot) = slots.next() {
-        *slot = value.into_slot();
+        *slot = value.into_slot(store);
     }
     if T::TWO_SLOTS
         && let Some(slot) = slots.next()
@@ -61,7 +63,7 @@ fn write_value<'s, T: WasmTy>(value: T, slots: &mut impl Iterator<Item = &'s mut
 
 /// Reads a value; slots that are not there are 0.
 #[inline]
-fn read_value<T: WasmTy>(slots: &mut impl Iterator<Item = u64>, store: StoreId) -> T {
+fn read_value<T: WasmTy>(slots: &mut impl Iterator<Item = u64>, store: &StoreInner) -> T {
     let mut next = || slots.next().unwrap_or(0);
     let low = next();
     let high = if T::TWO_SLOTS { next() } else { 0 };
@@ -80,12 +82,12 @@ macro_rules! numbers {
                 Ok(())
             }
             #[inline]
-            fn into_slot(self) -> u64 {
+            fn into_slot(self, _: &StoreInner) -> u64 {
                 let $value = self;
                 $into
             }
             #[inline]
-            fn from_slot($slot: u64, _: StoreId) -> Self {
+            fn from_slot($slot: u64, _: &StoreInner) -> Self {
                 $from
             }
         }
@@ -113,7 +115,7 @@ impl WasmTy for V128 {
     }
     const TWO_SLOTS: bool = true;
     #[inline]
-    fn into_slot(self) -> u64 {
+    fn into_slot(self, _: &StoreInner) -> u64 {
         self.to_slots()[0]
     }
     #[inline]
@@ -121,11 +123,11 @@ impl WasmTy for V128 {
         self.to_slots()[1]
     }
     #[inline]
-    fn from_slot(slot: u64, store: StoreId) -> Self {
+    fn from_slot(slot: u64, store: &StoreInner) -> Self {
         Self::from_slots(slot, 0, store)
     }
     #[inline]
-    fn from_slots(low: u64, high: u64, _: StoreId) -> Self {
+    fn from_slots(low: u64, high: u64, _: &StoreInner) -> Self {
         Self::from_two([low, high])
     }
 }
@@ -138,27 +140,28 @@ impl WasmTy for Option<Func> {
     fn check(self, store: &StoreInner) -> Result<(), Error> {
         self.map_or(Ok(()), |func| func.within(store).map(|_| ()))
     }
-    fn into_slot(self) -> u64 {
+    fn into_slot(self, _: &StoreInner) -> u64 {
         func_slot(self.map(Func::func_ref))
     }
-    fn from_slot(slot: u64, store: StoreId) -> Self {
-        FuncRef::from_slot(slot).map(|func| Func::new_handle(store, func))
+    fn from_slot(slot: u64, store: &StoreInner) -> Self {
+        FuncRef::from_slot(slot).map(|func| Func::new_handle(store.id, func))
     }
 }
 
-impl Sealed for Option<ExternRef> {}
-impl WasmTy for Option<ExternRef> {
+impl Sealed for Option<Rooted<ExternRef>> {}
+impl WasmTy for Option<Rooted<ExternRef>> {
     fn val_type() -> ValType {
         ValType::EXTERNREF
     }
     fn check(self, store: &StoreInner) -> Result<(), Error> {
-        self.map_or(Ok(()), |value| value.within(store).map(|_| ()))
+        self.map_or(Ok(()), |value| Ok(value.handle(store).map(|_| ())?))
     }
-    fn into_slot(self) -> u64 {
-        self.map_or(0, ExternRef::into_slot)
+    fn into_slot(self, store: &StoreInner) -> u64 {
+        let handle = self.map(|value| value.handle(store).expect("it was checked"));
+        handle.unwrap_or(0).into()
     }
-    fn from_slot(slot: u64, store: StoreId) -> Self {
-        ExternRef::from_slot(slot, store)
+    fn from_slot(slot: u64, store: &StoreInner) -> Self {
+        Rooted::from_slot(slot, store)
     }
 }
 
@@ -172,14 +175,14 @@ pub trait WasmParams: Sealed + Send + 'static {
     fn check(&self, store: &StoreInner) -> Result<(), Error>;
     /// Writes the values to a call's slots.
     #[doc(hidden)]
-    fn write(self, slots: &mut [u64]);
+    fn write(self, slots: &mut [u64], store: &StoreInner);
 }
 
 /// Results: nothing, one [`WasmTy`], or a tuple of up to 17.
 pub trait WasmResults: WasmParams {
     /// Reads the values from a call's slots.
     #[doc(hidden)]
-    fn read(slots: &[u64], store: StoreId) -> Self;
+    fn read(slots: &[u64], store: &StoreInner) -> Self;
 }
 
 /// What closures of host functions give: [`WasmResults`], or a `Result` of
@@ -202,14 +205,14 @@ impl<T: WasmTy> WasmParams for T {
         T::check(*self, store)
     }
     #[inline]
-    fn write(self, slots: &mut [u64]) {
-        write_value(self, &mut slots.iter_mut());
+    fn write(self, slots: &mut [u64], store: &StoreInner) {
+        write_value(self, &mut slots.iter_mut(), store);
     }
 }
 
 impl<T: WasmTy> WasmResults for T {
     #[inline]
-    fn read(slots: &[u64], store: StoreId) -> Self {
+    fn read(slots: &[u64], store: &StoreInner) -> Self {
         read_value(&mut slots.iter().copied(), store)
     }
 }
@@ -257,17 +260,17 @@ macro_rules! tuples {
                 Ok(())
             }
             #[inline]
-            fn write(self, slots: &mut [u64]) {
+            fn write(self, slots: &mut [u64], store: &StoreInner) {
                 let ($($name,)*) = self;
                 let mut slots = slots.iter_mut();
-                $(write_value($name, &mut slots);)*
+                $(write_value($name, &mut slots, store);)*
             }
         }
 
         #[allow(unused_variables, unused_mut, clippy::unused_unit)]
         impl<$($name: WasmTy),*> WasmResults for ($($name,)*) {
             #[inline]
-            fn read(slots: &[u64], store: StoreId) -> Self {
+            fn read(slots: &[u64], store: &StoreInner) -> Self {
                 let mut slots = slots.iter().copied();
                 ($(read_value::<$name>(&mut slots, store),)*)
             }
@@ -314,11 +317,10 @@ fn define<T: 'static, P: WasmResults, R: WasmRet>(
     let ty = FuncType::new(P::types(), R::Values::types());
     let call = move |call: HostCall<'_>| {
         let (mut caller, slots) = call.parts::<T>();
-        let id = caller.store_inner().id;
-        let params = P::read(slots, id);
+        let params = P::read(slots, caller.store_inner());
         let values = func(caller.reborrow(), params).into_result()?;
         values.check(caller.store_inner())?;
-        values.write(slots);
+        values.write(slots, caller.store_inner());
         Ok(())
     };
     HostDef {

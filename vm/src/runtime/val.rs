@@ -1,10 +1,9 @@
 //! Values as the embedder sees them.
 
-use std::any::Any;
-
-use super::context::{AsContext, AsContextMut};
+use super::extern_ref::ExternRef;
 use super::func::Func;
-use super::store::{StoreId, StoreInner};
+use super::roots::Rooted;
+use super::store::StoreInner;
 use crate::error::{Error, TypeError};
 use crate::exec::context::FuncRef;
 use crate::exec::slow::func_slot;
@@ -66,7 +65,7 @@ pub enum Val {
     /// A `funcref`, `None` for null.
     FuncRef(Option<Func>),
     /// An `externref`, `None` for null.
-    ExternRef(Option<ExternRef>),
+    ExternRef(Option<Rooted<ExternRef>>),
 }
 
 impl Val {
@@ -211,7 +210,7 @@ impl Val {
                 unreachable!("they are no references")
             }
             Self::FuncRef(func) => func_slot(func.map(|func| func.within(store)).transpose()?),
-            Self::ExternRef(value) => value.map(|value| value.within(store)).transpose()?.unwrap_or(0),
+            Self::ExternRef(value) => value.map(|value| value.handle(store)).transpose()?.unwrap_or(0).into(),
         };
         // What the value itself is of, which its static type need not say.
         let found = match self {
@@ -237,7 +236,7 @@ impl Val {
             ValType::V128 => Self::V128(V128::from_two(slots)),
             ValType::Ref(ty) => match ty.heap_type().top() {
                 HeapType::Func => Self::FuncRef(FuncRef::from_slot(slot).map(|func| Func::new_handle(store.id, func))),
-                _ => Self::ExternRef(ExternRef::from_slot(slot, store.id)),
+                _ => Self::ExternRef(Rooted::from_slot(slot, store)),
             },
         }
     }
@@ -285,6 +284,12 @@ impl From<Func> for Val {
     }
 }
 
+impl From<Rooted<ExternRef>> for Val {
+    fn from(value: Rooted<ExternRef>) -> Self {
+        Self::ExternRef(Some(value))
+    }
+}
+
 impl From<Ref> for Val {
     fn from(value: Ref) -> Self {
         match value {
@@ -300,7 +305,7 @@ pub enum Ref {
     /// A `funcref`, `None` for null.
     Func(Option<Func>),
     /// An `externref`, `None` for null.
-    Extern(Option<ExternRef>),
+    Extern(Option<Rooted<ExternRef>>),
 }
 
 impl Ref {
@@ -372,58 +377,8 @@ impl From<Func> for Ref {
     }
 }
 
-/// A reference to a value of the host, which guests can keep and pass on but
-/// not look into. The value lives as long as its store.
-///
-/// ```
-/// use vm::{Engine, ExternRef, Store};
-///
-/// let mut store = Store::new(&Engine::default(), ());
-/// let name = ExternRef::new(&mut store, String::from("orca"));
-/// assert_eq!(name.data(&store).downcast_ref::<String>().unwrap(), "orca");
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ExternRef {
-    store: StoreId,
-    /// Index in the store's list, plus one: null is 0.
-    slot: u64,
-}
-
-impl ExternRef {
-    /// Puts a value into a store.
-    pub fn new(mut store: impl AsContextMut, value: impl Any + Send + Sync) -> Self {
-        let inner = &mut store.as_context_mut().0.inner;
-        inner.externs.push(Box::new(value));
-        Self {
-            store: inner.id,
-            slot: inner.externs.len() as u64,
-        }
-    }
-
-    /// The value.
-    ///
-    /// # Panics
-    /// If it is in another store.
-    pub fn data<'a, T: 'static>(&self, store: &'a impl AsContext<Data = T>) -> &'a (dyn Any + Send + Sync) {
-        let inner = &store.as_context().0.inner;
-        assert!(self.store == inner.id, "an ExternRef of another store was used");
-        let index = usize::try_from(self.slot - 1).expect("made from a length");
-        &**inner.externs.get(index).expect("values are never removed")
-    }
-
-    pub(crate) fn within(self, store: &StoreInner) -> Result<u64, Error> {
-        if self.store == store.id {
-            Ok(self.slot)
-        } else {
-            Err(TypeError::OtherStore { what: "host value" }.into())
-        }
-    }
-
-    pub(crate) fn into_slot(self) -> u64 {
-        self.slot
-    }
-
-    pub(crate) fn from_slot(slot: u64, store: StoreId) -> Option<Self> {
-        (slot != 0).then_some(Self { store, slot })
+impl From<Rooted<ExternRef>> for Ref {
+    fn from(value: Rooted<ExternRef>) -> Self {
+        Self::Extern(Some(value))
     }
 }

@@ -5,7 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use vm::{
     AsContextMut, Caller, Config, Engine, Error, Export, Extern, ExternRef, ExternType, Func, FuncType, Global,
     GlobalType, Instance, InterruptHandle, LinkError, Linker, LoadErrorKind, Memory, MemoryType, Module, Mutability,
-    Ref, RefType, Store, StoreLimits, Table, TableType, Trap, TypeError, TypedFunc, Val, ValType, WasmBacktrace,
+    Ref, RefType, Rooted, Store, StoreLimits, Table, TableType, Trap, TypeError, TypedFunc, Val, ValType,
+    WasmBacktrace,
 };
 
 use crate::common::{instance, linked, module, run};
@@ -76,7 +77,7 @@ fn values_keep_their_bits_through_calls() {
     );
     let f = instance.get_func(&mut store, "f").expect("exported");
     let signalling = 0x7fa0_0001;
-    let value = ExternRef::new(&mut store, 9_u8);
+    let value = ExternRef::new(&mut store, 9_u8).expect("room");
     let args = [
         Val::I32(-1),
         Val::I64(i64::MIN),
@@ -87,13 +88,14 @@ fn values_keep_their_bits_through_calls() {
     ];
     let mut results = [Val::I32(0); 6];
     f.call(&mut store, &args, &mut results).expect("no trap");
-    assert!(matches!(results[0], Val::ExternRef(Some(same)) if same == value));
+    assert!(matches!(results[0], Val::ExternRef(Some(same)) if Rooted::ref_eq(&store, &same, &value).expect("live")));
     assert!(matches!(results[1], Val::FuncRef(Some(same)) if same == f));
     assert!(matches!(results[2], Val::F64(0xfff4_0000_0000_0001)));
     assert!(matches!(results[3], Val::F32(bits) if bits == signalling));
     assert!(matches!(results[4], Val::I64(i64::MIN)));
     assert!(matches!(results[5], Val::I32(-1)));
-    assert_eq!(value.data(&store).downcast_ref::<u8>(), Some(&9));
+    let data = value.data(&store).expect("live").expect("a value of the host");
+    assert_eq!(data.downcast_ref::<u8>(), Some(&9));
 }
 
 #[test]
@@ -172,7 +174,7 @@ fn handles_of_another_store_panic_or_are_refused() {
         Val::FuncRef(None),
     );
     let global = global.expect("the types fit");
-    let value = ExternRef::new(&mut a, ());
+    let value = ExternRef::new(&mut a, ()).expect("room");
 
     fn panics<R>(what: &str, used: impl FnOnce() -> R) {
         let payload = catch_unwind(AssertUnwindSafe(|| drop(used()))).expect_err(what);
@@ -189,7 +191,6 @@ fn handles_of_another_store_panic_or_are_refused() {
     panics("table", || table.set(&mut b, 0, Ref::Func(None)));
     panics("global", || global.get(&b));
     panics("global", || global.set(&mut b, Val::FuncRef(None)));
-    assert!(catch_unwind(AssertUnwindSafe(|| value.data(&b).is::<()>())).is_err());
 
     // As values they are refused.
     let other_table = Table::new(&mut b, TableType::new(RefType::FUNCREF, 1, None), Ref::Func(None)).expect("small");
@@ -199,11 +200,12 @@ fn handles_of_another_store_panic_or_are_refused() {
             "{result:?}"
         );
     };
+    refused(value.data(&b).map(|_| ()));
     refused(other_table.set(&mut b, 0, func.into()));
-    let takes = Func::wrap(&mut b, |_: Option<Func>, _: Option<ExternRef>| ());
+    let takes = Func::wrap(&mut b, |_: Option<Func>, _: Option<Rooted<ExternRef>>| ());
     refused(takes.call(&mut b, &[func.into(), Val::ExternRef(None)], &mut []));
     let takes = takes
-        .typed::<(Option<Func>, Option<ExternRef>), ()>(&b)
+        .typed::<(Option<Func>, Option<Rooted<ExternRef>>), ()>(&b)
         .expect("the types fit");
     refused(takes.call(&mut b, (Some(func), None)));
     refused(takes.call(&mut b, (None, Some(value))));
@@ -310,14 +312,16 @@ fn tables_check_elements_and_bounds() {
     let table = table.expect("small");
     let func = Func::wrap(&mut store, || ());
     assert!(table.set(&mut store, 0, func.into()).is_err());
-    let value = ExternRef::new(&mut store, "x");
+    let value = ExternRef::new(&mut store, "x").expect("room");
     table.set(&mut store, 0, Ref::Extern(Some(value))).expect("of its type");
     let error = table.set(&mut store, 1, Ref::Extern(None)).expect_err("beyond the end");
     assert_eq!(error.to_string(), "no element 1 in a table of 1");
     assert!(table.grow(&mut store, 1, Ref::Func(None)).is_err());
     assert_eq!(table.grow(&mut store, 2, Ref::Extern(Some(value))).expect("room"), 1);
     assert!(table.grow(&mut store, 1, Ref::Extern(None)).is_err());
-    assert!(matches!(table.get(&store, 2), Some(Ref::Extern(Some(same))) if same == value));
+    assert!(
+        matches!(table.get(&store, 2), Some(Ref::Extern(Some(same))) if Rooted::ref_eq(&store, &same, &value).expect("live"))
+    );
     assert!(table.get(&store, 3).is_none());
     assert!(table.get(&store, u64::MAX).is_none());
     assert_eq!(table.size(&store), 3);

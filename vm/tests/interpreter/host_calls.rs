@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use vm::{
     AsContextMut, Caller, Engine, Error, Extern, ExternRef, Func, FuncType, Instance, Linker, Memory, MemoryType,
-    Module, Store, Trap, TypeError, Val, ValType,
+    Module, Rooted, Store, Trap, TypeError, Val, ValType,
 };
 
 use crate::common::{linked, run};
@@ -300,7 +300,7 @@ fn references_of_another_store_do_not_enter_the_guest() {
     let engine = Engine::default();
     let mut other = Store::new(&engine, ());
     let func = Func::wrap(&mut other, || ());
-    let value = ExternRef::new(&mut other, ());
+    let value = ExternRef::new(&mut other, ()).expect("room");
     let mut linker = Linker::<()>::new(&engine);
     linker.func_wrap("", "func", move || Some(func)).expect("defined once");
     linker
@@ -336,8 +336,12 @@ fn host_references_go_through_the_guest_unharmed() {
         (func (export "show") (param i32) (result externref)
             (call $see (table.get 0 (local.get 0)) (table.get 1 (local.get 0)))))"#;
     let (mut store, instance) = linked(text, Vec::new(), |linker| {
-        let see = |mut caller: Caller<'_, Vec<String>>, value: Option<ExternRef>, func: Option<Func>| {
-            let seen = value.map(|value| value.data(&caller).downcast_ref::<String>().expect("a string").clone());
+        let see = |mut caller: Caller<'_, Vec<String>>, value: Option<Rooted<ExternRef>>, func: Option<Func>| {
+            let string = |value: Rooted<ExternRef>| {
+                let value = value.data(&caller).expect("live").expect("a value of the host");
+                value.downcast_ref::<String>().expect("a string").clone()
+            };
+            let seen = value.map(string);
             let called = match func {
                 Some(func) => func.typed::<(), i32>(&caller)?.call(&mut caller, ())?,
                 None => 0,
@@ -347,17 +351,18 @@ fn host_references_go_through_the_guest_unharmed() {
         };
         linker.func_wrap("", "see", see).map(|_| ())
     });
-    let value = ExternRef::new(&mut store, String::from("orca"));
+    let value = ExternRef::new(&mut store, String::from("orca")).expect("room");
     let func = Func::wrap(&mut store, || 5);
-    let keep = instance.get_typed_func::<(Option<ExternRef>, Option<Func>), ()>(&mut store, "keep");
+    let keep = instance.get_typed_func::<(Option<Rooted<ExternRef>>, Option<Func>), ()>(&mut store, "keep");
     keep.expect("exported")
         .call(&mut store, (Some(value), Some(func)))
         .expect("no trap");
     let show = instance
-        .get_typed_func::<i32, Option<ExternRef>>(&mut store, "show")
+        .get_typed_func::<i32, Option<Rooted<ExternRef>>>(&mut store, "show")
         .expect("exported");
-    assert_eq!(show.call(&mut store, 0).expect("no trap"), None);
-    assert_eq!(show.call(&mut store, 1).expect("no trap"), Some(value));
+    assert!(show.call(&mut store, 0).expect("no trap").is_none());
+    let shown = show.call(&mut store, 1).expect("no trap").expect("not null");
+    assert!(Rooted::ref_eq(&store, &shown, &value).expect("live"));
     assert_eq!(store.data(), &["None 0", "Some(\"orca\") 5"]);
 }
 

@@ -20,6 +20,7 @@ mod listings;
 mod locals;
 mod permissions;
 mod profile;
+mod references;
 mod regions;
 mod regions_model;
 mod traps;

@@ -4,8 +4,9 @@ use super::Heap;
 use super::classes::{GRANULE, class_of};
 use super::mark::Stopped;
 use super::pages::{PAGE, SPAN};
-use super::shape::Shape;
+use super::shape::{EXTERN, HEADER, Shape};
 use super::space::STEP;
+use super::values::HostValue;
 use crate::error::{Error, LimitError};
 use crate::runtime::domain::Resource;
 use crate::runtime::store::StoreInner;
@@ -18,6 +19,10 @@ const GROWTH: usize = 8;
 /// The part of a heap that has to be free after a collection where it cannot grow: with
 /// less, ever more time would go into collections.
 const SLACK: u64 = 16;
+
+/// Bytes that a value of the host counts for besides its own, when it is found out
+/// whether it is time for a collection.
+const VALUE_BYTES: usize = 48;
 
 /// Who asks for an object.
 #[derive(Clone, Copy, Debug)]
@@ -51,13 +56,40 @@ impl StoreInner {
         Ok(handle)
     }
 
-    /// Frees the objects that cannot be reached.
+    /// A new object that stands for a value of the host, for a host function that runs or
+    /// outside all code.
     ///
-    /// # Safety
+    /// # Errors
     /// As for [`StoreInner::allocate`].
-    pub(crate) unsafe fn collect_garbage(&mut self, end: *const u64) {
+    pub(crate) fn add_host_value(&mut self, store: *mut (), value: HostValue) -> Result<u32, Error> {
+        let asker = self.asker(store);
+        // SAFETY: 1. see `asker`. 2. the shape is there always, and says so.
+        let handle = unsafe { self.allocate(asker, &EXTERN, EXTERN.bytes(0)) }?;
+        let bytes = size_of_val(&*value) + VALUE_BYTES;
+        let heap = self.heap()?;
+        heap.allocated += bytes as u64;
+        let number = heap.values.add(handle, value);
+        let at = heap.base().wrapping_add((handle + HEADER) as usize);
+        // SAFETY: inside the new object.
+        unsafe { at.cast::<u64>().write(number) };
+        Ok(handle)
+    }
+
+    /// Frees the objects that cannot be reached, for a host function that runs or outside
+    /// all code.
+    pub(crate) fn collect_garbage(&mut self) {
+        let end = self.machine.stack_top();
         // Values of the host are dropped where the store is whole.
         drop(self.collect(end, |_| false));
+    }
+
+    /// The host, as far as a host function runs or no code at all.
+    pub(crate) fn asker(&self, store: *mut ()) -> Asker {
+        Asker {
+            store,
+            end: self.machine.stack_top(),
+            instance: None,
+        }
     }
 
     /// Room for an object, all zeros: the heap's base, and the object's handle.

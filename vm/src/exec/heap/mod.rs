@@ -56,13 +56,13 @@ pub(crate) mod values;
 use std::io;
 
 pub(crate) use self::alloc::{Bump, Bumps};
-pub(crate) use self::collect::GcHeapStats;
+pub use self::collect::GcHeapStats;
 pub(crate) use self::shape::Shape;
 
 use self::classes::CLASSES;
 use self::pages::{PAGE, Pages};
 use self::space::Space;
-use self::values::HostValues;
+use self::values::{HostValue, HostValues};
 
 /// Bytes of the largest heap: what handles reach.
 pub(crate) const MAX_BYTES: u64 = 1 << 32;
@@ -91,7 +91,7 @@ pub(crate) struct Heap {
     /// The spans from which runs are given out.
     current: [u32; CLASSES],
     /// Values of the host that objects stand for.
-    pub(crate) values: HostValues,
+    values: HostValues,
     /// Bytes given out since the last collection.
     allocated: u64,
     /// How many may be before the next.
@@ -176,13 +176,21 @@ impl Heap {
     }
 
     /// The number of the value of the host that an object stands for; `None` for other
-    /// objects.
-    ///
-    /// # Safety
-    /// `handle` is that of an object of this heap.
-    pub(crate) unsafe fn value_of(&self, handle: u32) -> Option<u64> {
-        // SAFETY: the caller's promise.
-        let is_extern = std::ptr::eq(unsafe { self.shape(handle) }, &raw const shape::EXTERN);
+    /// objects, and for what is no object.
+    fn value_of(&self, handle: u32) -> Option<u64> {
+        let handle = self.object_at(handle.into())?;
+        let is_extern = self.word(handle) == (&raw const shape::EXTERN).addr() as u64;
         is_extern.then(|| self.word(handle + shape::HEADER))
+    }
+
+    /// The value of the host that a handle stands for; `None` for others.
+    pub(crate) fn host_value(&self, handle: u32) -> Option<&HostValue> {
+        self.values.get(self.value_of(handle)?)
+    }
+
+    /// The value of the host that a handle stands for; `None` for others.
+    pub(crate) fn host_value_mut(&mut self, handle: u32) -> Option<&mut HostValue> {
+        let value = self.value_of(handle)?;
+        self.values.get_mut(value)
     }
 }

@@ -5,7 +5,6 @@ use std::collections::{HashMap, HashSet};
 use proptest::prelude::*;
 
 use super::classes::{CLASSES, GRANULE, MAX_SMALL};
-use super::limits::Asker;
 use super::shape::{ARRAY_DATA, ARRAY_LEN, HANDLE, Shape};
 use super::{Heap, pages};
 use crate::error::Error;
@@ -44,11 +43,7 @@ impl Objects {
 
     fn allocate(&mut self, shape: &'static Shape, len: u32) -> Result<u32, Error> {
         let inner = self.inner();
-        let asker = Asker {
-            store: std::ptr::null_mut(),
-            end: inner.machine.stack_top(),
-            instance: None,
-        };
+        let asker = inner.asker(std::ptr::null_mut());
         // SAFETY: 1. the store has no limiter, and nothing runs in it. 2. the shape is
         // leaked, and the length is written below.
         let handle = unsafe { inner.allocate(asker, shape, shape.bytes(len)) }?;
@@ -79,10 +74,7 @@ impl Objects {
     }
 
     fn collect(&mut self) {
-        let inner = self.inner();
-        let end = inner.machine.stack_top();
-        // SAFETY: nothing runs in the store.
-        unsafe { inner.collect_garbage(end) };
+        self.inner().collect_garbage();
     }
 
     fn live(&mut self) -> u64 {
