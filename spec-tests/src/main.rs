@@ -17,7 +17,6 @@ use orcavm_spec_tests::expected::{Expected, Verdict};
 use orcavm_spec_tests::features::Group;
 use orcavm_spec_tests::suite::{LIMIT, Suite, TestFile};
 use orcavm_spec_tests::{Report, run_script};
-use vm::{Config, Engine};
 
 /// Run the WebAssembly conformance suite.
 ///
@@ -58,8 +57,7 @@ fn main() -> ExitCode {
     let result = (|| {
         let expected = Expected::load()?;
         let suite = Suite::load()?;
-        let engine = Engine::new(&Config::new())?;
-        let outcomes = run(&engine, &suite, &expected, &options);
+        let outcomes = run(&suite, &expected, &options)?;
         let good = print(&mut io::stdout().lock(), &suite, &outcomes, &options)?;
         Ok::<bool, Box<dyn std::error::Error>>(good)
     })();
@@ -74,33 +72,37 @@ fn main() -> ExitCode {
 }
 
 /// Runs the files that are wanted, several at a time.
-fn run<'s>(engine: &Engine, suite: &'s Suite, expected: &Expected, options: &Options) -> Vec<Outcome<'s>> {
+fn run<'s>(suite: &'s Suite, expected: &Expected, options: &Options) -> Result<Vec<Outcome<'s>>, vm::Error> {
     let next = AtomicUsize::new(0);
     let outcomes = Mutex::new(Vec::new());
     thread::scope(|scope| {
-        for _ in 0..thread::available_parallelism().map_or(1, NonZero::get) {
-            scope.spawn(|| {
-                while let Some(file) = suite.files.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let group = Group::of(&file.text);
-                    if !options.wants(file, &group) {
-                        continue;
-                    }
-                    let report = run_script(engine, &file.text, LIMIT);
-                    let verdict = expected.judge(&file.path, &report);
-                    let outcome = Outcome {
-                        file,
-                        group,
-                        report,
-                        verdict,
-                    };
-                    outcomes.lock().unwrap_or_else(PoisonError::into_inner).push(outcome);
+        let run_next = || -> Result<(), vm::Error> {
+            while let Some(file) = suite.files.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let group = Group::of(&file.text);
+                if !options.wants(file, &group) {
+                    continue;
                 }
-            });
-        }
-    });
+                let report = run_script(&file.engine()?, &file.text, LIMIT);
+                let verdict = expected.judge(&file.path, &report);
+                let outcome = Outcome {
+                    file,
+                    group,
+                    report,
+                    verdict,
+                };
+                outcomes.lock().unwrap_or_else(PoisonError::into_inner).push(outcome);
+            }
+            Ok(())
+        };
+        let threads = thread::available_parallelism().map_or(1, NonZero::get);
+        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(run_next)).collect();
+        threads
+            .into_iter()
+            .try_for_each(|thread| thread.join().expect("problems of scripts are caught"))
+    })?;
     let mut outcomes = outcomes.into_inner().unwrap_or_else(PoisonError::into_inner);
     outcomes.sort_by(|a, b| a.file.path.cmp(&b.file.path));
-    outcomes
+    Ok(outcomes)
 }
 
 /// Sums over files of one kind.

@@ -47,5 +47,8 @@ pub(crate) fn define(linker: &mut Linker<()>, store: &mut Store<()>) -> Result<(
     }
     let memory = Memory::new(&mut *store, MemoryType::new(1, Some(2)))?;
     linker.define(&*store, MODULE, "memory", memory)?;
+    let ty = MemoryType::builder().min(1).max(Some(2)).shared(true).build()?;
+    let shared = Memory::new(&mut *store, ty)?;
+    linker.define(&*store, MODULE, "shared_memory", shared)?;
     Ok(())
 }

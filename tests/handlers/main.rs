@@ -68,6 +68,12 @@ const ALLOWED: &[Allowed] = &[
         why: "an operator on a whole memory, table or segment is worth a call",
     },
     Allowed {
+        handler: "atomic_called",
+        variants: &[],
+        may: May::Call(&["vm::exec::atomic::run"]),
+        why: "atomic operators in memories that are checked, and waiting, are worth a call",
+    },
+    Allowed {
         handler: "load_mapped",
         variants: &[],
         may: May::Call(&["vm::exec::data::mapped"]),

@@ -23,7 +23,7 @@ macro_rules! for_each_proposal {
             Simd "simd" wasm_simd SIMD off [];
             RelaxedSimd "relaxed-simd" wasm_relaxed_simd RELAXED_SIMD off [Simd];
             TailCall "tail-call" wasm_tail_call TAIL_CALL off [];
-            Threads "threads" wasm_threads THREADS off [];
+            Threads "threads" wasm_threads THREADS on [];
             Memory64 "memory64" wasm_memory64 MEMORY64 on [];
             CustomPageSizes "custom-page-sizes" wasm_custom_page_sizes CUSTOM_PAGE_SIZES on [];
             WideArithmetic "wide-arithmetic" wasm_wide_arithmetic WIDE_ARITHMETIC on [];

@@ -63,6 +63,10 @@ traps! {
     AllocationTooLarge "allocation size too large";
     /// The heap has no room left, and may not grow.
     HeapExhausted "GC heap out of memory";
+    /// An atomic access to an address that is not a multiple of its size.
+    HeapMisaligned "unaligned atomic";
+    /// A wait at an address that no other thread can access.
+    AtomicWaitNonSharedMemory "expected shared memory";
     /// Another thread asked for an interruption.
     Interrupt "interrupted";
     /// The store's fuel is used up.

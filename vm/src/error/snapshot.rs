@@ -19,6 +19,9 @@ pub enum SnapshotError {
     /// contents a snapshot cannot keep.
     #[error("no snapshot can be taken of an instance that refers to garbage-collected objects")]
     Objects,
+    /// The instance has a memory of its own that other threads may be writing.
+    #[error("an instance with a shared memory of its own has no snapshots")]
+    SharedMemory,
     /// A function of the store is running, which may use the instance.
     #[error("an instance cannot be restored while a function of its store runs")]
     Running,

@@ -191,6 +191,7 @@ by_length! {
 #[cold]
 #[inline(never)]
 fn mapped(memory: &MemoryInst, end: Option<u64>, width: usize, write: bool) -> u64 {
+    memory.catch_up();
     let Some(at) = end.and_then(|end| end.checked_sub(width as u64)) else {
         return exit::trap(Trap::MemoryOutOfBounds);
     };

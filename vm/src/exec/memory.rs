@@ -5,18 +5,25 @@
 //! memory's size: all that 32 bits reach, or with 64-bit addresses [`REACH_64`]
 //! bytes, where an index beyond is taken for that one. Other memories are checked
 //! at each access by their length. Either way `base` never moves.
+//!
+//! A memory that threads share ([`SharedInst`]) has one of these in each store that
+//! uses it. Its bytes are never borrowed as slices, as a region's are not.
 
 mod saved;
+mod shared;
 
 use std::ops::Range;
 use std::ptr::NonNull;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 pub(crate) use self::saved::SavedMemory;
+pub(crate) use self::shared::SharedInst;
 use super::mappings::{Mapping, Mappings};
+use super::wait;
 use crate::error::{LimitError, MemoryAccessError, PermissionError, RegionError};
 use crate::runtime::domain::Charge;
-use crate::sys::shared::{self, SharedPages};
+use crate::sys::shared::{SharedPages, copy, fill, load};
 use crate::sys::{self, Access};
 use crate::types::MemoryType;
 
@@ -36,9 +43,10 @@ const GUARD_BYTES: usize = (4 << 30) + (64 << 10);
 pub(crate) struct MemoryInst {
     base: *mut u8,
     /// Bytes at the start that are the memory's own: up to its size, or to the
-    /// first mapping. Handlers that check accesses check by this.
-    own: usize,
-    /// Size in bytes.
+    /// first mapping. Handlers that check accesses check by this. Of a shared memory,
+    /// which may have grown meanwhile, it is a size that it has had.
+    own: AtomicUsize,
+    /// Size in bytes, unless the memory is shared.
     size: usize,
     /// Bytes that neither `size` nor a mapping can exceed in this reservation.
     capacity: usize,
@@ -70,6 +78,8 @@ enum Storage {
     Allocated {
         _bytes: Box<[u8]>,
     },
+    /// Another's, whom other threads have it from too.
+    Shared(Arc<SharedInst>),
 }
 
 /// How a memory is to be laid out.
@@ -98,58 +108,26 @@ impl MemoryInst {
     /// # Errors
     /// If the address space or memory cannot be had.
     pub(crate) fn new(ty: MemoryType, guarding: Guarding) -> Result<Box<Self>, LimitError> {
-        let page = ty.page_size();
-        let refused = |_| LimitError::MemoryUnavailable { pages: ty.minimum() };
-        let bytes = |pages: u64| pages.checked_mul(page).and_then(|b| usize::try_from(b).ok());
-        let min = bytes(ty.minimum()).ok_or(LimitError::MemoryUnavailable { pages: ty.minimum() })?;
-        let reach = if ty.is_64() { REACH_64 } else { REACH_32 };
-        let reach = usize::try_from(reach).unwrap_or(usize::MAX);
-        let (storage, base, capacity) = match guarding {
-            Guarding::Guarded => {
-                if min > reach {
-                    return Err(LimitError::MemoryUnavailable { pages: ty.minimum() });
-                }
-                let r = sys::Reservation::new_guest(reach + GUARD_BYTES, ty.is_64()).map_err(refused)?;
-                let base = r.base();
-                (Storage::Guarded(r), base, reach)
-            }
-            Guarding::Checked => {
-                let needed = ty.maximum().and_then(bytes).unwrap_or(usize::MAX).min(reach).max(min);
-                // Room for mappings besides, unless address space is short.
-                let mut want = if ty.is_64() { needed } else { reach.max(min) };
-                loop {
-                    if want == 0 {
-                        break (
-                            Storage::Allocated { _bytes: Box::default() },
-                            NonNull::dangling().as_ptr(),
-                            0,
-                        );
-                    }
-                    match sys::Reservation::new(want) {
-                        Ok(r) => {
-                            let base = r.base();
-                            break (Storage::Reserved(r), base, want);
-                        }
-                        Err(e) if e.kind() == std::io::ErrorKind::Unsupported => {
-                            let mut bytes = Vec::new();
-                            bytes
-                                .try_reserve_exact(min)
-                                .map_err(|_| LimitError::MemoryUnavailable { pages: ty.minimum() })?;
-                            bytes.resize(min, 0_u8);
-                            let mut bytes = bytes.into_boxed_slice();
-                            let base = bytes.as_mut_ptr();
-                            break (Storage::Allocated { _bytes: bytes }, base, min);
-                        }
-                        Err(e) if want == min => return Err(refused(e)),
-                        Err(_) if want > needed => want = needed,
-                        Err(_) => want = (want / 2).max(min),
-                    }
-                }
-            }
-        };
-        let mut this = Box::new(Self {
+        let (storage, base, capacity) = Storage::new(&ty, guarding)?;
+        let mut this = Self::of(storage, base, capacity, ty);
+        match this.extend(minimum_bytes(&ty)?) {
+            true => Ok(this),
+            false => Err(LimitError::MemoryUnavailable { pages: ty.minimum() }),
+        }
+    }
+
+    /// A store's part of a shared memory.
+    pub(crate) fn shared(memory: Arc<SharedInst>) -> Box<Self> {
+        let (base, capacity, ty) = (memory.base(), memory.capacity(), *memory.ty());
+        let this = Self::of(Storage::Shared(memory), base, capacity, ty);
+        this.find_own();
+        this
+    }
+
+    fn of(storage: Storage, base: *mut u8, capacity: usize, ty: MemoryType) -> Box<Self> {
+        Box::new(Self {
             base,
-            own: 0,
+            own: AtomicUsize::new(0),
             size: 0,
             capacity,
             ty,
@@ -157,13 +135,7 @@ impl MemoryInst {
             mappings: Mappings::default(),
             contents: Mappings::default(),
             charge: None,
-        });
-        if !this.extend(min) {
-            return Err(LimitError::MemoryUnavailable {
-                pages: this.ty.minimum(),
-            });
-        }
-        Ok(this)
+        })
     }
 
     /// Makes `bytes` in all accessible; false if the system refuses.
@@ -171,14 +143,10 @@ impl MemoryInst {
         if bytes > self.capacity {
             return false;
         }
-        if let Storage::Guarded(r) | Storage::Reserved(r) = &self.storage {
-            let from = self.size.next_multiple_of(sys::page_size());
-            let to = bytes.next_multiple_of(sys::page_size());
-            // Never onto a mapping.
-            let is_mapped = bytes > self.size && !self.mappings.meeting(&(self.size..bytes)).is_empty();
-            if is_mapped || to > from && r.commit(from, to - from).is_err() {
-                return false;
-            }
+        // Never onto a mapping.
+        let is_mapped = bytes > self.size && !self.mappings.meeting(&(self.size..bytes)).is_empty();
+        if is_mapped || !self.storage.commit(self.size, bytes) {
+            return false;
         }
         self.size = bytes;
         self.find_own();
@@ -186,23 +154,29 @@ impl MemoryInst {
     }
 
     /// Finds out anew which bytes are the memory's own.
-    fn find_own(&mut self) {
+    fn find_own(&self) {
         let mapped = self.mappings.all().first().map_or(usize::MAX, |mapping| mapping.start);
-        self.own = self.size.min(mapped);
+        self.own.store(self.size().min(mapped), Ordering::Relaxed);
+    }
+
+    /// Lets handlers that check accesses find what a shared memory has grown by.
+    #[inline]
+    pub(crate) fn catch_up(&self) {
+        if self.is_shared() {
+            self.find_own();
+        }
     }
 
     /// Grows by `delta` pages; the old size in pages, or `None` if the type's
     /// maximum, the index type, the domain's quota or the system does not allow it.
     pub(crate) fn grow(&mut self, delta: u64) -> Option<u64> {
-        let old = self.pages();
-        let new = old.checked_add(delta)?;
-        // What `memory.size` can say.
-        let sizes = if self.ty.is_64() { u64::MAX } else { u64::from(u32::MAX) };
-        let most = self.ty.maximum().unwrap_or(u64::MAX).min(sizes);
-        let bytes = usize::try_from(new.checked_mul(self.ty.page_size())?).ok()?;
-        if new > most {
-            return None;
+        if let Storage::Shared(shared) = &self.storage {
+            let old = shared.grow(delta);
+            self.catch_up();
+            return old;
         }
+        let old = self.pages();
+        let bytes = grown_bytes(&self.ty, old, delta)?;
         self.charge_for(bytes).ok()?;
         if !self.extend(bytes) {
             self.settle();
@@ -228,7 +202,7 @@ impl MemoryInst {
 
     /// Size in pages of the memory's page size.
     pub(crate) fn pages(&self) -> u64 {
-        self.size as u64 / self.ty.page_size()
+        self.size() as u64 / self.ty.page_size()
     }
 
     /// Base address.
@@ -238,14 +212,35 @@ impl MemoryInst {
 
     /// Size in bytes.
     pub(crate) fn size(&self) -> usize {
-        self.size
+        match &self.storage {
+            Storage::Shared(shared) => shared.size(),
+            _ => self.size,
+        }
     }
 
-    /// Bytes at the start that are the memory's own: all, or those before the
-    /// first mapping.
+    /// What other stores use of it too, if it is shared.
+    pub(crate) fn shared_inst(&self) -> Option<&Arc<SharedInst>> {
+        match &self.storage {
+            Storage::Shared(shared) => Some(shared),
+            _ => None,
+        }
+    }
+
+    /// Whether other threads may use it at the same time.
+    pub(crate) fn is_shared(&self) -> bool {
+        matches!(self.storage, Storage::Shared(_))
+    }
+
+    /// Bytes at the start that are accessible and no region's.
     #[inline(always)]
     pub(crate) fn own(&self) -> usize {
-        self.own
+        self.own.load(Ordering::Relaxed)
+    }
+
+    /// Bytes at the start that nobody else has: all, those before the first mapping,
+    /// or none of a shared memory.
+    pub(crate) fn unshared(&self) -> usize {
+        if self.is_shared() { 0 } else { self.own() }
     }
 
     /// The type it was made with.
@@ -255,24 +250,24 @@ impl MemoryInst {
 
     /// Whether accesses are checked by the MMU.
     pub(crate) fn guarding(&self) -> Guarding {
-        if matches!(self.storage, Storage::Guarded(_)) {
-            Guarding::Guarded
-        } else {
-            Guarding::Checked
+        match &self.storage {
+            Storage::Guarded(_) => Guarding::Guarded,
+            Storage::Shared(shared) => shared.guarding(),
+            Storage::Reserved(_) | Storage::Allocated { .. } => Guarding::Checked,
         }
     }
 
-    /// The memory's own bytes before the first mapping.
+    /// The memory's own bytes before the first mapping; none of a shared memory.
     pub(crate) fn data(&self) -> &[u8] {
-        // SAFETY: `own` bytes from `base` are committed, and no others' pages;
+        // SAFETY: so many bytes from `base` are committed, and no others' pages;
         // `&self` comes from a shared borrow of the store, so no guest runs.
-        unsafe { std::slice::from_raw_parts(self.base, self.own) }
+        unsafe { std::slice::from_raw_parts(self.base, self.unshared()) }
     }
 
-    /// The memory's own bytes before the first mapping.
+    /// The memory's own bytes before the first mapping; none of a shared memory.
     pub(crate) fn data_mut(&mut self) -> &mut [u8] {
         // SAFETY: as in `data`, with the store borrowed exclusively.
-        unsafe { std::slice::from_raw_parts_mut(self.base, self.own) }
+        unsafe { std::slice::from_raw_parts_mut(self.base, self.unshared()) }
     }
 
     /// The bytes `at..at + len`, if all of them may be read, or written.
@@ -284,18 +279,19 @@ impl MemoryInst {
         let start = usize::try_from(at).map_err(|_| OutOfBounds)?;
         let len = usize::try_from(len).map_err(|_| OutOfBounds)?;
         let range = start..start.checked_add(len).ok_or(OutOfBounds)?;
-        if range.end <= self.own {
+        if range.end <= self.own() {
             return Ok(range);
         }
+        let size = self.size();
         if range.is_empty() {
             let mut mappings = self.mappings.all().iter();
-            let is_edge = start <= self.size || mappings.any(|m| (m.start..=m.end()).contains(&start));
+            let is_edge = start <= size || mappings.any(|m| (m.start..=m.end()).contains(&start));
             return if is_edge { Ok(range) } else { Err(OutOfBounds) };
         }
         let mut reached = range.start;
         let mut refused = None;
         for mapping in self.mappings.meeting(&range) {
-            if mapping.start > reached && mapping.start > self.size {
+            if mapping.start > reached && mapping.start > size {
                 return Err(OutOfBounds);
             }
             if write && mapping.access != Access::ReadWrite {
@@ -303,7 +299,7 @@ impl MemoryInst {
             }
             reached = mapping.end();
         }
-        if reached < range.end && range.end > self.size {
+        if reached < range.end && range.end > size {
             return Err(OutOfBounds);
         }
         match refused {
@@ -360,7 +356,7 @@ impl MemoryInst {
                     .read_at(*offset, part)
                     .map_err(|_| MemoryAccessError::OutOfBounds)?,
                 // SAFETY: the span is accessible, and not the buffer's.
-                None => unsafe { shared::copy(part.as_mut_ptr(), span.at, span.len) },
+                None => unsafe { copy(part.as_mut_ptr(), span.at, span.len) },
             }
             buffer = rest;
         }
@@ -388,7 +384,7 @@ impl MemoryInst {
                     .write_at(*offset, part)
                     .map_err(|_| MemoryAccessError::OutOfBounds)?,
                 // SAFETY: the span is accessible, and not the bytes'.
-                None => unsafe { shared::copy(span.at, part.as_ptr(), span.len) },
+                None => unsafe { copy(span.at, part.as_ptr(), span.len) },
             }
             bytes = rest;
         }
@@ -409,7 +405,7 @@ impl MemoryInst {
         for span in self.spans(range) {
             let Some((pages, offset)) = &span.file else {
                 // SAFETY: the span is accessible.
-                unsafe { shared::fill(span.at, value, span.len) };
+                unsafe { fill(span.at, value, span.len) };
                 continue;
             };
             for done in (0..span.len).step_by(CHUNK) {
@@ -423,7 +419,7 @@ impl MemoryInst {
 
     /// Copies `len` bytes from another memory or this one, as if all were read
     /// before any is written, unless they are the same bytes of a region at two
-    /// addresses. `to` or `from` have mappings there.
+    /// addresses. `to` or `from` have mappings there, or are shared.
     ///
     /// # Errors
     /// As for [`MemoryInst::read`].
@@ -431,9 +427,23 @@ impl MemoryInst {
         let source = from.range(src, len, false)?;
         let target = to.range(dst, len, true)?;
         let len = source.len();
-        let mut buffer = [0; CHUNK];
         // Upwards would overwrite what is still to be read.
-        let down = std::ptr::eq(to, from) && target.start > source.start;
+        let down = std::ptr::eq(to.base, from.base) && target.start > source.start;
+        let is_plain = |memory: &Self| memory.mappings.all().is_empty();
+        if is_plain(to) && is_plain(from) && (!down || target.start >= source.end) {
+            // SAFETY: both ranges are accessible, and one of the memories is shared:
+            // nobody has references to bytes of either, since those of an unshared one
+            // are taken with its store borrowed, and the running operator borrows it.
+            unsafe {
+                copy(
+                    to.base.wrapping_add(target.start),
+                    from.base.wrapping_add(source.start),
+                    len,
+                )
+            };
+            return Ok(());
+        }
+        let mut buffer = [0; CHUNK];
         for done in (0..len).step_by(CHUNK) {
             let n = CHUNK.min(len - done);
             let at = if down { len - done - n } else { done };
@@ -453,6 +463,10 @@ impl MemoryInst {
     fn reservation(&self) -> Result<&sys::Reservation, RegionError> {
         match &self.storage {
             Storage::Guarded(r) | Storage::Reserved(r) => Ok(r),
+            // Other stores would know nothing of it.
+            Storage::Shared(_) => Err(RegionError::Unsupported {
+                reason: "threads share it",
+            }),
             Storage::Allocated { .. } => Err(RegionError::Unsupported {
                 reason: "this system has no address space to reserve",
             }),
@@ -542,7 +556,7 @@ impl MemoryInst {
             access: Access::ReadWrite,
             most: Access::ReadWrite,
         };
-        at.checked_add(pages.len()).is_some_and(|end| end <= self.own) && self.map_contents(&contents)
+        at.checked_add(pages.len()).is_some_and(|end| end <= self.unshared()) && self.map_contents(&contents)
     }
 
     /// Says that regions are mapped at all of `range`.
@@ -624,6 +638,31 @@ impl MemoryInst {
         Ok(())
     }
 
+    /// Where threads wait that wait at the byte `at`, which is accessible; `None` if no
+    /// other thread can access it.
+    pub(crate) fn waiting_place(&self, at: usize) -> Option<wait::Place> {
+        if let Storage::Shared(shared) = &self.storage {
+            return Some(shared.waiting_place(at));
+        }
+        let mapping = self.mappings.meeting(&(at..at + 1)).first()?;
+        let offset = mapping.offset + (at - mapping.start);
+        Some(wait::Place::Region(mapping.pages.identity(), offset as u64))
+    }
+
+    /// The integer of `width` bytes, 4 or 8, at `at`, which is accessible, and a multiple
+    /// of that; `None` if a file has become too short for it at that moment.
+    pub(crate) fn load_aligned(&self, at: usize, width: usize) -> Option<u64> {
+        let span = self.spans(at..at + width).next()?;
+        if let Some((pages, offset)) = &span.file {
+            let mut bytes = [0; 8];
+            pages.read_at(*offset, bytes.get_mut(..width)?).ok()?;
+            return Some(u64::from_le_bytes(bytes));
+        }
+        // SAFETY: accessible and aligned, as the caller says and memories begin at pages;
+        // nobody has references there while a guest waits.
+        Some(unsafe { load(span.at, width) })
+    }
+
     /// Whether a region is mapped read-only at an address of the host.
     pub(crate) fn is_read_only_at(&self, host: usize) -> bool {
         let Some(at) = host.checked_sub(self.base as usize) else {
@@ -631,6 +670,80 @@ impl MemoryInst {
         };
         let here = at..at.saturating_add(1);
         self.mappings.meeting(&here).iter().any(|m| m.access == Access::Read)
+    }
+}
+
+/// Bytes of a memory of its type's minimum size.
+fn minimum_bytes(ty: &MemoryType) -> Result<usize, LimitError> {
+    let bytes = ty.minimum().checked_mul(ty.page_size());
+    let bytes = bytes.and_then(|bytes| usize::try_from(bytes).ok());
+    bytes.ok_or(LimitError::MemoryUnavailable { pages: ty.minimum() })
+}
+
+/// Bytes of a memory of `old` pages that has grown by `delta`, if its type allows that.
+fn grown_bytes(ty: &MemoryType, old: u64, delta: u64) -> Option<usize> {
+    let new = old.checked_add(delta)?;
+    // What `memory.size` can say.
+    let sizes = if ty.is_64() { u64::MAX } else { u64::from(u32::MAX) };
+    let most = ty.maximum().unwrap_or(u64::MAX).min(sizes);
+    let bytes = usize::try_from(new.checked_mul(ty.page_size())?).ok()?;
+    (new <= most).then_some(bytes)
+}
+
+impl Storage {
+    /// Address space for a memory, of which nothing is accessible; its base, and how
+    /// many bytes can be made accessible.
+    fn new(ty: &MemoryType, guarding: Guarding) -> Result<(Self, *mut u8, usize), LimitError> {
+        let unavailable = || LimitError::MemoryUnavailable { pages: ty.minimum() };
+        let min = minimum_bytes(ty)?;
+        let reach = if ty.is_64() { REACH_64 } else { REACH_32 };
+        let reach = usize::try_from(reach).unwrap_or(usize::MAX);
+        if guarding == Guarding::Guarded {
+            if min > reach {
+                return Err(unavailable());
+            }
+            let r = sys::Reservation::new_guest(reach + GUARD_BYTES, ty.is_64()).map_err(|_| unavailable())?;
+            let base = r.base();
+            return Ok((Self::Guarded(r), base, reach));
+        }
+        let bytes = |pages: u64| pages.checked_mul(ty.page_size()).and_then(|b| usize::try_from(b).ok());
+        let needed = ty.maximum().and_then(bytes).unwrap_or(usize::MAX).min(reach).max(min);
+        // Room for mappings besides, unless address space is short.
+        let mut want = if ty.is_64() { needed } else { reach.max(min) };
+        loop {
+            if want == 0 {
+                let nothing = Self::Allocated { _bytes: Box::default() };
+                return Ok((nothing, NonNull::dangling().as_ptr(), 0));
+            }
+            match sys::Reservation::new(want) {
+                Ok(r) => {
+                    let base = r.base();
+                    return Ok((Self::Reserved(r), base, want));
+                }
+                Err(e) if e.kind() == std::io::ErrorKind::Unsupported => {
+                    let mut bytes = Vec::new();
+                    bytes.try_reserve_exact(min).map_err(|_| unavailable())?;
+                    bytes.resize(min, 0_u8);
+                    let mut bytes = bytes.into_boxed_slice();
+                    let base = bytes.as_mut_ptr();
+                    return Ok((Self::Allocated { _bytes: bytes }, base, min));
+                }
+                Err(_) if want == min => return Err(unavailable()),
+                Err(_) if want > needed => want = needed,
+                Err(_) => want = (want / 2).max(min),
+            }
+        }
+    }
+
+    /// Makes bytes up to `to` accessible, of which those up to `from` are already;
+    /// false if the system refuses.
+    fn commit(&self, from: usize, to: usize) -> bool {
+        let (Self::Guarded(r) | Self::Reserved(r)) = self else {
+            return true;
+        };
+        let page = sys::page_size();
+        let (from, to) = (from.next_multiple_of(page), to.next_multiple_of(page));
+        to <= from || r.commit(from, to - from).is_ok()
     }
 }
 

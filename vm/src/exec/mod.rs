@@ -27,7 +27,9 @@ pub(crate) mod slow;
 pub(crate) mod small;
 pub(crate) mod stubs;
 pub(crate) mod table;
+pub(crate) mod wait;
 
+pub(crate) mod atomic;
 pub(crate) mod backtrace;
 pub(crate) mod bulk;
 pub(crate) mod control;

@@ -75,7 +75,7 @@ pub(crate) fn memory_copy(to: MemoryRef, from: MemoryRef, dst: u64, src: u64, le
     let range = |memory: MemoryRef, at: u64| {
         let start = usize::try_from(at).ok()?;
         let end = start.checked_add(usize::try_from(len).ok()?)?;
-        (end <= memory.get().own()).then_some(start..end)
+        (end <= memory.get().unshared()).then_some(start..end)
     };
     let (Some(source), Some(target)) = (range(from, src), range(to, dst)) else {
         return Ok(MemoryInst::copy_mapped(to.get(), from.get(), dst, src, len)?);

@@ -1,6 +1,6 @@
 //! Translation: function bodies to the interpreter's code.
 //!
-//! [`table`] declares the plain operators, [`translate`] turns one validated
+//! [`table`] and [`table_atomic`] declare the plain operators, [`translate`] turns one validated
 //! body into [`code::FuncCode`], and [`code::CodeSet`] does that for each
 //! function of a module on its first call. Nothing here touches a store.
 
@@ -9,4 +9,5 @@ pub(crate) mod emit;
 pub(crate) mod instr;
 pub(crate) mod stack;
 pub(crate) mod table;
+pub(crate) mod table_atomic;
 pub(crate) mod translate;

@@ -1,16 +1,18 @@
 //! What modules import and export: memories, tables, globals, functions.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::context::{AsContext, AsContextMut, StoreContextMut};
 use super::domain::{Domain, Resource};
+use super::engine::Engine;
 use super::func::Func;
 use super::region::{Access, Mapping, Region};
 use super::store::{StoreId, StoreInner};
 use super::val::{Ref, Val};
 use crate::error::{Error, LimitError, MemoryAccessError, RegionError, TypeError};
 use crate::exec::globals::GlobalRef;
-use crate::exec::memory::{Guarding, MemoryInst, MemoryRef, SavedMemory};
+use crate::exec::memory::{Guarding, MemoryInst, MemoryRef, SavedMemory, SharedInst};
 use crate::exec::slow;
 use crate::exec::table::{TableInst, TableRef};
 use crate::types::{Definer, ExternType, GlobalType, MemoryType, Mutability, RawGlobalType, TableType};
@@ -20,7 +22,8 @@ pub(crate) fn check_store(handle: StoreId, store: &StoreInner, what: &str) {
     assert!(handle == store.id, "a {what} of another store was used");
 }
 
-/// A memory.
+/// A memory of a store; one that threads share ([`SharedMemory`](crate::SharedMemory))
+/// has a handle in each store that uses it.
 ///
 /// ```
 /// use vm::{Engine, Memory, MemoryType, Store};
@@ -63,7 +66,7 @@ impl Memory {
         Self { store, memory }
     }
 
-    fn of<'s>(self, store: &StoreInner) -> &'s MemoryInst {
+    pub(super) fn of<'s>(self, store: &StoreInner) -> &'s MemoryInst {
         check_store(self.store, store, "memory");
         self.memory.get()
     }
@@ -83,7 +86,8 @@ impl Memory {
 
     /// Its bytes, or those before the first region that is mapped into it:
     /// others may write a region's bytes at any time, so there are no
-    /// references to them. [`Memory::read`] and [`Memory::write`] reach all.
+    /// references to them. Nor are there to those of a shared memory: none are given
+    /// here. [`Memory::read`] and [`Memory::write`] reach all.
     pub fn data<'a, T: 'static>(&self, store: &'a impl AsContext<Data = T>) -> &'a [u8] {
         self.of(&store.as_context().0.inner).data()
     }
@@ -303,19 +307,34 @@ pub(crate) fn new_memory(
         return Err(LimitError::MemoryUnavailable { pages }.into());
     }
     let charge = domain.charge(Resource::Memory, size as u64)?;
+    if ty.is_shared() {
+        let memory = shared_inst(&inner.engine, ty)?;
+        memory.charge(charge)?;
+        return Ok(inner.add_memory(MemoryInst::shared(Arc::new(memory))));
+    }
     let make = |guarding| -> Result<Box<MemoryInst>, Error> {
         let mut memory = MemoryInst::new(ty, guarding)?;
         saved.map_or(Ok(()), |saved| memory.restore(saved))?;
         Ok(memory)
     };
-    let guarding = Guarding::of(&ty, inner.engine.config().guard);
-    let mut memory = make(guarding).or_else(|error| match guarding {
+    let mut memory = guarded_or_checked(&inner.engine, &ty, make)?;
+    memory.charge = Some(charge);
+    Ok(inner.add_memory(memory))
+}
+
+/// Makes a memory, with guard pages if that is possible.
+fn guarded_or_checked<M, E>(engine: &Engine, ty: &MemoryType, make: impl Fn(Guarding) -> Result<M, E>) -> Result<M, E> {
+    let guarding = Guarding::of(ty, engine.config().guard);
+    make(guarding).or_else(|error| match guarding {
         // Address space may be short while memory is not.
         Guarding::Guarded => make(Guarding::Checked),
         Guarding::Checked => Err(error),
-    })?;
-    memory.charge = Some(charge);
-    Ok(inner.add_memory(memory))
+    })
+}
+
+/// A memory for several stores of an engine.
+pub(super) fn shared_inst(engine: &Engine, ty: MemoryType) -> Result<SharedInst, LimitError> {
+    guarded_or_checked(engine, &ty, |guarding| SharedInst::new(ty, guarding))
 }
 
 /// A table.

@@ -50,6 +50,9 @@ impl Image {
     /// the instance, all fit, and it is worth it.
     fn of(module: &ModuleData) -> Option<Self> {
         let memory = module.memories.first().filter(|_| module.num_imported_memories == 0)?;
+        if memory.is_shared() {
+            return None;
+        }
         let size = memory.minimum().checked_mul(memory.page_size())?;
         let mut parts = Vec::new();
         for segment in &module.datas {

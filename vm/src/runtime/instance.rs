@@ -408,8 +408,8 @@ fn table_fits(wanted: &TableType, given: &TableType, size: u64) -> bool {
 }
 
 fn memory_fits(wanted: &MemoryType, given: &MemoryType, size: u64) -> bool {
-    (wanted.is_64(), wanted.page_size()) == (given.is_64(), given.page_size())
-        && limits_fit(wanted.minimum(), wanted.maximum(), size, given.maximum())
+    let kind = |ty: &MemoryType| (ty.is_64(), ty.page_size(), ty.is_shared());
+    kind(wanted) == kind(given) && limits_fit(wanted.minimum(), wanted.maximum(), size, given.maximum())
 }
 
 /// Instantiates a module.

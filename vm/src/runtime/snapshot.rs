@@ -128,7 +128,8 @@ impl Instance {
     /// # Errors
     /// [`Error::Limit`] if there is no memory for it; [`SnapshotError::Objects`] if its own
     /// globals or tables refer to garbage-collected objects other than values of the
-    /// host.
+    /// host; [`SnapshotError::SharedMemory`] if it has a shared memory of its own, which
+    /// others may be writing.
     ///
     /// # Panics
     /// If it belongs to another store.
@@ -457,9 +458,12 @@ impl Saved {
             .map(|slot| slot as u32)
     }
 
-    fn of(instance: &InstanceEntity) -> Result<Self, LimitError> {
+    fn of(instance: &InstanceEntity) -> Result<Self, Error> {
         let module = instance.module.data();
         let memories = instance.memories.iter().skip(module.num_imported_memories);
+        if memories.clone().any(|memory| memory.get().is_shared()) {
+            return Err(SnapshotError::SharedMemory.into());
+        }
         let tables = instance.tables.iter().skip(module.num_imported_tables);
         let globals = module.own_globals();
         Ok(Self {

@@ -11,6 +11,7 @@ use smallvec::SmallVec;
 use super::context::{AsContext, AsContextMut};
 use super::domain::{self, Charge, Domain};
 use super::engine::Engine;
+use super::interrupt::InterruptHandle;
 use super::limits::{DEFAULT_COUNT, ResourceLimiter};
 use super::module::Module;
 use super::permissions::{Capabilities, Capability, Permissions};
@@ -22,10 +23,10 @@ use crate::exec::globals::{GivenValues, GlobalRef, HostGlobal};
 use crate::exec::heap::{GcHeapStats, Heap};
 use crate::exec::host::{Binder, HostDef, HostFunc, LimiterOf};
 use crate::exec::lend::Lender;
-use crate::exec::memory::{MemoryInst, MemoryRef};
+use crate::exec::memory::{MemoryInst, MemoryRef, SharedInst};
 use crate::exec::table::{TableInst, TableRef};
 use crate::module::{DataKind, ModuleData};
-use crate::sys::{self, StackControl};
+use crate::sys;
 use crate::types::registry::RecGroup;
 use crate::types::{CompositeType, MemoryType, TableType};
 
@@ -158,6 +159,8 @@ pub struct StoreInner {
     limiter_of: Option<LimiterOf>,
     #[allow(clippy::vec_box, reason = "running code has their addresses")]
     memories: Vec<Box<MemoryInst>>,
+    /// Those of `memories` that other threads may have too, with their indices.
+    shared_memories: Vec<(usize, MemoryRef)>,
     #[allow(clippy::vec_box, reason = "running code has their addresses")]
     pub(super) tables: Vec<Box<TableInst>>,
     #[allow(clippy::vec_box, reason = "running code has their addresses")]
@@ -190,6 +193,7 @@ impl StoreInner {
             is_limited: false,
             limiter_of: None,
             memories: Vec::new(),
+            shared_memories: Vec::new(),
             tables: Vec::new(),
             host_funcs: Vec::new(),
             host_globals: Vec::new(),
@@ -348,8 +352,17 @@ impl StoreInner {
     /// Takes a memory in.
     pub(crate) fn add_memory(&mut self, mut memory: Box<MemoryInst>) -> MemoryRef {
         let memory_ref = MemoryRef::new(&mut memory);
+        if memory.is_shared() {
+            self.shared_memories.push((self.memories.len(), memory_ref));
+        }
         self.memories.push(memory);
         memory_ref
+    }
+
+    /// What is here of a shared memory, if it was taken in.
+    pub(crate) fn find_shared(&self, shared: &Arc<SharedInst>) -> Option<MemoryRef> {
+        let is_it = |memory: &MemoryRef| memory.get().shared_inst().is_some_and(|own| Arc::ptr_eq(own, shared));
+        self.shared_memories.iter().map(|(_, memory)| *memory).find(is_it)
     }
 
     /// Takes a table in.
@@ -378,6 +391,7 @@ impl StoreInner {
     /// been given a reference yet.
     pub(crate) fn roll_back(&mut self, mark: &Mark) {
         self.memories.truncate(mark.memories);
+        self.shared_memories.retain(|(index, _)| *index < mark.memories);
         self.tables.truncate(mark.tables);
     }
 
@@ -717,7 +731,7 @@ impl<T> Store<T> {
     /// # }
     /// ```
     pub fn interrupt_handle(&self) -> InterruptHandle {
-        InterruptHandle(Arc::clone(self.0.inner.machine.control()))
+        InterruptHandle::new(self.0.inner.machine.control())
     }
 }
 
@@ -726,18 +740,5 @@ impl<T: std::fmt::Debug> std::fmt::Debug for Store<T> {
         f.debug_struct("Store")
             .field("data", &self.0.data)
             .finish_non_exhaustive()
-    }
-}
-
-/// Stops what runs in a store, from any thread, at no cost to what runs.
-#[derive(Clone, Debug)]
-pub struct InterruptHandle(Arc<StackControl>);
-
-impl InterruptHandle {
-    /// Ends the running call with [`Trap::Interrupt`](crate::Trap::Interrupt),
-    /// or the next one if none runs. A host function is not stopped; the call
-    /// ends when it returns.
-    pub fn interrupt(&self) {
-        self.0.interrupt();
     }
 }

@@ -6,6 +6,7 @@
 //! | `pages` | the page operations everything else is made of |
 //! | `reserve` | [`Reservation`]: address space for a linear memory |
 //! | `shared` | [`SharedPages`](shared::SharedPages): pages that several mappings share |
+//! | `bell` | [`Bell`]: what a sleeping thread is woken by |
 //! | `stack` | [`ValueStack`] and [`StackControl`], how other threads interrupt it |
 //! | `fault` | [`Activation`], [`enter`], the entry shim and the signal handler |
 //! | `fault::registry` | which addresses belong to guests |
@@ -37,6 +38,7 @@
 //! 4. An address that faults is in a live mapping of ours or not ours at all:
 //!    mappings are registered after they are made and forgotten before they go.
 
+mod bell;
 mod host_stack;
 mod pages;
 #[cfg_attr(
@@ -88,6 +90,7 @@ mod sampling;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use bell::Bell;
 pub(crate) use fault::{Activation, FAULT_TRAPS, enter};
 pub(crate) use host_stack::remaining_host_stack;
 pub(crate) use pages::{Access, page_size};

@@ -508,6 +508,35 @@ pub(crate) unsafe fn fill(to: *mut u8, value: u8, len: usize) {
     }
 }
 
+/// Reads the integer of 4 or 8 bytes at an address, all at once, in an order with all
+/// other atomic accesses.
+///
+/// # Safety
+/// 1. The bytes may be read, for the machine: no reference covers them.
+/// 2. The address is a multiple of `width`, which is 4 or 8.
+pub(crate) unsafe fn load(at: *const u8, width: usize) -> u64 {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: the caller's promise; aligned reads are not torn.
+    unsafe {
+        let value: u64;
+        match width {
+            4 => std::arch::asm!("mov {0:e}, dword ptr [{1}]", lateout(reg) value, in(reg) at, options(nostack)),
+            _ => std::arch::asm!("mov {0}, qword ptr [{1}]", lateout(reg) value, in(reg) at, options(nostack)),
+        }
+        value
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    {
+        use std::sync::atomic::{AtomicU32, AtomicU64};
+        match width {
+            // SAFETY: the caller's promise.
+            4 => unsafe { &*at.cast::<AtomicU32>() }.load(Ordering::SeqCst).into(),
+            // SAFETY: the caller's promise.
+            _ => unsafe { &*at.cast::<AtomicU64>() }.load(Ordering::SeqCst),
+        }
+    }
+}
+
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use rustix::fs::{MemfdFlags, SealFlags};

@@ -30,7 +30,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::fault::{self, Entry};
 use super::pages::{self, Access};
-use super::{FAULT_TRAPS, Reservation};
+use super::{Bell, FAULT_TRAPS, Reservation};
 
 /// Bytes of the guard behind the usable part: more than twice the largest
 /// frame of 65,535 slots, so that a call always touches the guard before it
@@ -97,6 +97,7 @@ impl ValueStack {
             pending: AtomicBool::new(false),
             usable: Mutex::new(Some(Usable { base: at, len: usable })),
             forward: Mutex::default(),
+            bell: Arc::default(),
         });
         let mut this = Self {
             base,
@@ -170,6 +171,8 @@ pub(crate) struct StackControl {
     usable: Mutex<Option<Usable>>,
     /// The stack that runs for this one: it is interrupted too.
     forward: Mutex<Option<Arc<StackControl>>>,
+    /// Wakes the thread if it sleeps for the guest.
+    bell: Arc<Bell>,
 }
 
 impl StackControl {
@@ -205,6 +208,7 @@ impl StackControl {
         let usable = self.lock();
         let Some(usable) = *usable else { return };
         self.pending.store(true, Ordering::Relaxed);
+        self.bell.ring();
         if FAULT_TRAPS {
             // SAFETY: 1. `usable` is set while the stack is mapped, and the lock
             // keeps it so. 2. what the owning thread touches from now on
@@ -222,6 +226,11 @@ impl StackControl {
     #[inline]
     pub(crate) fn take_pending(&self) -> bool {
         self.pending.load(Ordering::Relaxed) && self.take_pending_slow()
+    }
+
+    /// What wakes the owning thread: an interruption does.
+    pub(crate) fn bell(&self) -> &Arc<Bell> {
+        &self.bell
     }
 
     /// Whether an interruption was asked for that [`StackControl::take_pending`] has

@@ -80,7 +80,7 @@ impl MemoryInst {
     fn end(&self) -> usize {
         match &self.storage {
             Storage::Guarded(_) | Storage::Reserved(_) => self.size.next_multiple_of(sys::page_size()),
-            Storage::Allocated { .. } => self.size,
+            Storage::Allocated { .. } | Storage::Shared(_) => self.size,
         }
     }
 
@@ -152,7 +152,7 @@ impl MemoryInst {
     /// A file with what `parts` hold, and which of its pages are whose contents;
     /// `None` where there can be no such file, or it could not be mapped.
     fn contents_in_file(&self, parts: &[Range<usize>]) -> Option<Mappings> {
-        if matches!(self.storage, Storage::Allocated { .. }) {
+        if matches!(self.storage, Storage::Allocated { .. } | Storage::Shared(_)) {
             return None;
         }
         let runs = self.runs(parts);

@@ -12,6 +12,7 @@
 //! local, and a branch takes back the comparison that decides it.
 
 mod assigned;
+mod atomics;
 mod calls;
 mod control;
 mod operators;
@@ -302,9 +303,7 @@ macro_rules! translate_operator {
                         self.bulk::<bulk::TableInit>(3, None, *table, *elem_index)
                     }
                     Operator::ElemDrop { elem_index } => self.bulk::<bulk::ElemDrop>(0, None, *elem_index, 0),
-                    // The operators of proposals that validation refuses;
-                    // wasmparser's enum is open.
-                    _ => Err(Stop),
+                    other => self.atomic_operator(other),
                 }
             }
         }

@@ -516,7 +516,7 @@ impl Translator<'_> {
     }
 
     /// Where a context holds the pointer to a memory.
-    fn memory_offset(&self, index: u32) -> Result<u32, Stop> {
+    pub(super) fn memory_offset(&self, index: u32) -> Result<u32, Stop> {
         Ok(u32::try_from(self.code.cx_layout().memory(index as usize))?)
     }
 
@@ -687,7 +687,7 @@ pub(super) fn made_of(info: &BinaryInfo, left: Operand, right: Operand) -> Optio
 }
 
 /// Index of the memory that an access names.
-fn memory_of(memarg: &MemArg) -> Result<u32, Stop> {
+pub(super) fn memory_of(memarg: &MemArg) -> Result<u32, Stop> {
     match memarg.target {
         MemArgTarget::Memory(index) => Ok(index),
         MemArgTarget::Array(_) => Err(Stop),
