@@ -67,7 +67,7 @@ pub use runtime::extern_ref::ExternRef;
 pub use runtime::externs::{Export, Extern, Global, Memory, Table};
 pub use runtime::func::{Func, Requirement, TypedFunc};
 pub use runtime::instance::Instance;
-pub use runtime::interrupt::InterruptHandle;
+pub use runtime::interrupt::{InterruptGroup, InterruptHandle};
 pub use runtime::limits::{ResourceLimiter, StoreLimits, StoreLimitsBuilder};
 pub use runtime::linker::Linker;
 pub use runtime::linking::Link;
