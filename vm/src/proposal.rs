@@ -22,7 +22,7 @@ macro_rules! for_each_proposal {
             MultiMemory "multi-memory" wasm_multi_memory MULTI_MEMORY on [];
             Simd "simd" wasm_simd SIMD off [];
             RelaxedSimd "relaxed-simd" wasm_relaxed_simd RELAXED_SIMD off [Simd];
-            TailCall "tail-call" wasm_tail_call TAIL_CALL off [];
+            TailCall "tail-call" wasm_tail_call TAIL_CALL on [];
             Threads "threads" wasm_threads THREADS on [];
             Memory64 "memory64" wasm_memory64 MEMORY64 on [];
             CustomPageSizes "custom-page-sizes" wasm_custom_page_sizes CUSTOM_PAGE_SIZES on [];

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::context::Cx;
 use super::control::LEAVES;
 use super::stubs;
+use super::tail::stub;
 use crate::ir::code::CodeSet;
 use crate::runtime::module::Module;
 use crate::runtime::store::StoreInner;
@@ -42,22 +43,26 @@ pub(crate) unsafe fn capture(inner: *mut StoreInner, entry: *mut u64) -> Vec<Fra
         });
         let slots = code.module().func_type(func).slots() as usize;
         let header = fp.wrapping_add(slots);
-        if fp < entry || header.wrapping_add(1) >= end {
+        if fp < entry || header.wrapping_add(1) >= end || !fp.is_aligned() {
             break;
         }
         // SAFETY: inside the usable part of the value stack.
-        let ret = unsafe { header.read() } as usize;
-        if ret == stubs::exit_ip() as usize {
+        let (mut ret, mut second) = unsafe { (header.read(), header.add(1).read()) };
+        // SAFETY: as above.
+        let beneath = unsafe { stub::beneath_within(ret, fp, entry) };
+        if let Some(beneath) = &beneath {
+            (ret, second, fp) = (beneath.ret, beneath.second, beneath.frame);
+        }
+        let ret = ret as usize;
+        if ret == stubs::exit_ip() as usize || !ret.is_multiple_of(8) {
             break;
         }
         let mut caller = (module, Arc::clone(&code));
-        if code
-            .word(ret.wrapping_sub(8))
-            .is_none_or(|call| (call >> 32) as u32 & LEAVES != 0)
-        {
-            // SAFETY: inside the usable part of the value stack.
-            let cx = unsafe { header.add(1).read() } as *mut Cx;
-            let Some(other) = code_of(inner, cx) else { break };
+        let leaves = |call: u64| (call >> 32) as u32 & LEAVES != 0;
+        if beneath.is_some() || code.word(ret.wrapping_sub(8)).is_none_or(leaves) {
+            let Some(other) = code_of(inner, second as *mut Cx) else {
+                break;
+            };
             caller = other;
         }
         if caller.1.find(ret.wrapping_sub(8)).is_none() {

@@ -16,6 +16,7 @@ use smallvec::SmallVec;
 use super::context::Cx;
 use super::control::LEAVES;
 use super::stubs;
+use super::tail::stub;
 use crate::runtime::permissions::Permissions;
 use crate::runtime::store::StoreInner;
 
@@ -72,6 +73,9 @@ pub(crate) struct Chain<'a> {
     /// The instances' indices in their store, innermost first, without
     /// repetitions one after the other.
     pub(crate) instances: SmallVec<[u32; 8]>,
+    /// Indices of domains whose instances have left their frames by tail calls, without
+    /// having returned to those who called them.
+    pub(crate) domains: SmallVec<[u32; 4]>,
     /// Limits of runs.
     pub(crate) limits: SmallVec<[&'a Permissions; 2]>,
     /// A frame was not what it must be. Nobody knows who is on the chain then.
@@ -133,23 +137,42 @@ impl<'a> Chain<'a> {
         Some(())
     }
 
+    fn push_instance(&mut self, cx: *const Cx) {
+        // SAFETY: the context of what has called something is live.
+        let instance = unsafe { (*cx).instance };
+        if self.instances.last() != Some(&instance) {
+            self.instances.push(instance);
+        }
+    }
+
     /// Follows the frames of a run from the header of the host function that it
     /// called; the run's mark, and where its first frame begins.
     fn run(&mut self, mut header: *mut u64, bottom: *mut u64) -> Option<(u64, *mut u64)> {
         // SAFETY: a guest's call of a host function writes both.
         let (mut ret, mut cx) = unsafe { (header.read(), header.add(1).read() as *const Cx) };
+        // SAFETY: a call's last word precedes its return address; it says where the
+        // header of what is called directly is.
+        let place = unsafe { (ret as *const u32).sub(1).read() } & !(LEAVES | stub::TAIL);
+        let mut frame = header.wrapping_byte_sub(place as usize);
+        // If it has been tail-called, its caller has no frame.
+        self.push_instance(cx);
         loop {
-            // SAFETY: a call's last word precedes its return address.
-            let word = unsafe { (ret as *const u64).sub(1).read() };
-            let (delta, place) = (word as u32, (word >> 32) as u32 & !LEAVES);
-            let frame = header
-                .wrapping_byte_sub(place as usize)
-                .wrapping_byte_sub(delta as usize);
-            // SAFETY: the context of a frame on the stack is live.
-            let (instance, code) = unsafe { ((*cx).instance, &*(*cx).code) };
-            if self.instances.last() != Some(&instance) {
-                self.instances.push(instance);
+            // SAFETY: every function below the running host function was called, and
+            // returns to `ret`.
+            if let Some(beneath) = unsafe { stub::beneath(ret, frame) } {
+                self.domains.extend(beneath.domains());
+                (ret, frame) = (beneath.ret, beneath.frame);
+                if ret == stubs::exit_ip() as u64 {
+                    return Some((beneath.second, frame));
+                }
+                cx = beneath.second as *const Cx;
             }
+            // SAFETY: as above.
+            let delta = unsafe { (ret as *const u32).sub(2).read() };
+            frame = frame.wrapping_byte_sub(delta as usize);
+            self.push_instance(cx);
+            // SAFETY: the context of a frame on the stack is live.
+            let code = unsafe { &*(*cx).code };
             let func = code.function_at(ret as usize - 8)?;
             let own = frame.wrapping_add(code.module().func_type(func).slots() as usize);
             if frame < bottom || own.wrapping_add(1) >= header {

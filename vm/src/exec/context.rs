@@ -44,6 +44,9 @@ pub(crate) struct Cx {
     pub(crate) instance: u32,
     /// Index of the first function that is not imported.
     pub(crate) num_imported_funcs: u32,
+    /// Index of the instance's domain in its store; one that is none in a host
+    /// function's head.
+    pub(crate) domain: u32,
     /// This instance's records of its own escaped functions.
     pub(crate) own_recs: *const FuncRec,
     /// Base of the store's heap, which handles count from; null if there is none yet.
@@ -516,6 +519,8 @@ impl std::fmt::Debug for FuncRec {
 
 /// What an instance imports, and the memories and tables of its index spaces.
 pub(crate) struct Wiring<'a> {
+    /// The index of the instance's domain.
+    pub(crate) domain: u32,
     /// Imported functions; none for one that is found when it is first called.
     pub(crate) funcs: &'a [Option<FuncRef>],
     /// Imported globals.
@@ -580,6 +585,7 @@ impl InstanceCx {
             code: Arc::as_ptr(&self.code),
             instance,
             num_imported_funcs: u32::try_from(imported).expect("validation bounds the number of imports"),
+            domain: wiring.domain,
             own_recs: self.records.as_ptr(),
             // SAFETY: the store's block is live, and nothing runs.
             heap: unsafe { rt.as_ref() }.heap,

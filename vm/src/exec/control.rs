@@ -74,7 +74,7 @@ pub(crate) unsafe fn trap(mut s: Regs, trap: Trap) -> u64 {
 /// # Safety
 /// `s` are the registers of a running handler.
 #[inline(always)]
-unsafe fn interrupted(s: &Regs) -> bool {
+pub(super) unsafe fn interrupted(s: &Regs) -> bool {
     // SAFETY: the caller's promise; the flag lives as long as the store.
     !sys::FAULT_TRAPS && unsafe { (*(*(*s.cx).rt).interrupt).load(Ordering::Relaxed) }
 }
@@ -159,7 +159,7 @@ pub(crate) use jump;
 /// Consumes the request for an interruption and raises it.
 #[cold]
 #[inline(never)]
-unsafe fn poll(s: Regs) -> u64 {
+pub(super) unsafe fn poll(s: Regs) -> u64 {
     // SAFETY: the control block lives as long as the store.
     unsafe { (*(*(*s.cx).rt).control).take_pending() };
     // SAFETY: in tail position of a handler.
@@ -338,32 +338,21 @@ handler! {
         let copies = const { 24 + 8 * I::WORDS };
         let end = const { 24 + 8 * I::WORDS + copy_bytes(C::COUNT) };
         copy_slots(&s, copies, C::COUNT);
-        let callee = s.fp.byte_add(s.field::<u32>(end) as usize);
-        let header = s.field::<u32>(end + 4) as usize - LEAVES as usize;
-        if out_of_stack(&s, callee) {
-            return trap(s, Trap::StackOverflow);
-        }
-        if interrupted(&s) {
-            return poll(s);
-        }
-        s.a0 = rec as u64;
-        if (*rec).cx == s.cx {
-            write_return(&s, callee, header, s.ip.add(end + 8 + SKIP_BYTES));
-            s.fp = callee;
-            s.ip = (*rec).ip.get();
-            next(s)
-        } else {
-            write_return(&s, callee, header, s.ip.add(end + 8));
-            callee.byte_add(header).add(1).write(s.cx as u64);
-            s.fp = callee;
-            s.ip = (*rec).ip.get();
-            s.cx = (*rec).cx;
-            s.mb = (*s.cx).mem0_base;
-            next(s)
-        }
+        call_record(s, rec, end)
     }
 
-    /// Follows a `call_indirect`, whose last word says that it may leave the
+    /// `call_ref`: the reference is in the slot at byte 8. The words of the copies
+    /// made before follow.
+    pub(crate) fn call_ref<I: Src, C: Copies>(s) {
+        let rec = I::get::<u64>(&s, At::slot(8)) as *const FuncRec;
+        if rec.is_null() {
+            return trap(s, Trap::NullFuncReference);
+        }
+        copy_slots(&s, 16, C::COUNT);
+        call_record(s, rec, const { 16 + copy_bytes(C::COUNT) })
+    }
+
+    /// Follows a call through a reference, whose last word says that it may leave the
     /// instance: calls that did return here. Those that did not return behind
     /// the second of this instruction's words, which says that they stay.
     pub(crate) fn skip(s) {
@@ -430,14 +419,60 @@ unsafe fn write_return(s: &Regs, callee: *mut u64, header: usize, ret: *const u8
     unsafe { <u64 as StoreAs<u64>>::store(s, at, ret as u64) };
 }
 
+/// Calls what `rec` leads to, which may be in another instance; a call's last word
+/// is `end` bytes into the instruction, and a [`skip`] follows it.
+///
+/// # Safety
+/// In tail position of the call's handler.
+#[inline(always)]
+unsafe fn call_record(mut s: Regs, rec: *const FuncRec, end: usize) -> u64 {
+    // SAFETY: the caller's promise; a record leads to a live context, and the callee's
+    // frame begins in the caller's.
+    unsafe {
+        let callee = s.fp.byte_add(s.field::<u32>(end) as usize);
+        let header = s.field::<u32>(end + 4) as usize - LEAVES as usize;
+        if out_of_stack(&s, callee) {
+            return trap(s, Trap::StackOverflow);
+        }
+        if interrupted(&s) {
+            return poll(s);
+        }
+        s.a0 = rec as u64;
+        if (*rec).cx == s.cx {
+            write_return(&s, callee, header, s.ip.add(end + 8 + SKIP_BYTES));
+            s.fp = callee;
+            s.ip = (*rec).ip.get();
+            next(s)
+        } else {
+            write_return(&s, callee, header, s.ip.add(end + 8));
+            callee.byte_add(header).add(1).write(s.cx as u64);
+            s.fp = callee;
+            s.ip = (*rec).ip.get();
+            s.cx = (*rec).cx;
+            s.mb = (*s.cx).mem0_base;
+            next(s)
+        }
+    }
+}
+
 /// The entry in the call that ends at `ret`.
 ///
 /// # Safety
 /// Such a call does.
 #[inline(always)]
 unsafe fn entry(ret: *const u8) -> *const u8 {
+    // SAFETY: the caller's promise.
+    unsafe { entry_at(ret.sub(ENTRY_BEFORE_RETURN)) }
+}
+
+/// The entry in a call.
+///
+/// # Safety
+/// It stands there.
+#[inline(always)]
+pub(super) unsafe fn entry_at(at: *const u8) -> *const u8 {
     // SAFETY: the caller's promise; threads that share the code bind it.
-    unsafe { (*ret.sub(ENTRY_BEFORE_RETURN).cast::<AtomicPtr<u8>>()).load(Ordering::Acquire) }
+    unsafe { (*at.cast::<AtomicPtr<u8>>()).load(Ordering::Acquire) }
 }
 
 /// Whether a callee's frame at `callee` would pass the end of the value stack;
@@ -547,7 +582,7 @@ pub(crate) const fn copy_bytes(n: usize) -> usize {
 /// # Safety
 /// `s` are the registers of such an instruction.
 #[inline(always)]
-unsafe fn copy_slots(s: &Regs, at: usize, n: usize) {
+pub(super) unsafe fn copy_slots(s: &Regs, at: usize, n: usize) {
     let mut i = 0;
     while i < n {
         // SAFETY: the caller's promise; slots named by instructions are in the
@@ -627,6 +662,20 @@ pub(crate) static CALL_INDIRECT: [[Handler; 4]; 4] = {
         };
     }
     [of!(S), of!(A), of!(Ld<I32Load, Base<S>>), of!(Ld<I32Load, Base<A>>)]
+};
+/// `call_ref` by [reference in slot, accumulator][number of copies before it].
+pub(crate) static CALL_REF: [[Handler; 4]; 2] = {
+    macro_rules! of {
+        ($reference:ty) => {
+            [
+                call_ref::<$reference, Copy<0>>,
+                call_ref::<$reference, Copy<1>>,
+                call_ref::<$reference, Copy<2>>,
+                call_ref::<$reference, Copy<3>>,
+            ]
+        };
+    }
+    [of!(S), of!(A)]
 };
 /// Return of one value by [integer or float][slot, accumulator, constant].
 pub(crate) static RET_ONE: [[Return; 3]; 2] = [

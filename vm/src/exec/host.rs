@@ -116,7 +116,7 @@ pub(crate) struct HostFunc {
     /// Lets the function stand where callers expect a context.
     head: Cx,
     rec: FuncRec,
-    code: [u64; 2],
+    code: [u64; 4],
     def: Arc<HostDef>,
     /// Keeps the identity of its type.
     _ty: DefType,
@@ -142,6 +142,7 @@ impl HostFunc {
             code: ptr::null(),
             instance: u32::MAX,
             num_imported_funcs: 0,
+            domain: u32::MAX,
             own_recs: ptr::null(),
             heap: ptr::null_mut(),
         };
@@ -171,6 +172,13 @@ impl HostFunc {
     /// A reference to it.
     pub(crate) fn func_ref(&self) -> FuncRef {
         FuncRef::new(&self.rec)
+    }
+
+    /// Where it returns to if it has been tail-called, and the slots before its frame's
+    /// header.
+    pub(crate) fn tail_return(&self) -> (u64, usize) {
+        let at = self.code.as_ptr().addr() + stubs::HOST_RETURN;
+        (at as u64, self.rec.slots as usize)
     }
 }
 

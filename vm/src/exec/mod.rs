@@ -28,6 +28,7 @@ pub(crate) mod small;
 pub(crate) mod stubs;
 pub(crate) mod table;
 pub(crate) mod wait;
+pub(crate) mod tail;
 
 pub(crate) mod atomic;
 pub(crate) mod backtrace;

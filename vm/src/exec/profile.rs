@@ -5,8 +5,9 @@
 //! middle, and may already be the next one's, or be kept elsewhere. So as in
 //! [`super::backtrace`] nothing is taken for granted. A pair of `ip` and `fp`
 //! is believed if the slot where the function at `ip` has its header holds a
-//! return address, after a call of a function whose header stands just there.
-//! What else there is tells less, and is tried after that.
+//! return address, after a call of a function whose header stands just there, or of
+//! one that may have tail-called the function. What else there is tells less, and is
+//! tried after that.
 
 use std::collections::HashMap;
 use std::io;
@@ -17,6 +18,7 @@ use wasmparser::{BinaryReader, Operator, OperatorsReader};
 use super::context::Rt;
 use super::control::LEAVES;
 use super::stubs;
+use super::tail::stub;
 use crate::ir::code::CodeSet;
 use crate::ir::translate::ops;
 use crate::module::{FuncIdx, HEADER_SLOTS, ModuleData};
@@ -169,6 +171,11 @@ struct Map<'s> {
     spans: Vec<Span>,
     modules: Vec<Arc<ModuleData>>,
     calls: HashMap<u64, Option<Call>>,
+    /// Whether there are tail calls anywhere.
+    has_tail_calls: bool,
+    /// Where host functions return to that have been tail-called, and the slots before
+    /// their headers.
+    host_returns: HashMap<u64, usize>,
 }
 
 impl<'s> Map<'s> {
@@ -197,9 +204,12 @@ impl<'s> Map<'s> {
             }));
         }
         spans.sort_by_key(|span| span.start);
+        let has_tail_calls = |module: &Arc<ModuleData>| module.bodies.iter().any(|body| body.has_tail_calls);
         Self {
             inner,
             spans,
+            has_tail_calls: modules.iter().any(has_tail_calls),
+            host_returns: inner.host_tail_returns().collect(),
             modules,
             calls: HashMap::new(),
         }
@@ -239,8 +249,11 @@ impl<'s> Map<'s> {
         }
         let (_, origin) = code.find(start + offset)?;
         let callee = match operator_at(code.module(), origin)? {
-            Operator::Call { function_index } => Some(FuncIdx::new(function_index)),
-            Operator::CallIndirect { .. } => None,
+            // A tail call makes a header while its import is bound.
+            Operator::Call { function_index } | Operator::ReturnCall { function_index } => {
+                Some(FuncIdx::new(function_index))
+            }
+            Operator::CallIndirect { .. } | Operator::CallRef { .. } => None,
             _ => return None,
         };
         Some(Call {
@@ -270,6 +283,29 @@ impl<'s> Map<'s> {
         }
     }
 
+    /// Whether what a call has called may have made a tail call since.
+    fn may_be_another(&self, call: &Call) -> bool {
+        self.has_tail_calls
+            && call.callee.filter(|_| !call.is_import).is_none_or(|func| {
+                let module = self.spans[call.span].code.module();
+                let defined = func.index().checked_sub(module.num_imported_funcs);
+                let body = defined.and_then(|defined| module.bodies.get(defined));
+                body.is_none_or(|body| body.has_tail_calls)
+            })
+    }
+
+    /// What the stub frame below the frame at slot `fp` stands for: a return address, and
+    /// where the frame began. `None` where there is no such frame.
+    fn beneath(&self, sample: &Sample<'_>, fp: usize, ret: u64) -> Option<(Option<u64>, usize)> {
+        if ret != stub::stub_ip() as u64 && !self.host_returns.contains_key(&ret) {
+            return None;
+        }
+        let fixed = fp.checked_sub(stub::STUB_SLOTS)?;
+        // Small numbers are not recorded; then there are no words of domains.
+        let width = sample.word(fixed + 2).map_or(0, |results| (results >> 32) as usize);
+        Some((sample.word(fixed), fixed.checked_sub(width)?))
+    }
+
     fn host(&self, call: &Call) -> Place {
         Place::Host {
             import: call
@@ -291,7 +327,7 @@ impl<'s> Map<'s> {
     ) -> bool {
         let (mut fp, mut header, mut span) = (fp, header, span);
         loop {
-            let Some(ret) = sample.word(header) else {
+            let Some(mut ret) = sample.word(header) else {
                 walk.is_cut = sample.is_cut_at(header);
                 return walk.is_cut;
             };
@@ -299,26 +335,44 @@ impl<'s> Map<'s> {
                 walk.is_cut = true;
                 return true;
             }
-            let call = if ret == stubs::exit_ip() as u64 {
+            let beneath = self.beneath(sample, fp, ret);
+            if let Some((before, start)) = beneath {
+                let Some(before) = before else {
+                    walk.is_cut = sample.is_cut_at(start);
+                    return walk.is_cut;
+                };
+                (ret, fp) = (before, start);
+            }
+            let (call, caller) = if ret == stubs::exit_ip() as u64 {
                 // Below an entry from a host function is that function's header.
                 let outer = fp.checked_sub(HEADER_SLOTS);
                 let Some(outer) = outer else { return true };
-                let Some(call) = sample.word(outer).and_then(|ret| self.call(ret)) else {
+                let ret = sample.word(outer);
+                if let Some(slots) = ret.and_then(|ret| self.host_returns.get(&ret).copied()) {
+                    walk.frames.push(Place::Host { import: None });
+                    let Some(start) = outer.checked_sub(slots) else {
+                        return false;
+                    };
+                    (fp, header, span) = (start, outer, None);
+                    continue;
+                }
+                let Some(call) = ret.and_then(|ret| self.call(ret)) else {
                     walk.is_cut = sample.is_cut_at(outer);
                     return true;
                 };
                 walk.frames.push(self.host(&call));
-                header = outer;
-                call
+                let caller = outer.checked_sub(call.header + call.delta);
+                (call, caller)
             } else {
-                match self.call(ret) {
-                    Some(call) if fp + call.header == header && span.is_none_or(|span| self.fits(&call, span)) => call,
-                    _ => return false,
+                let Some(call) = self.call(ret) else { return false };
+                let is_called = fp + call.header == header && span.is_none_or(|span| self.fits(&call, span));
+                if !is_called && beneath.is_none() && !self.may_be_another(&call) {
+                    return false;
                 }
+                let caller = fp.checked_sub(call.delta);
+                (call, caller)
             };
-            let Some(caller) = header.checked_sub(call.header + call.delta) else {
-                return false;
-            };
+            let Some(caller) = caller else { return false };
             walk.frames.push(self.wasm(call.span));
             fp = caller;
             header = caller + self.spans[call.span].slots;
@@ -337,6 +391,12 @@ impl<'s> Map<'s> {
 
     fn locate_host(&mut self, sample: &Sample<'_>) -> Option<Found> {
         let end = sample.candidates.first().and_then(|end| sample.slot(*end)).unwrap_or(0);
+        if let Some(walk) = end
+            .checked_sub(HEADER_SLOTS)
+            .and_then(|header| self.tail_called_from(sample, header))
+        {
+            return Some(Found::new(Place::Host { import: None }, walk, None, None));
+        }
         let found = end
             .checked_sub(HEADER_SLOTS)
             .and_then(|header| self.called_from(sample, header))
@@ -425,6 +485,15 @@ impl<'s> Map<'s> {
         let fp = header.checked_sub(call.header)?;
         let mut walk = Walk::default();
         self.walk(sample, (fp, header), None, &mut walk).then_some((call, walk))
+    }
+
+    /// The frames around a host function that has been tail-called and has its header at a
+    /// slot.
+    fn tail_called_from(&mut self, sample: &Sample<'_>, header: usize) -> Option<Walk> {
+        let slots = *self.host_returns.get(&sample.word(header)?)?;
+        let fp = header.checked_sub(slots)?;
+        let mut walk = Walk::default();
+        self.walk(sample, (fp, header), None, &mut walk).then_some(walk)
     }
 
     /// The innermost call below a slot whose callers can be followed to the end.

@@ -2,8 +2,9 @@
 //! translation on the first call, and calls of host functions.
 
 use super::context::{Cx, FuncRec, Pending};
-use super::control::raise;
+use super::control::{ENTRY_BEFORE_RETURN, raise};
 use super::dispatch::{Handler, Regs, goto, handler, next};
+use super::tail::stub;
 use super::{exit, host};
 use crate::error::Error;
 use crate::ir::code::Cell;
@@ -23,12 +24,8 @@ static EXIT: AfterCall = AfterCall {
     call: 0,
     handler: finish,
 };
-/// Entry of a record whose function may not be translated yet.
-static BIND: Handler = bind;
-/// Entry of the record of an import that is not bound yet.
-static UNBOUND: Handler = bind_import;
-/// Entry of records whose function is gone.
-static UNLOADED: Handler = unloaded;
+/// Entries of records that lead to no code yet or any more.
+static SPECIAL: [Handler; 3] = [bind, bind_import, unloaded];
 /// Handler of a function's [`Cell`].
 pub(crate) const LAZY: Handler = lazy;
 
@@ -39,23 +36,39 @@ pub(crate) fn exit_ip() -> *const u8 {
 
 /// Entry of an unbound record.
 pub(crate) fn bind_entry() -> *const u8 {
-    (&raw const BIND).cast()
+    SPECIAL.as_ptr().cast()
 }
 
 /// Entry of an import's record that nobody has given a function yet.
 pub(crate) fn unbound_entry() -> *const u8 {
-    (&raw const UNBOUND).cast()
+    (&raw const SPECIAL[1]).cast()
 }
 
 /// Entry of a record whose function is gone.
 pub(crate) fn unloaded_entry() -> *const u8 {
-    (&raw const UNLOADED).cast()
+    (&raw const SPECIAL[2]).cast()
 }
 
-/// Code of a host function with `slots` slots before its header.
-pub(crate) fn host_call_code(slots: u32) -> [u64; 2] {
-    [host_call as Handler as usize as u64, u64::from(slots)]
+/// Whether an entry is one of the three above.
+#[inline(always)]
+pub(crate) fn is_special(entry: *const u8) -> bool {
+    (entry as usize).wrapping_sub(bind_entry() as usize) < size_of_val(&SPECIAL)
 }
+
+/// Code of a host function with `slots` slots before its header, and where it returns
+/// to if it has been tail-called.
+pub(crate) fn host_call_code(slots: u32) -> [u64; 4] {
+    [
+        host_call as Handler as usize as u64,
+        u64::from(slots),
+        stub::stub_call_word(slots),
+        stub::RETURN as usize as u64,
+    ]
+}
+
+/// Bytes from a host function's code to where it returns to if it has been
+/// tail-called.
+pub(crate) const HOST_RETURN: usize = 24;
 
 /// The entry of the function behind `rec`, translated if need be.
 ///
@@ -94,7 +107,7 @@ unsafe fn bind_call_slow(cx: *mut Cx, rec: *const FuncRec, ret: *const u8) -> *c
 /// [`resolve`] for a handler: null where the error is left in the store.
 #[cold]
 #[inline(never)]
-unsafe fn bind_slow(cx: *mut Cx, rec: *const FuncRec) -> *const u8 {
+pub(super) unsafe fn bind_slow(cx: *mut Cx, rec: *const FuncRec) -> *const u8 {
     // SAFETY: calls through a record pass it on in `a0`.
     match resolve(unsafe { &*rec }) {
         Ok(ip) => ip,
@@ -125,11 +138,34 @@ unsafe fn lazy_slow(cx: *mut Cx, cell: *const Cell, fp: *const u64) -> *const u8
     }
 }
 
+/// Translates the function that the tail call leads to whose entry stands at `at`, with
+/// the function's index after it, and writes the entry; false where the error is left
+/// in the store.
+#[cold]
+#[inline(never)]
+pub(super) unsafe fn bind_tail_call_slow(cx: *mut Cx, at: *const u8) -> bool {
+    // SAFETY: the code of a running instance.
+    let code = unsafe { &*(*cx).code };
+    // SAFETY: the instruction has it there.
+    let func = FuncIdx::new(unsafe { at.add(8).cast::<u32>().read() });
+    match code.entry(func) {
+        Ok(entry) => {
+            code.bind_call(at as usize + ENTRY_BEFORE_RETURN, entry);
+            true
+        }
+        Err(error) => {
+            // SAFETY: `cx` is the running context.
+            unsafe { leave_error(cx, error) };
+            false
+        }
+    }
+}
+
 /// Gives the import whose record is `rec` its function, for the call whose frame is
 /// at `fp`; an exit code, 0 to go on.
 #[cold]
 #[inline(never)]
-unsafe fn bind_import_slow(rec: *const FuncRec, fp: *mut u64) -> u64 {
+pub(super) unsafe fn bind_import_slow(rec: *const FuncRec, fp: *mut u64) -> u64 {
     // SAFETY: calls through a record pass it on in `a0`.
     let (cx, slots) = unsafe { ((*rec).cx, (*rec).slots as usize) };
     // SAFETY: an unbound record leads to the importing instance's context.
@@ -149,7 +185,7 @@ unsafe fn bind_import_slow(rec: *const FuncRec, fp: *mut u64) -> u64 {
 /// Says that the function whose context is `cx` is gone.
 #[cold]
 #[inline(never)]
-unsafe fn leave_unloaded(cx: *mut Cx) {
+pub(super) unsafe fn leave_unloaded(cx: *mut Cx) {
     // SAFETY: a context leads to the block of the running store, retired or not.
     let (inner, instance) = unsafe { ((*(*cx).rt).inner, (*cx).instance) };
     // SAFETY: the entry's borrow of the store is not in use while code runs.
@@ -288,6 +324,11 @@ unsafe fn caller_of(mut s: Regs, slots: usize) -> Regs {
 unsafe fn raise_in_caller(s: Regs, slots: usize, code: u64) -> u64 {
     // SAFETY: the caller's promise.
     let mut s = unsafe { caller_of(s, slots) };
+    // SAFETY: the word before a return address is the call's last.
+    if unsafe { s.ip.cast::<u32>().sub(1).read() } & stub::TAIL != 0 {
+        // SAFETY: that word says so.
+        s = unsafe { stub::leave_stub(s) };
+    }
     s.ip = s.ip.wrapping_sub(8);
     s.a0 = code;
     // SAFETY: in tail position of a handler.

@@ -141,6 +141,11 @@ impl CodeSet {
         Some(cell.entry().unwrap_or(ptr::from_ref(cell).cast()))
     }
 
+    /// The entry of a function that the module defines; null if it is not translated.
+    pub(crate) fn entry_if_translated(&self, func: FuncIdx) -> Option<*const u8> {
+        Some(self.cell(func)?.entry().unwrap_or(ptr::null()))
+    }
+
     /// Lets the call before the return address `ret` go to `entry` from now on.
     pub(crate) fn bind_call(&self, ret: usize, entry: *const u8) {
         let translated = self.lock();

@@ -7,6 +7,7 @@
 pub(crate) mod code;
 pub(crate) mod emit;
 pub(crate) mod instr;
+mod moves;
 pub(crate) mod stack;
 pub(crate) mod table;
 pub(crate) mod table_atomic;

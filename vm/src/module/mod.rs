@@ -203,6 +203,8 @@ pub(crate) struct FuncBody {
     pub(crate) max_stack: u32,
     /// Slots of the locals, parameters included.
     pub(crate) local_slots: u32,
+    /// Whether there are tail calls in it.
+    pub(crate) has_tail_calls: bool,
 }
 
 impl ModuleData {

@@ -79,6 +79,7 @@ fn read_sections(
                     range: range(body.range()),
                     max_stack: 0,
                     local_slots: 0,
+                    has_tail_calls: false,
                 });
                 bodies.get_or_insert_with(|| Bodies::new(func));
             }

@@ -176,6 +176,7 @@ fn validate_body(
     *allocations = validator.into_allocations();
     let (local_slots, has_vectors) = locals(module.func_type(func), &wasm_body)?;
     body.local_slots = local_slots;
+    body.has_tail_calls = operands.has_tail_calls;
     // Which operands are vectors is not followed: any may be, where one can be.
     let may_be_vectors = operands.has_vectors || has_vectors || common.has_vectors;
     body.max_stack = operands.most * if may_be_vectors { 2 } else { 1 };
@@ -214,6 +215,13 @@ const VECTOR: u8 = 0xfd;
 /// be vectors.
 const AGGREGATE: u8 = 0xfb;
 
+/// The first bytes of tail calls (Spec 3.0 §5.4.2).
+const RETURN_CALL: u8 = 0x12;
+/// See [`RETURN_CALL`].
+const RETURN_CALL_INDIRECT: u8 = 0x13;
+/// See [`RETURN_CALL`].
+const RETURN_CALL_REF: u8 = 0x15;
+
 /// What the validation of a body tells of its operand stack.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Operands {
@@ -221,6 +229,8 @@ pub(super) struct Operands {
     most: u32,
     /// Whether there are instructions that may give vectors.
     has_vectors: bool,
+    /// Whether there are tail calls.
+    has_tail_calls: bool,
 }
 
 /// Validates a body. `assigned` is told of each global that it assigns.
@@ -240,6 +250,7 @@ pub(super) fn drive(
         match first_byte(operator.clone()) {
             GLOBAL_SET => assigned_by(operator).into_iter().for_each(&mut assigned),
             VECTOR | AGGREGATE => operands.has_vectors = true,
+            RETURN_CALL | RETURN_CALL_INDIRECT | RETURN_CALL_REF => operands.has_tail_calls = true,
             _ => {}
         }
         operands.most = operands.most.max(validator.operand_stack_height());

@@ -509,6 +509,7 @@ pub(super) fn allocate<T: 'static>(
     let index = former.map_or(inner.instances.len(), InstanceId::index);
     let index = u32::try_from(index).expect("the number of instances is limited");
     let wiring = Wiring {
+        domain: domain_index,
         funcs: &funcs,
         globals: &globals,
         memories: &memories,

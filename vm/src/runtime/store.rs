@@ -340,8 +340,8 @@ impl StoreInner {
     /// The domains on a chain, innermost first.
     fn domains_on(&self, chain: &Chain<'_>) -> SmallVec<[u32; 4]> {
         let mut domains = SmallVec::new();
-        for instance in &chain.instances {
-            let domain = self.instances[*instance as usize].domain;
+        let of_instances = chain.instances.iter().map(|i| self.instances[*i as usize].domain);
+        for domain in of_instances.chain(chain.domains.iter().copied()) {
             if !domains.contains(&domain) {
                 domains.push(domain);
             }
@@ -417,6 +417,12 @@ impl StoreInner {
         self.host_funcs
             .iter()
             .any(|func| (at(func)..at(func) + size_of::<HostFunc>() as u64).contains(&address))
+    }
+
+    /// Where host functions return to that have been tail-called, and the slots before
+    /// their headers.
+    pub(crate) fn host_tail_returns(&self) -> impl Iterator<Item = (u64, usize)> {
+        self.host_funcs.iter().map(|func| func.tail_return())
     }
 
     /// Makes a global that belongs to no instance, whose type names types of these

@@ -60,6 +60,14 @@ pub(crate) fn engines() -> [Engine; 2] {
     })
 }
 
+/// The names of the functions of an error's frames, innermost first.
+#[allow(dead_code, reason = "not all tests need it")]
+pub(crate) fn frame_names(error: &Error) -> Vec<String> {
+    let frames = error.backtrace().map_or(&[][..], |backtrace| backtrace.frames());
+    let names = frames.iter().map(|frame| frame.func_name().unwrap_or_default());
+    names.collect()
+}
+
 /// A number of `/proc/self/smaps_rollup`, in bytes.
 #[allow(dead_code, reason = "not all tests need it")]
 pub(crate) fn rollup(key: &str) -> usize {

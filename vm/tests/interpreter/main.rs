@@ -23,6 +23,8 @@ mod profile;
 mod references;
 mod regions;
 mod regions_model;
+mod tail_callers;
+mod tail_calls;
 mod traps;
 mod vectors;
 mod wide_arithmetic;

@@ -496,3 +496,62 @@ fn guests_that_look_like_addresses() {
     }
     assert!(addresses.get() > 0);
 }
+
+#[test]
+fn frames_that_tail_calls_left_are_those_of_the_callees() {
+    if !SUPPORTED {
+        return;
+    }
+    let (mut store, app) = linked(
+        &format!(
+            r#"(module
+            (import "host" "slow" (func $slow (param i32) (result i32)))
+            (import "host" "again" (func $again (param i64 i64 i64)))
+            {SPIN}
+            (table funcref (elem $spin))
+            (type $spin (func (param i32)))
+            (func $step (param i64 i64 i64 i32) (return_call $spin (local.get 3)))
+            (func $cycle (param i32 i32)
+                (if (i32.eqz (local.get 0)) (then (return_call $last (i64.const 1) (local.get 1))))
+                (return_call $cycle (i32.sub (local.get 0) (i32.const 1)) (local.get 1)))
+            (func $last (param i64 i32) (return_call_indirect (type $spin) (local.get 1) (i32.const 0)))
+            (func $tail (param i32) (result i32) (return_call $slow (local.get 0)))
+            (func $nest (return_call $again (i64.const 1) (i64.const 2) (i64.const 3)))
+            (func (export "inner") (call $step (i64.const 1) (i64.const 2) (i64.const 3) (i32.const 200000)))
+            (func $work
+                (call $step (i64.const 1) (i64.const 2) (i64.const 3) (i32.const 200000))
+                (call $cycle (i32.const 100000) (i32.const 100000))
+                (drop (call $tail (i32.const 9))) (call $nest))
+            (func (export "run") (call $work)))"#
+        ),
+        (),
+        |linker| {
+            linker.func_wrap("host", "slow", |x: i32| {
+                (0..300_000).for_each(|i| _ = std::hint::black_box(i));
+                x
+            })?;
+            linker.func_wrap("host", "again", |mut caller: Caller<'_, ()>, _: i64, _: i64, _: i64| {
+                let inner = caller
+                    .get_export("inner")
+                    .and_then(Extern::into_func)
+                    .expect("exported");
+                inner.typed::<(), ()>(&caller)?.call(caller.as_context_mut(), ())
+            })?;
+            Ok(())
+        },
+    );
+    let profile = profile(&mut store, app, 3 * LONG);
+    let all = profile.samples();
+    assert!(nearly_all(samples(&profile, "work").1, all), "{profile:?}");
+    assert!(samples(&profile, "spin").0 > all / 5, "{profile:?}");
+    assert!(samples(&profile, "cycle").0 > all / 20, "{profile:?}");
+    let folded = profile.folded().to_string();
+    for stack in [
+        "run;work;spin ",
+        "run;work;cycle ",
+        "run;work;(host function) ",
+        "run;work;(host function);inner;spin ",
+    ] {
+        assert!(folded.contains(stack), "{stack} is not in {folded}");
+    }
+}

@@ -18,13 +18,13 @@ use crate::module::{FuncIdx, HEADER_SLOTS, TypeIdx};
 use crate::types::FuncType;
 
 /// What a call's instruction holds besides whom it calls.
-struct Call {
+pub(super) struct Call {
     /// Copies to arguments' slots that it makes: to, from.
-    copies: SmallVec<[(u16, u16); 4]>,
+    pub(super) copies: SmallVec<[(u16, u16); 4]>,
     /// Bytes from the caller's frame to the callee's.
-    delta: u32,
+    pub(super) delta: u32,
     /// Bytes from the callee's frame to its header.
-    header: u32,
+    pub(super) header: u32,
 }
 
 impl Translator<'_> {
@@ -124,7 +124,7 @@ impl Translator<'_> {
     /// Brings the arguments of a call into their temporaries, where the
     /// callee's frame begins; a few copies from slot to slot are left to the
     /// call itself.
-    fn arguments(&mut self, ty: &FuncType, most: usize) -> Result<Call, Stop> {
+    pub(super) fn arguments(&mut self, ty: &FuncType, most: usize) -> Result<Call, Stop> {
         let first = self.stack.len() - ty.params().len();
         let mut copies = SmallVec::<[(u16, u16); 4]>::new();
         for at in (first..self.stack.len()).rev() {
@@ -222,8 +222,13 @@ impl Translator<'_> {
                 self.emit.push(&call);
             }
         }
-        let skip = Instr::new("skip", ctl::skip, ctl::SKIP_BYTES);
-        self.emit.push(&skip.u32(8, arguments.delta).u32(12, arguments.header));
+        self.push_skip(&arguments);
         Ok(())
+    }
+
+    /// Appends what follows a call through a reference.
+    pub(super) fn push_skip(&mut self, call: &Call) {
+        let skip = Instr::new("skip", ctl::skip, ctl::SKIP_BYTES);
+        self.emit.push(&skip.u32(8, call.delta).u32(12, call.header));
     }
 }

@@ -17,6 +17,7 @@ mod calls;
 mod control;
 mod operators;
 mod pins;
+mod tail;
 mod variables;
 mod vectors;
 mod wide_arithmetic;
@@ -272,6 +273,12 @@ macro_rules! translate_operator {
                     Operator::CallIndirect { type_index, table_index } => {
                         self.call_indirect(TypeIdx::new(*type_index), *table_index)
                     }
+                    Operator::CallRef { type_index } => self.call_ref(TypeIdx::new(*type_index)),
+                    Operator::ReturnCall { function_index } => self.return_call(FuncIdx::new(*function_index)),
+                    Operator::ReturnCallIndirect { type_index, table_index } => {
+                        self.return_call_indirect(TypeIdx::new(*type_index), *table_index)
+                    }
+                    Operator::ReturnCallRef { type_index } => self.return_call_ref(TypeIdx::new(*type_index)),
                     Operator::RefFunc { function_index } => self.ref_func(FuncIdx::new(*function_index)),
                     Operator::MemorySize { mem } => {
                         self.bulk::<bulk::MemorySize>(0, Some(self.memory_index(*mem)?), *mem, 0)

@@ -102,7 +102,8 @@ impl Loops {
                     Some((_, blocks)) => *blocks -= 1,
                     None => {}
                 },
-                Operator::Call { .. } | Operator::CallIndirect { .. } => called = true,
+                // Tail calls leave the loop.
+                Operator::Call { .. } | Operator::CallIndirect { .. } | Operator::CallRef { .. } => called = true,
                 Operator::Br { relative_depth } | Operator::BrIf { relative_depth } => {
                     turns |= current.is_some_and(|(_, blocks)| relative_depth == blocks);
                 }
