@@ -24,7 +24,7 @@ use super::wait;
 use crate::error::{LimitError, MemoryAccessError, PermissionError, RegionError};
 use crate::runtime::domain::Charge;
 use crate::sys::shared::{SharedPages, copy, fill, load};
-use crate::sys::{self, Access};
+use crate::sys::{self, Access, Share};
 use crate::types::MemoryType;
 
 /// What 32-bit indices reach.
@@ -690,6 +690,15 @@ fn grown_bytes(ty: &MemoryType, old: u64, delta: u64) -> Option<usize> {
     (new <= most).then_some(bytes)
 }
 
+/// What part of the address space a memory with such a reservation leaves to others: a
+/// few large ones could take all there is.
+fn share(bytes: usize) -> Share {
+    match bytes as u64 > 2 * REACH_32 + GUARD_BYTES as u64 {
+        true => Share::Half,
+        false => Share::All,
+    }
+}
+
 impl Storage {
     /// Address space for a memory, of which nothing is accessible; its base, and how
     /// many bytes can be made accessible.
@@ -702,7 +711,9 @@ impl Storage {
             if min > reach {
                 return Err(unavailable());
             }
-            let r = sys::Reservation::new_guest(reach + GUARD_BYTES, ty.is_64()).map_err(|_| unavailable())?;
+            let r = sys::Reservation::within(reach + GUARD_BYTES, share(reach + GUARD_BYTES))
+                .and_then(sys::Reservation::for_guest)
+                .map_err(|_| unavailable())?;
             let base = r.base();
             return Ok((Self::Guarded(r), base, reach));
         }
@@ -715,7 +726,7 @@ impl Storage {
                 let nothing = Self::Allocated { _bytes: Box::default() };
                 return Ok((nothing, NonNull::dangling().as_ptr(), 0));
             }
-            match sys::Reservation::new(want) {
+            match sys::Reservation::within(want, share(want)) {
                 Ok(r) => {
                     let base = r.base();
                     return Ok((Self::Reserved(r), base, want));

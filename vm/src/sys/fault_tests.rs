@@ -25,7 +25,7 @@ struct Guest {
 
 impl Guest {
     fn new() -> Self {
-        let memory = Reservation::new_guest(MEMORY, false).unwrap();
+        let memory = Reservation::new(MEMORY).unwrap().for_guest().unwrap();
         memory.commit(0, 4096).unwrap();
         Self {
             stack: ValueStack::new(STACK).unwrap(),

@@ -95,7 +95,7 @@ pub(crate) use fault::{Activation, FAULT_TRAPS, enter};
 pub(crate) use host_stack::remaining_host_stack;
 pub(crate) use pages::{Access, page_size};
 pub(crate) use recording::{Kind, Recording, Sample};
-pub(crate) use reserve::Reservation;
+pub(crate) use reserve::{Reservation, Share};
 pub(crate) use sampling::Sampler;
 pub(crate) use stack::{StackControl, ValueStack};
 

@@ -219,7 +219,7 @@ fn the_registry_forgets_what_is_dropped() {
         return;
     }
     assert_eq!(registry::census(), (0, 0));
-    let memory = Reservation::new_guest(MEMORY, false).unwrap();
+    let memory = Reservation::new(MEMORY).unwrap().for_guest().unwrap();
     let (first, last) = (memory.base() as usize, memory.base() as usize + memory.len() - 1);
     assert!(registry::find(first).is_some() && registry::find(first + MEMORY / 2) == registry::find(last));
     for other in [0, 64, first - 1, last + 1, usize::MAX] {

@@ -16,6 +16,15 @@ const MOST: usize = 3 * (usize::MAX >> if usize::BITS == 64 { 19 } else { 2 });
 /// Bytes of all reservations.
 static RESERVED: AtomicUsize = AtomicUsize::new(0);
 
+/// How much of the address space reservations may have together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Share {
+    /// All that is for them.
+    All,
+    /// Half of that: for those of which few would leave nothing to others.
+    Half,
+}
+
 /// A range of address space, inaccessible until parts of it are committed.
 ///
 /// It costs no memory until committed pages are touched. The base is
@@ -35,11 +44,19 @@ impl Reservation {
     /// # Errors
     /// The system's refusal; `Unsupported` where there is no `mmap`.
     pub(crate) fn new(bytes: usize) -> io::Result<Self> {
-        Self::within(bytes, MOST)
+        Self::within(bytes, Share::All)
     }
 
-    /// [`Reservation::new`] if all reservations have `most` bytes then.
-    fn within(bytes: usize, most: usize) -> io::Result<Self> {
+    /// [`Reservation::new`] if all reservations together then have no more than
+    /// `share`.
+    ///
+    /// # Errors
+    /// As for `new`.
+    pub(crate) fn within(bytes: usize, share: Share) -> io::Result<Self> {
+        let most = match share {
+            Share::All => MOST,
+            Share::Half => MOST / 2,
+        };
         let len = pages::round_up(bytes.max(1))?;
         let add = |reserved: usize| reserved.checked_add(len).filter(|sum| *sum <= most);
         let counted = RESERVED.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
@@ -53,16 +70,14 @@ impl Reservation {
         }
     }
 
-    /// Reserves `bytes` like [`Reservation::new`] for guest code to run into:
-    /// its faults in there end the run with [`super::FAULT_MEMORY`]. Those that are
-    /// `large`, of which few take all there is, leave half of it to others.
+    /// Makes it one for guest code to run into: its faults in there end the run with
+    /// [`super::FAULT_MEMORY`].
     ///
     /// # Errors
     /// As for `new`.
-    pub(crate) fn new_guest(bytes: usize, large: bool) -> io::Result<Self> {
-        let mut this = Self::within(bytes, if large { MOST / 2 } else { MOST })?;
-        this.entry = Some(Entry::memory(this.base.as_ptr() as usize, this.len)?);
-        Ok(this)
+    pub(crate) fn for_guest(mut self) -> io::Result<Self> {
+        self.entry = Some(Entry::memory(self.base.as_ptr() as usize, self.len)?);
+        Ok(self)
     }
 
     /// The first byte's address.

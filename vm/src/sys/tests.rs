@@ -46,7 +46,7 @@ fn committed_pages_keep_their_contents_and_decommitted_ones_do_not() {
 #[test]
 fn ranges_outside_or_off_page_bounds_are_refused() {
     let page = page_size();
-    let reservation = Reservation::new_guest(4 * page, false).unwrap();
+    let reservation = Reservation::new(4 * page).unwrap().for_guest().unwrap();
     let refused = |offset, len| {
         let commit = reservation.commit(offset, len).unwrap_err().kind();
         let decommit = reservation.decommit(offset, len).unwrap_err().kind();
