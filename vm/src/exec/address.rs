@@ -48,6 +48,9 @@ pub(crate) trait AddrType: Prim {
     fn number(number: u32) -> Self;
     /// `self + offset` in memory 0 with guard pages.
     fn in_memory(self, s: &Regs, offset: u32) -> Place;
+    /// The same, or `None` where `self` is beyond what is reserved: a branch, for
+    /// which an access that is to come does not wait.
+    fn reached(self, s: &Regs, offset: u32) -> Option<Place>;
 }
 
 impl AddrType for u32 {
@@ -72,6 +75,11 @@ impl AddrType for u32 {
             base: s.mb.wrapping_add(offset as usize),
             index: self as usize,
         }
+    }
+
+    #[inline(always)]
+    fn reached(self, s: &Regs, offset: u32) -> Option<Place> {
+        Some(self.in_memory(s, offset))
     }
 }
 
@@ -98,6 +106,14 @@ impl AddrType for u64 {
             base: s.mb.wrapping_add(offset as usize),
             index: self.min(REACH_64) as usize,
         }
+    }
+
+    #[inline(always)]
+    fn reached(self, s: &Regs, offset: u32) -> Option<Place> {
+        (self < REACH_64).then(|| Place {
+            base: s.mb.wrapping_add(offset as usize),
+            index: self as usize,
+        })
     }
 }
 
@@ -161,4 +177,17 @@ pub(crate) enum AddressKind {
 impl AddressKind {
     /// How many there are.
     pub(crate) const COUNT: usize = Self::IndexWrap as usize + 1;
+    /// How many of them 64-bit addresses have.
+    pub(crate) const COUNT_64: usize = 4;
+
+    /// Index in tables for 64-bit addresses, of which not all kinds have handlers.
+    pub(crate) fn index_64(self) -> Option<usize> {
+        match self {
+            Self::Sum => Some(0),
+            Self::Wrap => Some(1),
+            Self::Scaled => Some(2),
+            Self::Index => Some(3),
+            Self::Base | Self::IndexWrap => None,
+        }
+    }
 }

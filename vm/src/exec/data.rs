@@ -87,7 +87,7 @@ impl<T: AddrType> Mode for Guarded<T> {
     unsafe fn address(s: &Regs, index: T, _: usize) -> Option<Place> {
         // SAFETY: the caller's promise.
         let offset = unsafe { s.field::<u32>(MEM_OFFSET) };
-        Some(index.in_memory(s, offset))
+        index.reached(s, offset)
     }
 
     #[inline(always)]
@@ -235,8 +235,9 @@ pub(crate) struct LoadInfo {
     ///
     /// [`AddressKind`]: super::fused::AddressKind
     pub(crate) at: [[Destinations; FIRST]; AddressKind::COUNT],
-    /// The same for 64-bit addresses.
-    pub(crate) at_64: [[Destinations; FIRST]; AddressKind::COUNT],
+    /// The same for 64-bit addresses, by [`AddressKind::index_64`], [its first
+    /// term in slot, accumulator].
+    pub(crate) at_64: [[Destinations; 2]; AddressKind::COUNT_64],
     /// Bytes accessed.
     pub(crate) bytes: usize,
     /// Type of the result.
@@ -258,8 +259,9 @@ pub(crate) struct StoreInfo {
     ///
     /// [`AddressKind`]: super::fused::AddressKind
     pub(crate) at: [[[Handler; 2]; FIRST]; AddressKind::COUNT],
-    /// The same for 64-bit addresses.
-    pub(crate) at_64: [[[Handler; 2]; FIRST]; AddressKind::COUNT],
+    /// The same for 64-bit addresses, by [`AddressKind::index_64`], [its first
+    /// term in slot, accumulator][value in slot, constant].
+    pub(crate) at_64: [[[Handler; 2]; 2]; AddressKind::COUNT_64],
     /// Bytes accessed.
     pub(crate) bytes: usize,
     /// Whether a constant value takes all 8 bytes of its word.
@@ -569,13 +571,13 @@ const fn element_shift(bytes: usize) -> usize {
 /// Handlers of a load for one width of elements by [`AddressKind`].
 ///
 /// [`AddressKind`]: super::fused::AddressKind
-const fn load_at_handlers<L: Load, T: AddrType, const SHIFT: u32>() -> [[Destinations; FIRST]; AddressKind::COUNT] {
+const fn load_at_handlers<L: Load, const SHIFT: u32>() -> [[Destinations; FIRST]; AddressKind::COUNT] {
     macro_rules! firsts {
         ($address:ident $(, $shift:ident)?) => {
             [
-                destinations!(L::Out: load_at, L, $address<S $(, $shift)?, T>),
-                destinations!(L::Out: load_at, L, $address<A $(, $shift)?, T>),
-                destinations!(L::Out: load_at, L, $address<P<0> $(, $shift)?, T>),
+                destinations!(L::Out: load_at, L, $address<S $(, $shift)?>),
+                destinations!(L::Out: load_at, L, $address<A $(, $shift)?>),
+                destinations!(L::Out: load_at, L, $address<P<0> $(, $shift)?>),
             ]
         };
     }
@@ -590,13 +592,13 @@ const fn load_at_handlers<L: Load, T: AddrType, const SHIFT: u32>() -> [[Destina
 }
 
 /// Handlers of a store for one width of elements; see [`load_at_handlers`].
-const fn store_at_handlers<O: Store, T: AddrType, const SHIFT: u32>() -> [[[Handler; 2]; FIRST]; AddressKind::COUNT] {
+const fn store_at_handlers<O: Store, const SHIFT: u32>() -> [[[Handler; 2]; FIRST]; AddressKind::COUNT] {
     macro_rules! firsts {
         ($address:ident $(, $shift:ident)?) => {
             [
-                firsts!(@values $address<S $(, $shift)?, T>),
-                firsts!(@values $address<A $(, $shift)?, T>),
-                firsts!(@values $address<P<0> $(, $shift)?, T>),
+                firsts!(@values $address<S $(, $shift)?>),
+                firsts!(@values $address<A $(, $shift)?>),
+                firsts!(@values $address<P<0> $(, $shift)?>),
             ]
         };
         (@values $address:ty) => {
@@ -613,14 +615,50 @@ const fn store_at_handlers<O: Store, T: AddrType, const SHIFT: u32>() -> [[[Hand
     ]
 }
 
+/// [`load_at_handlers`] with 64-bit addresses.
+const fn load_at_64_handlers<L: Load, const SHIFT: u32>() -> [[Destinations; 2]; AddressKind::COUNT_64] {
+    macro_rules! firsts {
+        ($address:ident $(, $shift:ident)?) => {
+            [
+                destinations!(L::Out: load_at, L, $address<S $(, $shift)?, u64>),
+                destinations!(L::Out: load_at, L, $address<A $(, $shift)?, u64>),
+            ]
+        };
+    }
+    [
+        firsts!(Sum),
+        firsts!(Wrap),
+        firsts!(Scaled, SHIFT),
+        firsts!(Index, SHIFT),
+    ]
+}
+
+/// [`store_at_handlers`] with 64-bit addresses.
+const fn store_at_64_handlers<O: Store, const SHIFT: u32>() -> [[[Handler; 2]; 2]; AddressKind::COUNT_64] {
+    macro_rules! firsts {
+        ($address:ident $(, $shift:ident)?) => {
+            [
+                [store_at::<O, $address<S $(, $shift)?, u64>, S>, store_at::<O, $address<S $(, $shift)?, u64>, K>],
+                [store_at::<O, $address<A $(, $shift)?, u64>, S>, store_at::<O, $address<A $(, $shift)?, u64>, K>],
+            ]
+        };
+    }
+    [
+        firsts!(Sum),
+        firsts!(Wrap),
+        firsts!(Scaled, SHIFT),
+        firsts!(Index, SHIFT),
+    ]
+}
+
 /// Picks the function for the width of a type's elements.
 macro_rules! for_width {
-    ($handlers:ident, $op:ident, $index:ident, $bytes:expr) => {
+    ($handlers:ident, $op:ident, $bytes:expr) => {
         match element_shift($bytes) {
-            0 => $handlers::<$op, $index, 0>(),
-            1 => $handlers::<$op, $index, 1>(),
-            2 => $handlers::<$op, $index, 2>(),
-            _ => $handlers::<$op, $index, 3>(),
+            0 => $handlers::<$op, 0>(),
+            1 => $handlers::<$op, 1>(),
+            2 => $handlers::<$op, 2>(),
+            _ => $handlers::<$op, 3>(),
         }
     };
 }
@@ -675,8 +713,8 @@ macro_rules! define_memory_ops {
                             load_handlers::<$load, Guarded<u64>>(),
                             load_handlers::<$load, Checked64>(),
                         ],
-                        at: for_width!(load_at_handlers, $load, u32, <$load_mem as LoadAs<$out>>::BYTES),
-                        at_64: for_width!(load_at_handlers, $load, u64, <$load_mem as LoadAs<$out>>::BYTES),
+                        at: for_width!(load_at_handlers, $load, <$load_mem as LoadAs<$out>>::BYTES),
+                        at_64: for_width!(load_at_64_handlers, $load, <$load_mem as LoadAs<$out>>::BYTES),
                         bytes: <$load_mem as LoadAs<$out>>::BYTES,
                         out: <$out as Prim>::TY,
                     };
@@ -703,8 +741,8 @@ macro_rules! define_memory_ops {
                             store_handlers::<$store, Guarded<u64>>(),
                             store_handlers::<$store, Checked64>(),
                         ],
-                        at: for_width!(store_at_handlers, $store, u32, <$store_mem as StoreAs<$in>>::BYTES),
-                        at_64: for_width!(store_at_handlers, $store, u64, <$store_mem as StoreAs<$in>>::BYTES),
+                        at: for_width!(store_at_handlers, $store, <$store_mem as StoreAs<$in>>::BYTES),
+                        at_64: for_width!(store_at_64_handlers, $store, <$store_mem as StoreAs<$in>>::BYTES),
                         bytes: <$store_mem as StoreAs<$in>>::BYTES,
                         wide: <$in as Prim>::WIDE,
                         value: <$in as Prim>::TY,

@@ -359,6 +359,9 @@ impl Translator<'_> {
             }
             _ => return None,
         };
+        if reach.is_64() && address.kind.index_64().is_none() {
+            return None;
+        }
         self.emit.take_back(last);
         Some(address)
     }
@@ -371,8 +374,10 @@ impl Translator<'_> {
         let reach = self.reach(memory, memarg.offset)?;
         let checked = reach.is_checked();
         if let Some(address) = self.computed_address(operand, memarg, info.bytes, reach) {
-            let table = if reach.is_64() { &info.at_64 } else { &info.at };
-            let to = table[address.kind as usize][self.emit.first_kind(address.first)];
+            let to = match address.kind.index_64().filter(|_| reach.is_64()) {
+                Some(kind) => info.at_64[kind][address.first.kind()],
+                None => info.at[address.kind as usize][self.emit.first_kind(address.first)],
+            };
             let instr = Instr::new(info.name, to.slot, 24)
                 .address(16, &address)
                 .showing(address.shown());
@@ -421,8 +426,11 @@ impl Translator<'_> {
         let reach = self.reach(memory, memarg.offset)?;
         if let Some(address) = self.computed_address(operand, memarg, info.bytes, reach) {
             let constant = matches!(value, Operand::Const(_));
-            let table = if reach.is_64() { &info.at_64 } else { &info.at };
-            let handler = table[address.kind as usize][self.emit.first_kind(address.first)][usize::from(constant)];
+            let handlers = match address.kind.index_64().filter(|_| reach.is_64()) {
+                Some(kind) => info.at_64[kind][address.first.kind()],
+                None => info.at[address.kind as usize][self.emit.first_kind(address.first)],
+            };
+            let handler = handlers[usize::from(constant)];
             let instr = Instr::new(info.name, handler, if constant { 32 } else { 24 })
                 .operands(10, 24, info.wide, &[value])
                 .address(16, &address)
