@@ -2,7 +2,7 @@
 
 use vm::{
     Caller, Config, Engine, Error, Extern, ExternType, Func, Global, Instance, Memory, Module, Ref, RefType, Store,
-    StoreLimits, StoreLimitsBuilder, Table, Trap, Val, ValType,
+    StoreLimits, StoreLimitsBuilder, Table, Tag, Trap, Val, ValType,
 };
 
 use crate::machine::{
@@ -126,6 +126,7 @@ fn provide(store: &mut Store<StoreLimits>, name: &str, ty: &ExternType) -> Resul
             Extern::Global(Global::new(store, ty.clone(), value)?)
         }
         ExternType::Memory(ty) => Extern::Memory(Memory::new(store, *ty)?),
+        ExternType::Tag(ty) => Extern::Tag(Tag::new(store, ty)?),
         ExternType::Table(ty) => {
             let null = if *ty.element() == RefType::FUNCREF {
                 Ref::Func(None)

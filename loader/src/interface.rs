@@ -300,7 +300,7 @@ impl Interface {
                     };
                     this.data.insert(export.name().into(), data);
                 }
-                ExternType::Global(_) | ExternType::Memory(_) | ExternType::Table(_) => {}
+                ExternType::Global(_) | ExternType::Memory(_) | ExternType::Table(_) | ExternType::Tag(_) => {}
             }
         }
         Ok(this)

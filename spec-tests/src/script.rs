@@ -149,7 +149,7 @@ impl Thread<'_> {
             }
             WastDirective::AssertException { exec, .. } => self.fails(exec, "an exception", "any", is_exception),
             WastDirective::AssertSuspension { exec, message, .. } => {
-                self.fails(exec, "a suspension", message, is_exception)
+                self.fails(exec, "a suspension", message, is_suspension)
             }
             WastDirective::AssertMalformed { module, message, .. }
             | WastDirective::AssertInvalid { module, message, .. } => self.is_refused(module, message),
@@ -276,8 +276,13 @@ fn is_unlinkable(error: &Error) -> bool {
     matches!(error, Error::Link(_))
 }
 
-/// Nothing the vm can give yet: it knows neither exceptions nor suspensions.
-fn is_exception(_: &Error) -> bool {
+/// Whether an error is an exception that nobody caught.
+fn is_exception(error: &Error) -> bool {
+    matches!(error, Error::Exception(_))
+}
+
+/// Nothing the vm can give yet: it does not know suspensions.
+fn is_suspension(_: &Error) -> bool {
     false
 }
 

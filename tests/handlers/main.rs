@@ -86,6 +86,24 @@ const ALLOWED: &[Allowed] = &[
         why: "stores to a region mapped into a memory that is checked",
     },
     Allowed {
+        handler: "throw",
+        variants: &[],
+        may: May::Call(&["vm::exec::unwind::throw_slow"]),
+        why: "looks for what catches an exception",
+    },
+    Allowed {
+        handler: "throw_ref",
+        variants: &[],
+        may: May::Call(&["vm::exec::unwind::throw_ref_slow"]),
+        why: "looks for what catches an exception",
+    },
+    Allowed {
+        handler: "throw_pending",
+        variants: &[],
+        may: May::Call(&["vm::exec::unwind::throw_pending_slow"]),
+        why: "looks for what catches an exception of the host's",
+    },
+    Allowed {
         handler: "host_call",
         variants: &[],
         may: May::Call(&["vm::exec::host::call_from_guest"]),

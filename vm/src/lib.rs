@@ -54,8 +54,8 @@ pub(crate) mod trap;
 pub(crate) mod types;
 
 pub use error::{
-    Error, HostError, LimitError, LinkError, LoadError, LoadErrorKind, MemoryAccessError, PermissionError, QuotaError,
-    RegionError, ResourceError, SnapshotError, TrapError, TypeError,
+    Error, ExceptionError, HostError, LimitError, LinkError, LoadError, LoadErrorKind, MemoryAccessError,
+    PermissionError, QuotaError, RegionError, ResourceError, SnapshotError, ThrownException, TrapError, TypeError,
 };
 pub use exec::heap::GcHeapStats;
 pub use proposal::{Proposal, UnknownProposal};
@@ -80,11 +80,12 @@ pub use runtime::roots::{GcRef, OwnedRooted, RootScope, Rooted, RootedGcRef};
 pub use runtime::shared_memory::{SharedMemory, WaitResult};
 pub use runtime::snapshot::Snapshot;
 pub use runtime::store::Store;
+pub use runtime::tag::Tag;
 pub use runtime::typed::{IntoFunc, WasmParams, WasmResults, WasmRet, WasmTy};
 pub use runtime::val::{Ref, V128, Val};
 pub use trap::{FrameInfo, FrameSymbol, Trap, WasmBacktrace};
 pub use types::memory::MemoryTypeBuilder;
 pub use types::{
     ArrayType, ExternType, FieldType, Finality, FuncType, GlobalType, HeapType, MemoryType, Mutability, RefType,
-    StorageType, StructType, TableType, ValType,
+    StorageType, StructType, TableType, TagType, ValType,
 };

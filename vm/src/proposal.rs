@@ -27,8 +27,8 @@ macro_rules! for_each_proposal {
             Memory64 "memory64" wasm_memory64 MEMORY64 on [];
             CustomPageSizes "custom-page-sizes" wasm_custom_page_sizes CUSTOM_PAGE_SIZES on [];
             WideArithmetic "wide-arithmetic" wasm_wide_arithmetic WIDE_ARITHMETIC on [];
-            Exceptions "exceptions" wasm_exceptions EXCEPTIONS off [ReferenceTypes];
-            LegacyExceptions "legacy-exceptions" wasm_legacy_exceptions LEGACY_EXCEPTIONS off [Exceptions];
+            Exceptions "exceptions" wasm_exceptions EXCEPTIONS on [ReferenceTypes];
+            LegacyExceptions "legacy-exceptions" wasm_legacy_exceptions LEGACY_EXCEPTIONS on [Exceptions];
             FunctionReferences "function-references" wasm_function_references FUNCTION_REFERENCES off [ReferenceTypes];
             Gc "gc" wasm_gc GC off [FunctionReferences];
             CustomDescriptors "custom-descriptors" wasm_custom_descriptors CUSTOM_DESCRIPTORS off [Gc];

@@ -1,7 +1,7 @@
 //! Errors on the host's side: limits, refusals of the system, and values of the
 //! wrong type from the embedder.
 
-use crate::types::{FuncType, ValType};
+use crate::types::{FuncType, TagType, ValType};
 
 /// A limit that was met, or a resource the system refused.
 #[derive(Debug, thiserror::Error)]
@@ -109,6 +109,12 @@ pub enum TypeError {
     Fields {
         /// Fields that it may have.
         limit: usize,
+    },
+    /// No tag can have this type.
+    #[error("not a valid tag type: {ty} has results")]
+    InvalidTag {
+        /// The type.
+        ty: TagType,
     },
     /// A global that cannot change was to.
     #[error("the global is immutable")]

@@ -1,11 +1,13 @@
 //! What can go wrong, in families that are never mixed: the bytes are bad
 //! ([`LoadError`]), modules do not fit together ([`LinkError`]), the guest
-//! faulted ([`TrapError`]), a host function failed ([`HostError`]), a limit was
+//! faulted ([`TrapError`]) or did not catch an exception
+//! ([`ExceptionError`]), a host function failed ([`HostError`]), a limit was
 //! met ([`LimitError`]), a permission is missing ([`PermissionError`]), the
 //! system refused something ([`ResourceError`]), or the embedder passed wrong
 //! types ([`TypeError`]), addresses ([`MemoryAccessError`]) or snapshots
 //! ([`SnapshotError`]).
 
+mod exception;
 mod host;
 mod link;
 mod load;
@@ -19,6 +21,8 @@ mod tests;
 use std::error::Error as StdError;
 use std::fmt;
 
+pub(crate) use self::exception::ThrownId;
+pub use self::exception::{ExceptionError, ThrownException};
 pub use self::host::{LimitError, MemoryAccessError, ResourceError, TypeError};
 pub use self::link::LinkError;
 pub use self::load::{LoadError, LoadErrorKind};
@@ -41,6 +45,9 @@ pub enum Error {
     /// The guest trapped.
     #[error(transparent)]
     Trap(Box<TrapError>),
+    /// An exception was thrown that the guest did not catch.
+    #[error(transparent)]
+    Exception(Box<ExceptionError>),
     /// A host function failed.
     #[error(transparent)]
     Host(Box<HostError>),
@@ -79,6 +86,10 @@ impl Error {
             Ok(error) => return *error,
             Err(source) => source,
         };
+        let source = match source.downcast::<ThrownException>() {
+            Ok(thrown) => return (*thrown).into(),
+            Err(source) => source,
+        };
         match source.downcast::<Trap>() {
             Ok(trap) => (*trap).into(),
             Err(source) => Self::Host(Box::new(HostError {
@@ -105,6 +116,7 @@ impl Error {
     pub fn backtrace(&self) -> Option<&WasmBacktrace> {
         match self {
             Self::Trap(error) => Some(&error.backtrace),
+            Self::Exception(error) => Some(error.backtrace()),
             Self::Host(error) => Some(&error.backtrace),
             _ => None,
         }
@@ -112,7 +124,7 @@ impl Error {
 
     /// The error a host function failed with, if it is an `E`; for other
     /// families the family's error ([`LinkError`] and so on; [`Trap`] for
-    /// traps).
+    /// traps, [`ThrownException`] for exceptions).
     ///
     /// ```
     /// use vm::{Error, Trap};
@@ -126,6 +138,7 @@ impl Error {
             Self::Load(error) => error,
             Self::Link(error) => error,
             Self::Trap(error) => &error.trap,
+            Self::Exception(error) => &error.thrown,
             Self::Host(error) => match error.source.downcast_ref::<Self>() {
                 Some(inner) => return inner.downcast_ref(),
                 None => &*error.source,
@@ -139,6 +152,13 @@ impl Error {
             Self::Resource(error) => error,
         };
         inner.downcast_ref()
+    }
+}
+
+impl From<ThrownException> for Error {
+    /// A host function that fails with an exception throws it in its caller.
+    fn from(thrown: ThrownException) -> Self {
+        Self::Exception(Box::new(ExceptionError::new(thrown)))
     }
 }
 

@@ -20,7 +20,7 @@ use crate::error::Error;
 use crate::exec::memory::MemoryRef;
 use crate::exec::table::TableRef;
 use crate::ir::code::CodeSet;
-use crate::module::{FuncIdx, GlobalIdx, ModuleData};
+use crate::module::{FuncIdx, GlobalIdx, ModuleData, TagIdx};
 use crate::runtime::domain;
 use crate::runtime::permissions::{Capabilities, Permissions};
 use crate::sys;
@@ -30,6 +30,7 @@ use super::dispatch::Regs;
 use super::globals::GlobalRef;
 use super::heap::{Bump, Bumps};
 use super::stubs;
+use super::tag::{TagInst, TagRef, TagShape};
 
 /// The fixed head of an instance context (and of a host function's).
 #[repr(C)]
@@ -367,6 +368,8 @@ pub(crate) struct CxLayout {
     memories: usize,
     tables: usize,
     func_refs: usize,
+    tags: usize,
+    own_tags: usize,
     size: usize,
     num_imported_globals: usize,
 }
@@ -385,7 +388,9 @@ impl CxLayout {
         let memories = imported_globals + module.num_imported_globals * word;
         let tables = memories + module.memories.len() * word;
         let func_refs = tables + module.tables.len() * word;
-        let size = func_refs + module.num_escaped * word;
+        let tags = func_refs + module.num_escaped * word;
+        let own_tags = tags + module.tags.len() * word;
+        let size = own_tags + (module.tags.len() - module.num_imported_tags) * size_of::<TagInst>();
         Self {
             imports,
             globals,
@@ -393,6 +398,8 @@ impl CxLayout {
             memories,
             tables,
             func_refs,
+            tags,
+            own_tags,
             size,
             num_imported_globals: module.num_imported_globals,
         }
@@ -431,6 +438,11 @@ impl CxLayout {
     /// Offset of the function reference with dense index `i`.
     pub(crate) fn func_ref(&self, i: usize) -> usize {
         self.func_refs + i * size_of::<usize>()
+    }
+
+    /// Offset of the pointer to a tag.
+    pub(crate) fn tag(&self, tag: TagIdx) -> usize {
+        self.tags + tag.index() * size_of::<usize>()
     }
 }
 
@@ -517,7 +529,7 @@ impl std::fmt::Debug for FuncRec {
     }
 }
 
-/// What an instance imports, and the memories and tables of its index spaces.
+/// What an instance imports, and what else its index spaces are made of.
 pub(crate) struct Wiring<'a> {
     /// The index of the instance's domain.
     pub(crate) domain: u32,
@@ -529,6 +541,10 @@ pub(crate) struct Wiring<'a> {
     pub(crate) memories: &'a [MemoryRef],
     /// All tables: imported, then defined.
     pub(crate) tables: &'a [TableRef],
+    /// Imported tags.
+    pub(crate) tags: &'a [TagRef],
+    /// The shapes of the tags it defines.
+    pub(crate) own_tags: &'a [NonNull<TagShape>],
 }
 
 impl InstanceCx {
@@ -617,6 +633,7 @@ impl InstanceCx {
                     .write(table.as_ptr())
             };
         }
+        self.wire_tags(wiring);
         let mut own = self.records.iter();
         for (dense, func) in module.escaped_funcs() {
             let rec: *const FuncRec = match wiring.funcs.get(func.index()) {
@@ -628,6 +645,33 @@ impl InstanceCx {
             // SAFETY: the layout has room for each escaped function's pointer.
             unsafe { self.at::<*const FuncRec>(self.offsets.func_ref(dense)).write(rec) };
         }
+    }
+
+    /// Writes the tags it defines, and the pointers to all.
+    fn wire_tags(&self, wiring: &Wiring<'_>) {
+        let first = self.offsets.own_tags;
+        let own = (0..).map(|i| first + i * size_of::<TagInst>());
+        let own = own.zip(wiring.own_tags).map(|(at, shape)| {
+            let tag = self.at::<TagInst>(at);
+            // SAFETY: shapes live as long as the store.
+            let inst = TagInst::new(unsafe { shape.as_ref() });
+            // SAFETY: the layout has room for each tag that the module defines.
+            unsafe { tag.write(inst) };
+            tag
+        });
+        let tags = wiring.tags.iter().map(|tag| tag.as_ptr()).chain(own);
+        for (i, tag) in tags.enumerate() {
+            let at = self.offsets.tags + i * size_of::<usize>();
+            // SAFETY: the layout has room for each tag's pointer.
+            unsafe { self.at::<*mut TagInst>(at).write(tag) };
+        }
+    }
+
+    /// A tag.
+    pub(crate) fn tag(&self, tag: TagIdx) -> TagRef {
+        // SAFETY: written by `wire_tags` for each tag.
+        let tag = unsafe { self.at::<*mut TagInst>(self.offsets.tag(tag)).read() };
+        TagRef::new(NonNull::new(tag).expect("inside the block, or a live tag"))
     }
 
     /// Makes the instance one without code: who calls its functions is told that

@@ -268,6 +268,10 @@ fn with_frames(error: Error, frames: Vec<crate::trap::FrameInfo>) -> Error {
             trap.extend_backtrace(frames);
             Error::Trap(trap)
         }
+        Error::Exception(mut error) => {
+            error.extend_backtrace(frames);
+            Error::Exception(error)
+        }
         Error::Host(mut host) => {
             host.extend_backtrace(frames);
             Error::Host(host)

@@ -10,6 +10,9 @@ use crate::trap::Trap;
 pub(crate) const DONE: u64 = 0;
 /// A host function left an error or a panic in `Machine::pending`.
 pub(crate) const HOST: u64 = 1;
+/// A host function left an exception in the store, and its error in
+/// `Machine::pending`: it is thrown in its caller.
+pub(crate) const THROWN: u64 = 2;
 /// First code of traps.
 const TRAP: u64 = 0x100;
 /// Another thread asked for an interruption.

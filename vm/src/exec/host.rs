@@ -326,15 +326,25 @@ pub(crate) unsafe fn outside(
     // Whatever the outcome, the stack is to be accessible again.
     // SAFETY: the control block lives as long as the store.
     let interrupted = unsafe { (*(*rt).control).take_pending() };
+    let mut code = exit::HOST;
     let pending = match outcome {
         Ok(Ok(())) => return if interrupted { exit::INTERRUPT } else { exit::DONE },
-        Ok(Err(error)) => Pending::Error(error),
+        Ok(Err(error)) => {
+            // SAFETY: as below.
+            if unsafe { &*inner }.has_thrown(&error) {
+                if interrupted {
+                    return exit::INTERRUPT;
+                }
+                code = exit::THROWN;
+            }
+            Pending::Error(error)
+        }
         Err(payload) => Pending::Panic(payload),
     };
     // SAFETY: `inner` comes from the running entry, whose borrow of the store
     // is not in use while the guest runs.
     unsafe { (*inner).machine.pending = Some(pending) };
-    exit::HOST
+    code
 }
 
 /// Finds the limiter of a store whose type is known only as a pointer.

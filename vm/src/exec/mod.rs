@@ -12,6 +12,7 @@ pub(crate) mod chain;
 pub(crate) mod context;
 pub(crate) mod dispatch;
 pub(crate) mod entry;
+pub(crate) mod exception;
 pub(crate) mod exit;
 #[allow(dead_code, reason = "GC instructions are yet to use it")]
 pub(crate) mod heap;
@@ -27,8 +28,10 @@ pub(crate) mod slow;
 pub(crate) mod small;
 pub(crate) mod stubs;
 pub(crate) mod table;
-pub(crate) mod wait;
+pub(crate) mod tag;
 pub(crate) mod tail;
+pub(crate) mod unwind;
+pub(crate) mod wait;
 
 pub(crate) mod atomic;
 pub(crate) mod backtrace;

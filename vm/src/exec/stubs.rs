@@ -5,7 +5,7 @@ use super::context::{Cx, FuncRec, Pending};
 use super::control::{ENTRY_BEFORE_RETURN, raise};
 use super::dispatch::{Handler, Regs, goto, handler, next};
 use super::tail::stub;
-use super::{exit, host};
+use super::{exit, host, unwind};
 use crate::error::Error;
 use crate::ir::code::Cell;
 use crate::module::FuncIdx;
@@ -315,7 +315,8 @@ unsafe fn caller_of(mut s: Regs, slots: usize) -> Regs {
     s
 }
 
-/// Ends the run with an exit code as if the call had ended it.
+/// Ends the run with an exit code as if the call had ended it, or throws what the
+/// host has left.
 ///
 /// # Safety
 /// As [`caller_of`].
@@ -330,6 +331,10 @@ unsafe fn raise_in_caller(s: Regs, slots: usize, code: u64) -> u64 {
         s = unsafe { stub::leave_stub(s) };
     }
     s.ip = s.ip.wrapping_sub(8);
+    if code == exit::THROWN {
+        // SAFETY: in tail position of a handler, at the last word of a call.
+        return unsafe { goto(s, unwind::throw_pending) };
+    }
     s.a0 = code;
     // SAFETY: in tail position of a handler.
     unsafe { goto(s, raise) }

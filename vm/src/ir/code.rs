@@ -5,6 +5,7 @@ use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::catches::Catches;
 use super::translate::{Scratch, translate};
 use crate::error::Error;
 use crate::exec::context::CxLayout;
@@ -55,6 +56,8 @@ pub(crate) struct FuncCode {
     /// Pairs of byte offsets, in `words` and in the module, ascending: where
     /// instructions come from.
     pub(crate) origins: Box<[(u32, u32)]>,
+    /// What it catches, if anything.
+    pub(crate) catches: Option<Box<Catches>>,
 }
 
 impl FuncCode {
@@ -209,6 +212,23 @@ impl CodeSet {
         let translated = self.lock();
         let (start, (func, code)) = translated.by_address.range(..=address).next_back()?;
         (address - start < code.words.len() * size_of::<u64>()).then_some(*func)
+    }
+
+    /// Whether the code at an address is in a function that catches anything, and
+    /// the function; `f` is given what it catches, and the offset of the address in
+    /// its code.
+    pub(crate) fn catches_at<R>(
+        &self,
+        address: usize,
+        f: impl FnOnce(&Catches, usize) -> Option<R>,
+    ) -> Option<(FuncIdx, Option<R>)> {
+        let translated = self.lock();
+        let (start, (func, code)) = translated.by_address.range(..=address).next_back()?;
+        let offset = address - start;
+        if offset >= code.words.len() * size_of::<u64>() {
+            return None;
+        }
+        Some((*func, code.catches.as_ref().and_then(|catches| f(catches, offset))))
     }
 
     /// The functions translated so far: the address and the bytes of their code.

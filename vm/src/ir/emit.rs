@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicU64;
 
 use smallvec::SmallVec;
 
+use super::catches::Catches;
 use super::code::FuncCode;
 use super::instr::{Address, Instr, Line, Operand, Pins};
 use super::stack::Ty;
@@ -768,8 +769,9 @@ impl Emitter {
         *word = *word & !(0xffff_ffff << shift) | u64::from(value) << shift;
     }
 
-    /// The finished code and origins; the buffers stay with the emitter.
-    pub(crate) fn finish(&self) -> FuncCode {
+    /// The finished code and origins, with what it catches; the buffers stay with the
+    /// emitter.
+    pub(crate) fn finish(&self, catches: &Catches) -> FuncCode {
         let skipped = (self.skipped * 8) as u32;
         // What comes first comes from the last operator noted up to there.
         let first = self.origins.partition_point(|(at, _)| *at <= skipped).max(1) - 1;
@@ -782,6 +784,7 @@ impl Emitter {
                 .map(|word| AtomicU64::new(*word))
                 .collect(),
             origins: origins.collect(),
+            catches: catches.finish(self.skipped * 8),
         }
     }
 }

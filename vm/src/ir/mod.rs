@@ -4,6 +4,7 @@
 //! body into [`code::FuncCode`], and [`code::CodeSet`] does that for each
 //! function of a module on its first call. Nothing here touches a store.
 
+pub(crate) mod catches;
 pub(crate) mod code;
 pub(crate) mod emit;
 pub(crate) mod instr;

@@ -37,4 +37,6 @@ indices! {
     MemoryIdx;
     /// Index of a global.
     GlobalIdx;
+    /// Index of a tag.
+    TagIdx;
 }

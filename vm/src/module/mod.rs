@@ -22,9 +22,9 @@ use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 pub(crate) use self::const_expr::{ConstExpr, ConstOp};
-pub(crate) use self::index::{FuncIdx, GlobalIdx, MemoryIdx, TableIdx, TypeIdx};
+pub(crate) use self::index::{FuncIdx, GlobalIdx, MemoryIdx, TableIdx, TagIdx, TypeIdx};
 use self::names::Names;
-use crate::types::{CompositeType, ExternType, FuncType, GlobalType, MemoryType, TableType, TypeId, TypeInfo};
+use crate::types::{CompositeType, ExternType, FuncType, GlobalType, MemoryType, TableType, TagType, TypeId, TypeInfo};
 
 /// Slots that no function's frame may exceed: instructions name slots in 16
 /// bits. Validation refuses functions that need more.
@@ -61,6 +61,10 @@ pub(crate) struct ModuleData {
     pub(crate) globals: Vec<GlobalType>,
     /// How many of the globals are imported.
     pub(crate) num_imported_globals: usize,
+    /// Types of all tags, imported ones first.
+    pub(crate) tags: Vec<TypeIdx>,
+    /// How many of the tags are imported.
+    pub(crate) num_imported_tags: usize,
     /// Indices of imported globals that its functions assign, or that it exports.
     pub(crate) open_imports: BTreeSet<u32>,
     /// First values of defined globals.
@@ -113,6 +117,8 @@ pub(crate) enum ImportKind {
     Memory(MemoryType),
     /// The global with this index.
     Global(GlobalIdx),
+    /// A tag of a type.
+    Tag(TypeIdx),
 }
 
 /// An export.
@@ -135,6 +141,8 @@ pub(crate) enum ExportKind {
     Memory(MemoryIdx),
     /// A global.
     Global(GlobalIdx),
+    /// A tag.
+    Tag(TagIdx),
 }
 
 /// An element segment.
@@ -222,6 +230,39 @@ impl ModuleData {
         self.types.get(ty.index())?.as_func()
     }
 
+    /// The type of a tag, as a function type.
+    ///
+    /// # Panics
+    /// If there is no such tag.
+    pub(crate) fn tag_type(&self, tag: TagIdx) -> &FuncType {
+        self.tag_type_at(self.tags[tag.index()])
+    }
+
+    /// The function type with an index, which is a tag's.
+    fn tag_type_at(&self, ty: TypeIdx) -> &FuncType {
+        self.func_type_at(ty).expect("validation requires a function type")
+    }
+
+    /// The name of a tag: from the name section, or else an export's, or else an
+    /// import's.
+    pub(crate) fn tag_name(&self, tag: TagIdx) -> Option<&str> {
+        if let Some(name) = self.names().tag(&self.bytes, tag.as_u32()) {
+            return Some(name);
+        }
+        let exported = self
+            .exports
+            .iter()
+            .find(|export| matches!(export.kind, ExportKind::Tag(t) if t == tag));
+        if let Some(export) = exported {
+            return Some(&export.name);
+        }
+        let mut imported = self
+            .imports
+            .iter()
+            .filter(|import| matches!(import.ty, ImportKind::Tag(_)));
+        Some(&imported.nth(tag.index())?.name)
+    }
+
     /// The identity of a function's type.
     ///
     /// # Panics
@@ -276,6 +317,7 @@ impl ModuleData {
             ImportKind::Table(table) => self.tables[table.index()].clone().into(),
             ImportKind::Memory(ty) => ty.into(),
             ImportKind::Global(global) => self.globals[global.index()].clone().into(),
+            ImportKind::Tag(ty) => TagType::new(self.tag_type_at(ty).clone()).into(),
         }
     }
 
@@ -286,6 +328,7 @@ impl ModuleData {
             ExportKind::Table(table) => self.tables[table.index()].clone().into(),
             ExportKind::Memory(memory) => self.memories[memory.index()].into(),
             ExportKind::Global(global) => self.globals[global.index()].clone().into(),
+            ExportKind::Tag(tag) => TagType::new(self.tag_type(tag).clone()).into(),
         }
     }
 

@@ -9,7 +9,7 @@ use wasmparser::{Element, ElementItems, ElementKind, ExternalKind, Operator, Pay
 
 use super::{
     ConstExpr, ConstOp, DataKind, DataSegment, ElemItems, ElemKind, ElemSegment, Export, ExportKind, FuncIdx,
-    GlobalIdx, Import, ImportKind, MemoryIdx, ModuleData, TableIdx, TypeIdx,
+    GlobalIdx, Import, ImportKind, MemoryIdx, ModuleData, TableIdx, TagIdx, TypeIdx,
 };
 use crate::error::{LoadError, LoadErrorKind};
 use crate::types::{CompositeType, GlobalType, MemoryType, RefType, TableType, TypeRegistry, TypeSpace, Unsupported};
@@ -24,8 +24,6 @@ pub(super) fn range(range: Range<u64>) -> Range<usize> {
     to_usize(range.start)..to_usize(range.end)
 }
 
-/// What tags need.
-const TAGS: &str = "the exception-handling proposal";
 /// What imports and exports of exact function types need.
 const EXACT: &str = "the custom-descriptors proposal";
 
@@ -61,6 +59,8 @@ impl Builder {
             num_imported_memories: 0,
             globals: Vec::new(),
             num_imported_globals: 0,
+            tags: Vec::new(),
+            num_imported_tags: 0,
             open_imports: std::collections::BTreeSet::new(),
             global_inits: Vec::new(),
             settled: Box::default(),
@@ -108,6 +108,7 @@ impl Builder {
         data.imports.shrink_to_fit();
         data.funcs.shrink_to_fit();
         data.globals.shrink_to_fit();
+        data.tags.shrink_to_fit();
         data.exports.shrink_to_fit();
         data.elems.shrink_to_fit();
         data.datas.shrink_to_fit();
@@ -201,7 +202,11 @@ impl Builder {
                     .customs
                     .push((section.name().into(), range(section.data_range())));
             }
-            Payload::TagSection(section) => return Err(unsupported(Unsupported(TAGS), section.range().start)),
+            Payload::TagSection(section) => {
+                for tag in section {
+                    self.data.tags.push(TypeIdx::new(tag?.func_type_idx));
+                }
+            }
             // The module's head and end, the count of data segments, bodies,
             // and what the validator refuses: nothing to keep.
             _ => {}
@@ -250,7 +255,12 @@ impl Builder {
                 data.num_imported_globals += 1;
                 ImportKind::Global(GlobalIdx::new(index(data.globals.len() - 1)))
             }
-            TypeRef::Tag(_) => return Err(refuse(Unsupported(TAGS))),
+            TypeRef::Tag(ty) => {
+                let ty = TypeIdx::new(ty.func_type_idx);
+                data.tags.push(ty);
+                data.num_imported_tags += 1;
+                ImportKind::Tag(ty)
+            }
             TypeRef::FuncExact(_) => return Err(refuse(Unsupported(EXACT))),
         };
         data.imports.push(Import {
@@ -279,7 +289,7 @@ impl Builder {
             ExternalKind::Table => ExportKind::Table(TableIdx::new(export.index)),
             ExternalKind::Memory => ExportKind::Memory(MemoryIdx::new(export.index)),
             ExternalKind::Global => ExportKind::Global(GlobalIdx::new(export.index)),
-            ExternalKind::Tag => return Err(Unsupported(TAGS)),
+            ExternalKind::Tag => ExportKind::Tag(TagIdx::new(export.index)),
             ExternalKind::FuncExact => return Err(Unsupported(EXACT)),
         })
     }

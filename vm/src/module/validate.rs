@@ -214,6 +214,8 @@ const VECTOR: u8 = 0xfd;
 /// The first byte of instructions on aggregates (Spec 3.0 §5.4.5), whose fields may
 /// be vectors.
 const AGGREGATE: u8 = 0xfb;
+/// The first byte of the legacy `try`.
+const LEGACY_TRY: u8 = 0x06;
 
 /// The first bytes of tail calls (Spec 3.0 §5.4.2).
 const RETURN_CALL: u8 = 0x12;
@@ -225,7 +227,8 @@ const RETURN_CALL_REF: u8 = 0x15;
 /// What the validation of a body tells of its operand stack.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Operands {
-    /// Operands that are on it at once, at most.
+    /// Operands that are on it at once, at most, and with them the exceptions that
+    /// legacy `catch`es keep.
     most: u32,
     /// Whether there are instructions that may give vectors.
     has_vectors: bool,
@@ -243,6 +246,7 @@ pub(super) fn drive(
     validator.read_locals(&mut reader)?;
     reader.set_features(*validator.features());
     let mut operands = Operands::default();
+    let mut tries = 0;
     while !reader.eof() {
         let at = reader.original_position();
         let operator = reader.clone();
@@ -251,12 +255,14 @@ pub(super) fn drive(
             GLOBAL_SET => assigned_by(operator).into_iter().for_each(&mut assigned),
             VECTOR | AGGREGATE => operands.has_vectors = true,
             RETURN_CALL | RETURN_CALL_INDIRECT | RETURN_CALL_REF => operands.has_tail_calls = true,
+            LEGACY_TRY => tries += 1,
             _ => {}
         }
         operands.most = operands.most.max(validator.operand_stack_height());
     }
     let end = reader.original_position();
     reader.finish_expression(&validator.visitor(end))?;
+    operands.most += tries;
     Ok(operands)
 }
 

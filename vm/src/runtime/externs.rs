@@ -9,6 +9,7 @@ use super::engine::Engine;
 use super::func::Func;
 use super::region::{Access, Mapping, Region};
 use super::store::{StoreId, StoreInner};
+use super::tag::Tag;
 use super::val::{Ref, Val};
 use crate::error::{Error, LimitError, MemoryAccessError, RegionError, TypeError};
 use crate::exec::globals::GlobalRef;
@@ -562,6 +563,8 @@ pub enum Extern {
     Table(Table),
     /// A memory.
     Memory(Memory),
+    /// A tag.
+    Tag(Tag),
 }
 
 impl Extern {
@@ -585,6 +588,7 @@ impl Extern {
                 let memory = memory.of(store);
                 memory.ty().with_minimum(memory.pages()).into()
             }
+            Self::Tag(tag) => tag.ty_in(store).into(),
         }
     }
 
@@ -599,6 +603,7 @@ impl Extern {
             Self::Global(global) => (global.store, "global"),
             Self::Table(table) => (table.store, "table"),
             Self::Memory(memory) => (memory.store, "memory"),
+            Self::Tag(tag) => (tag.store(), "tag"),
         };
         if own == store.id {
             Ok(())
@@ -637,6 +642,19 @@ impl Extern {
         } else {
             None
         }
+    }
+}
+
+impl Extern {
+    /// The tag, if it is one.
+    pub fn into_tag(self) -> Option<Tag> {
+        if let Self::Tag(tag) = self { Some(tag) } else { None }
+    }
+}
+
+impl From<Tag> for Extern {
+    fn from(tag: Tag) -> Self {
+        Self::Tag(tag)
     }
 }
 

@@ -1,5 +1,7 @@
 //! Instances, and how they are made (Spec 3.0 §4.7.2).
 
+use std::ptr::NonNull;
+
 use super::context::{AsContext, AsContextMut, StoreContextMut};
 use super::domain::{Domain, Resource};
 use super::externs::{Export, Extern, Global, Memory, Table, check_store, new_memory, new_table};
@@ -9,6 +11,7 @@ use super::linking::Link;
 use super::module::Module;
 use super::snapshot::Saved;
 use super::store::{InstanceEntity, InstanceId, StoreData, StoreId, StoreInner};
+use super::tag::Tag;
 use super::typed::{WasmParams, WasmResults};
 use crate::error::{Error, LinkError};
 use crate::exec::context::{CxLayout, FuncRef, InstanceCx, Wiring};
@@ -16,10 +19,12 @@ use crate::exec::globals::{GivenValues, GlobalRef};
 use crate::exec::host::Binder;
 use crate::exec::memory::{Guarding, MemoryRef};
 use crate::exec::table::TableRef;
+use crate::exec::tag::{TagRef, TagShape};
 use crate::exec::{entry, slow};
 use crate::ir::code::CodeOptions;
 use crate::module::{
     ConstExpr, ConstOp, DataKind, ElemItems, ElemKind, ExportKind, FuncIdx, GlobalIdx, Import, ImportKind, ModuleData,
+    TagIdx,
 };
 use crate::trap::Trap;
 use crate::types::{Definer, GlobalType, MemoryType, TableType, ValType};
@@ -221,6 +226,11 @@ impl Instance {
         self.get_export(store, name)?.into_global()
     }
 
+    /// The tag it exports under a name.
+    pub fn get_tag(&self, store: impl AsContextMut, name: &str) -> Option<Tag> {
+        self.get_export(store, name)?.into_tag()
+    }
+
     /// All it exports, in order.
     pub fn exports(&self, mut store: impl AsContextMut) -> std::vec::IntoIter<Export> {
         let inner = &store.as_context_mut().0.inner;
@@ -251,6 +261,7 @@ fn resolve(store: &StoreInner, entity: &InstanceEntity, kind: ExportKind) -> Ext
             let ty = ty.raw(&mut Definer::new(store.engine.types()));
             Global::handle(store.id, entity.cx.global(global), ty).into()
         }
+        ExportKind::Tag(tag) => Tag::handle(store.id, entity.cx.tag(tag)).into(),
     }
 }
 
@@ -262,6 +273,7 @@ pub(super) struct Imports {
     tables: Vec<TableRef>,
     memories: Vec<MemoryRef>,
     globals: Vec<GivenGlobal>,
+    tags: Vec<TagRef>,
     binder: Option<Binder>,
 }
 
@@ -353,6 +365,9 @@ impl Imports {
             tables: instance.tables[..module.num_imported_tables].to_vec(),
             memories: instance.memories[..module.num_imported_memories].to_vec(),
             globals: globals.map(given).collect(),
+            tags: (0..module.num_imported_tags)
+                .map(|i| instance.cx.tag(tag_idx(i)))
+                .collect(),
             binder: instance.binder.clone(),
         }
     }
@@ -381,6 +396,11 @@ impl Imports {
             (ImportKind::Global(ty), Extern::Global(global)) => {
                 self.globals.push(GivenGlobal::Cell(global.cell()));
                 global.ty_in(store).matches(&module.globals[ty.index()])
+            }
+            (ImportKind::Tag(ty), Extern::Tag(tag)) => {
+                let tag = tag.tag_ref();
+                self.tags.push(tag);
+                module.types[ty.index()].def().id() == tag.shape().id
             }
             _ => false,
         };
@@ -464,8 +484,10 @@ pub(super) fn allocate<T: 'static>(
         mut tables,
         mut memories,
         globals,
+        tags,
         binder,
     } = imports;
+    let own_tags = own_tags(inner, data);
     let mark = inner.mark();
     if let Err(error) = allocate_own(inner, whole, data, saved, domain, &mut memories, &mut tables) {
         inner.roll_back(&mark);
@@ -514,6 +536,8 @@ pub(super) fn allocate<T: 'static>(
         globals: &globals,
         memories: &memories,
         tables: &tables,
+        tags: &tags,
+        own_tags: &own_tags,
     };
     let rt = inner.machine.rt();
     let id = InstanceId::new(index);
@@ -593,6 +617,18 @@ fn constants(module: &ModuleData, given: &[GivenGlobal], is_linked: bool) -> Box
 /// The index of a global.
 fn global_idx(i: usize) -> GlobalIdx {
     GlobalIdx::new(u32::try_from(i).expect("validation bounds globals"))
+}
+
+/// The index of a tag.
+fn tag_idx(i: usize) -> TagIdx {
+    TagIdx::new(u32::try_from(i).expect("validation bounds tags"))
+}
+
+/// The shapes of the tags that a module defines.
+fn own_tags(store: &mut StoreInner, module: &ModuleData) -> Vec<NonNull<TagShape>> {
+    let own = module.tags.iter().skip(module.num_imported_tags);
+    own.map(|ty| NonNull::from(store.tag_shape(module.types[ty.index()].def())))
+        .collect()
 }
 
 /// Makes the memories and tables that a module defines.

@@ -1,7 +1,9 @@
 //! Stores (Spec 3.0 §4.2.4): all that exists at run time, and the embedder's
 //! data beside it.
 
+use std::collections::HashMap;
 use std::num::NonZero;
+use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
@@ -16,7 +18,7 @@ use super::limits::{DEFAULT_COUNT, ResourceLimiter};
 use super::module::Module;
 use super::permissions::{Capabilities, Capability, Permissions};
 use super::roots::RootSet;
-use crate::error::{Error, LimitError};
+use crate::error::{Error, LimitError, ThrownId};
 use crate::exec::chain::{self, Chain};
 use crate::exec::context::{FuncRef, InstanceCx, Machine};
 use crate::exec::globals::{GivenValues, GlobalRef, HostGlobal};
@@ -25,10 +27,11 @@ use crate::exec::host::{Binder, HostDef, HostFunc, LimiterOf};
 use crate::exec::lend::Lender;
 use crate::exec::memory::{MemoryInst, MemoryRef, SharedInst};
 use crate::exec::table::{TableInst, TableRef};
+use crate::exec::tag::{TagInst, TagRef, TagShape};
 use crate::module::{DataKind, ModuleData};
 use crate::sys;
 use crate::types::registry::RecGroup;
-use crate::types::{CompositeType, MemoryType, TableType};
+use crate::types::{CompositeType, DefType, FuncType, MemoryType, TableType, TypeId};
 
 /// Which store a handle belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -166,6 +169,15 @@ pub struct StoreInner {
     #[allow(clippy::vec_box, reason = "running code has their addresses")]
     host_funcs: Vec<Box<HostFunc>>,
     pub(super) host_globals: Vec<HostGlobal>,
+    #[allow(clippy::vec_box, reason = "running code has their addresses")]
+    host_tags: Vec<Box<TagInst>>,
+    /// What is known of tags, by the identity of their type.
+    tag_shapes: HashMap<TypeId, Box<TagShape>>,
+    /// Which exception the host has of those that guests did not catch: the one that
+    /// `roots` has.
+    pub(super) thrown: Option<ThrownId>,
+    /// How many exceptions have been kept so.
+    pub(super) exceptions_kept: u64,
 }
 
 impl StoreInner {
@@ -197,6 +209,10 @@ impl StoreInner {
             tables: Vec::new(),
             host_funcs: Vec::new(),
             host_globals: Vec::new(),
+            host_tags: Vec::new(),
+            tag_shapes: HashMap::new(),
+            thrown: None,
+            exceptions_kept: 0,
         })
     }
 
@@ -432,6 +448,22 @@ impl StoreInner {
         let cell = global.cell();
         self.host_globals.push(global);
         cell
+    }
+
+    /// Makes a tag that belongs to no instance.
+    pub(crate) fn add_tag(&mut self, ty: &FuncType) -> TagRef {
+        let ty = ty.define(self.engine.types());
+        let mut tag = Box::new(TagInst::new(self.tag_shape(&ty)));
+        let tag_ref = TagRef::new(NonNull::from(&mut *tag));
+        self.host_tags.push(tag);
+        tag_ref
+    }
+
+    /// What is known of tags of a function type.
+    pub(crate) fn tag_shape(&mut self, ty: &DefType) -> &TagShape {
+        self.tag_shapes
+            .entry(ty.id())
+            .or_insert_with(|| Box::new(TagShape::new(ty.clone())))
     }
 
     /// Whether the limiter allows a memory of type `ty` to grow from `current` to

@@ -9,6 +9,7 @@ pub(crate) mod memory;
 mod print;
 pub(crate) mod raw;
 pub(crate) mod registry;
+mod tag;
 #[cfg(test)]
 mod tests;
 
@@ -22,6 +23,7 @@ use self::raw::{
 };
 use self::registry::RecGroup;
 pub(crate) use self::registry::{DefType, TypeId, TypeRegistry};
+pub use self::tag::TagType;
 
 use std::sync::Arc;
 
@@ -620,16 +622,19 @@ pub enum ExternType {
     Table(TableType),
     /// A memory.
     Memory(MemoryType),
+    /// A tag.
+    Tag(TagType),
 }
 
 impl ExternType {
-    /// What it is the type of: `function`, `global`, `table` or `memory`.
+    /// What it is the type of: `function`, `global`, `table`, `memory` or `tag`.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Func(_) => "function",
             Self::Global(_) => "global",
             Self::Table(_) => "table",
             Self::Memory(_) => "memory",
+            Self::Tag(_) => "tag",
         }
     }
 }
@@ -649,6 +654,12 @@ impl From<GlobalType> for ExternType {
 impl From<TableType> for ExternType {
     fn from(ty: TableType) -> Self {
         Self::Table(ty)
+    }
+}
+
+impl From<TagType> for ExternType {
+    fn from(ty: TagType) -> Self {
+        Self::Tag(ty)
     }
 }
 

@@ -93,8 +93,9 @@ fn close(f: &mut fmt::Formatter<'_>, brackets: usize) -> fmt::Result {
     (0..brackets).try_for_each(|_| f.write_str(")"))
 }
 
-impl fmt::Display for FuncType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl FuncType {
+    /// Prints ` (param …) (result …)`, as far as there are any.
+    pub(super) fn fmt_lists(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fn list(f: &mut fmt::Formatter<'_>, word: &str, types: impl ExactSizeIterator<Item = ValType>) -> fmt::Result {
             if types.len() == 0 {
                 return Ok(());
@@ -105,10 +106,16 @@ impl fmt::Display for FuncType {
             }
             f.write_str(")")
         }
+        list(f, "param", self.params())?;
+        list(f, "result", self.results())
+    }
+}
+
+impl fmt::Display for FuncType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let brackets = open(f, self.def())?;
         f.write_str("(func")?;
-        list(f, "param", self.params())?;
-        list(f, "result", self.results())?;
+        self.fmt_lists(f)?;
         close(f, brackets + 1)
     }
 }
@@ -190,6 +197,7 @@ impl fmt::Display for ExternType {
             Self::Global(ty) => ty.fmt(f),
             Self::Table(ty) => ty.fmt(f),
             Self::Memory(ty) => ty.fmt(f),
+            Self::Tag(ty) => ty.fmt(f),
         }
     }
 }

@@ -7,6 +7,7 @@ mod common;
 mod api;
 mod bulk;
 mod calls;
+mod exceptions;
 mod fusion;
 mod host_calls;
 mod host_stack;

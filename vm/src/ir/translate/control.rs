@@ -19,13 +19,14 @@ use crate::exec::data::{self, LoadId, LoadInfo};
 use crate::exec::dispatch::Handler;
 use crate::exec::fused;
 use crate::exec::numeric::{Binary, BinaryInfo, I32Eq, I32Ne};
+use crate::ir::catches::{ClauseIdx, RangeIdx};
 use crate::ir::emit::{Last, Position, What};
 use crate::ir::instr::{Address, Instr, Operand, Pins};
 use crate::ir::stack::{Ty, Value};
 
 /// A field of an instruction that will hold the offset of a label.
 #[derive(Clone, Copy, Debug)]
-struct Fixup {
+pub(super) struct Fixup {
     from: Position,
     field: usize,
     /// The branch's handler, should the label be the innermost loop's.
@@ -46,7 +47,7 @@ impl Fixup {
 /// A block being translated.
 #[derive(Debug)]
 pub(super) struct Frame {
-    kind: Kind,
+    pub(super) kind: Kind,
     /// Operands below the block's parameters.
     pub(super) height: usize,
     /// Number of parameters.
@@ -56,6 +57,8 @@ pub(super) struct Frame {
     ty: BlockType,
     /// Branches to the end of the block.
     fixups: Vec<Fixup>,
+    /// Clauses that go on at the end of the block.
+    catches: Vec<ClauseIdx>,
     /// Locals assigned where the block begins.
     assigned: Set,
     /// Locals assigned on every way to the block's end so far.
@@ -63,7 +66,7 @@ pub(super) struct Frame {
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Kind {
+pub(super) enum Kind {
     /// The whole body; branches to it return.
     Function,
     Block,
@@ -71,6 +74,10 @@ enum Kind {
     Loop(Position),
     /// An `if` whose `else` has not come; where its condition goes.
     If(Fixup),
+    /// A block whose exceptions are caught.
+    Try(RangeIdx),
+    /// A legacy block at one of its `catch`es.
+    Catch(RangeIdx),
 }
 
 /// The beginning of a loop that is straight code and a `br_table`.
@@ -109,6 +116,7 @@ impl Frame {
             results,
             ty,
             fixups: Vec::new(),
+            catches: Vec::new(),
             assigned: 0,
             assigned_at_end: ALL,
         }
@@ -117,6 +125,30 @@ impl Frame {
     /// Whether it is the function's own.
     pub(super) fn is_function(&self) -> bool {
         matches!(self.kind, Kind::Function)
+    }
+
+    /// The range of code that it is, if exceptions that are thrown here are caught.
+    pub(super) fn range(&self) -> Option<RangeIdx> {
+        match self.kind {
+            Kind::Try(range) => Some(range),
+            _ => None,
+        }
+    }
+
+    /// Operands below those of the block, which a legacy `catch` has one more of.
+    pub(super) fn floor(&self) -> usize {
+        self.height + usize::from(matches!(self.kind, Kind::Catch(_)))
+    }
+
+    /// Lets a clause go on at the end of the block, with these locals assigned.
+    pub(super) fn catch(&mut self, clause: ClauseIdx, assigned: Set) {
+        self.catches.push(clause);
+        self.assigned_at_end &= assigned;
+    }
+
+    /// The locals assigned where the block begins.
+    pub(super) fn assigned(&self) -> Set {
+        self.assigned
     }
 
     /// Number of operands that a branch to the block takes.
@@ -130,7 +162,11 @@ impl Frame {
 
 impl Translator<'_> {
     /// Opens a block; its parameters are in their temporaries.
-    fn open(&mut self, blockty: BlockType, kind: impl FnOnce(&mut Self) -> Result<Kind, Stop>) -> Result<(), Stop> {
+    pub(super) fn open(
+        &mut self,
+        blockty: BlockType,
+        kind: impl FnOnce(&mut Self) -> Result<Kind, Stop>,
+    ) -> Result<(), Stop> {
         let (params, results) = self.block_arity(blockty)?;
         self.spill_locals();
         let height = self.stack.len() - params;
@@ -145,6 +181,7 @@ impl Translator<'_> {
             results,
             ty: blockty,
             fixups: Vec::new(),
+            catches: Vec::new(),
             assigned: self.assigned.now,
             assigned_at_end: ALL,
         });
@@ -252,6 +289,10 @@ impl Translator<'_> {
         }
         self.end_fuel();
         let frame = self.frames.pop().ok_or(Stop)?;
+        if let Kind::Try(range) = frame.kind {
+            let end = self.emit.bind() * 8;
+            self.catches.close(range, end);
+        }
         self.straight_from = None;
         if let Kind::Loop(start) = frame.kind {
             self.emit.pin(Pins::default());
@@ -261,7 +302,7 @@ impl Translator<'_> {
             self.header.take_if(|header| header.start == start);
         }
         let mut reachable = self.reachable;
-        let jumped_to = !frame.fixups.is_empty() || matches!(frame.kind, Kind::If(_));
+        let jumped_to = !frame.fixups.is_empty() || !frame.catches.is_empty() || matches!(frame.kind, Kind::If(_));
         if !matches!(frame.kind, Kind::Loop(_)) {
             self.assigned.now &= frame.assigned_at_end;
         }
@@ -269,6 +310,9 @@ impl Translator<'_> {
             let here = self.emit.bind();
             for fixup in frame.fixups {
                 self.emit.set_offset(fixup.from, fixup.field, here)?;
+            }
+            for clause in frame.catches {
+                self.catches.land(clause, here * 8);
             }
             if let Kind::If(fixup) = frame.kind {
                 self.emit.set_offset(fixup.from, fixup.field, here)?;
@@ -288,7 +332,7 @@ impl Translator<'_> {
     }
 
     /// Index of the frame that a label names.
-    fn target(&self, depth: u32) -> Result<usize, Stop> {
+    pub(super) fn target(&self, depth: u32) -> Result<usize, Stop> {
         (self.frames.len() - 1).checked_sub(depth as usize).ok_or(Stop)
     }
 
@@ -365,14 +409,16 @@ impl Translator<'_> {
 
     /// Goes to a frame's label, taking the top operands along. If it is the
     /// `only` way to go on, the last instruction may bring an operand there.
-    fn go(&mut self, index: usize, only: bool) -> Result<(), Stop> {
+    pub(super) fn go(&mut self, index: usize, only: bool) -> Result<(), Stop> {
         let frame = &self.frames[index];
         if frame.is_function() {
             return self.return_();
         }
         let (kind, arity, height) = (frame.kind, frame.arity(), frame.height);
         self.move_operands(arity, height, only)?;
+        // What is thrown in the loop's beginning is not caught in blocks inside it.
         if let Kind::Loop(start) = kind
+            && self.frames[index..].iter().all(|frame| frame.range().is_none())
             && self.repeat_header(start)?
         {
             return Ok(());

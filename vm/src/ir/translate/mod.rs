@@ -15,6 +15,7 @@ mod assigned;
 mod atomics;
 mod calls;
 mod control;
+mod exceptions;
 mod operators;
 mod pins;
 mod tail;
@@ -27,6 +28,7 @@ use wasmparser::{BinaryReader, BlockType, FunctionBody, Operator, ValType as Was
 use self::assigned::Assigned;
 use self::control::Frame;
 use self::pins::Loops;
+use super::catches::{Catches, ClauseIdx};
 use super::code::{CodeSet, FuncCode};
 use super::emit::{Emitter, What};
 use super::instr::{Instr, Operand};
@@ -35,7 +37,7 @@ use super::table::for_each_plain_op;
 use crate::error::{Error, LimitError};
 use crate::exec::operand::Destinations;
 use crate::exec::{bulk, control as ctl, data, numeric, wide};
-use crate::module::{FuncIdx, GlobalIdx, HEADER_SLOTS, MAX_FRAME_SLOTS, ModuleData, TypeIdx};
+use crate::module::{FuncIdx, GlobalIdx, HEADER_SLOTS, MAX_FRAME_SLOTS, ModuleData, TagIdx, TypeIdx};
 
 /// Buffers that translations use in turn.
 #[derive(Debug, Default)]
@@ -46,6 +48,7 @@ pub(crate) struct Scratch {
     locals: Vec<Ty>,
     places: Vec<u32>,
     loops: Loops,
+    catches: Catches,
     /// Whether the instructions are kept as text.
     listing: bool,
 }
@@ -67,7 +70,8 @@ pub(crate) fn translate(code: &CodeSet, func: FuncIdx, scratch: &mut Scratch) ->
     let body = FunctionBody::new(BinaryReader::new(bytes, body.range.start as u64));
     let mut translator = Translator::new(code, module, func, scratch);
     translator.function(&body).map_err(|_| too_large())?;
-    Ok(translator.emit.finish())
+    let Translator { emit, catches, .. } = translator;
+    Ok(emit.finish(catches))
 }
 
 /// The code of function `func` as text: an instruction a line, operands as
@@ -127,6 +131,10 @@ struct Translator<'a> {
     /// The loops that pin locals, once the first loop has been seen.
     loops: &'a mut Loops,
     loops_found: bool,
+    /// The ranges of code whose exceptions are caught.
+    catches: &'a mut Catches,
+    /// Clauses that return what they catch.
+    returning: Vec<ClauseIdx>,
     /// Where the innermost loop starts, as long as its code is straight.
     straight_from: Option<usize>,
     /// Where the innermost loop begins, if its address is in its register.
@@ -261,6 +269,14 @@ macro_rules! translate_operator {
                     Operator::If { blockty } => self.if_(*blockty),
                     Operator::Else => self.else_(),
                     Operator::End => self.end(),
+                    Operator::Throw { tag_index } => self.throw(TagIdx::new(*tag_index)),
+                    Operator::ThrowRef => self.throw_ref(),
+                    Operator::TryTable { try_table } => self.try_table(try_table),
+                    Operator::Try { blockty } => self.legacy_try(*blockty),
+                    Operator::Catch { tag_index } => self.legacy_catch(Some(TagIdx::new(*tag_index))),
+                    Operator::CatchAll => self.legacy_catch(None),
+                    Operator::Rethrow { relative_depth } => self.legacy_rethrow(*relative_depth),
+                    Operator::Delegate { relative_depth } => self.legacy_delegate(*relative_depth),
                     Operator::Br { relative_depth } => self.br(*relative_depth),
                     Operator::BrIf { relative_depth } => self.br_if(*relative_depth),
                     Operator::BrTable { targets } => self.br_table(targets),
@@ -328,6 +344,7 @@ impl<'a> Translator<'a> {
             locals,
             places,
             loops,
+            catches,
             listing,
         } = scratch;
         emitter.reset();
@@ -338,6 +355,7 @@ impl<'a> Translator<'a> {
         locals.clear();
         places.clear();
         loops.clear();
+        catches.clear();
         let ty = module.func_type(func);
         locals.extend(ty.params().map(|ty| own_ty(&ty)));
         let params = locals.len();
@@ -352,6 +370,8 @@ impl<'a> Translator<'a> {
             locals,
             places,
             loops,
+            catches,
+            returning: Vec::new(),
             loops_found: false,
             straight_from: None,
             head: None,
@@ -403,6 +423,7 @@ impl<'a> Translator<'a> {
             }
         }
         self.end_fuel();
+        self.returning_clauses()?;
         self.finish_enter()?;
         let end = (self.temps + self.stack.most() + 1).max(self.frame_end);
         if end > MAX_FRAME_SLOTS || self.emit.position() > (i32::MAX as usize) / 8 {
@@ -448,10 +469,21 @@ impl<'a> Translator<'a> {
     /// Follows the nesting of code that cannot be reached.
     fn unreachable_operator(&mut self, op: &Operator<'_>) -> Result<(), Stop> {
         match op {
-            Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } => self.unreachable_blocks += 1,
+            Operator::Block { .. }
+            | Operator::Loop { .. }
+            | Operator::If { .. }
+            | Operator::TryTable { .. }
+            | Operator::Try { .. } => self.unreachable_blocks += 1,
             Operator::Else if self.unreachable_blocks == 0 => self.else_()?,
             Operator::End if self.unreachable_blocks == 0 => self.end()?,
-            Operator::End => self.unreachable_blocks -= 1,
+            Operator::Catch { tag_index } if self.unreachable_blocks == 0 => {
+                self.legacy_catch(Some(TagIdx::new(*tag_index)))?;
+            }
+            Operator::CatchAll if self.unreachable_blocks == 0 => self.legacy_catch(None)?,
+            Operator::Delegate { relative_depth } if self.unreachable_blocks == 0 => {
+                self.legacy_delegate(*relative_depth)?;
+            }
+            Operator::End | Operator::Delegate { .. } => self.unreachable_blocks -= 1,
             _ => {}
         }
         Ok(())
@@ -463,7 +495,7 @@ impl<'a> Translator<'a> {
         self.end_fuel();
         self.reachable = false;
         self.assigned.now = assigned::ALL;
-        let height = self.frames.last().map_or(0, |frame| frame.height);
+        let height = self.frames.last().map_or(0, Frame::floor);
         self.stack.truncate(height);
     }
 
@@ -493,6 +525,9 @@ impl<'a> Translator<'a> {
                     | Operator::Loop { .. }
                     | Operator::Else
                     | Operator::End
+                    | Operator::Catch { .. }
+                    | Operator::CatchAll
+                    | Operator::Delegate { .. }
             ));
         }
     }

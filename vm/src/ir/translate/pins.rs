@@ -104,6 +104,8 @@ impl Loops {
                 },
                 // Tail calls leave the loop.
                 Operator::Call { .. } | Operator::CallIndirect { .. } | Operator::CallRef { .. } => called = true,
+                // Where something is caught, registers are what callees have left.
+                Operator::TryTable { .. } | Operator::Try { .. } => current = None,
                 Operator::Br { relative_depth } | Operator::BrIf { relative_depth } => {
                     turns |= current.is_some_and(|(_, blocks)| relative_depth == blocks);
                 }
