@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use vm::{ExternRef, Store, Val};
-use wast::core::{AbstractHeapType, HeapType, NanPattern, V128Pattern, WastArgCore, WastRetCore};
+use vm::{AnyRef, ExternRef, HeapType, Store, Val};
+use wast::core::{AbstractHeapType, NanPattern, V128Pattern, WastArgCore, WastRetCore};
 use wast::token::{F32, F64};
 use wast::{WastArg, WastRet};
 
@@ -27,23 +27,33 @@ pub(crate) fn argument(store: &mut Store<()>, arg: &WastArg<'_>) -> Result<Val, 
         WastArgCore::V128(value) => Ok(Val::V128(u128::from_le_bytes(value.to_le_bytes()).into())),
         WastArgCore::RefNull(heap) => null(heap),
         WastArgCore::RefExtern(number) => Ok(Val::ExternRef(Some(ExternRef::new(&mut *store, *number)?))),
-        WastArgCore::RefHost(_) => Err(Problem::Unsupported("anyref values")),
+        WastArgCore::RefHost(number) => {
+            let value = ExternRef::new(&mut *store, *number)?;
+            Ok(Val::AnyRef(Some(AnyRef::convert_extern(store, value)?)))
+        }
     }
 }
 
 /// The null reference of a heap type.
-fn null(heap: &HeapType<'_>) -> Result<Val, Problem> {
-    match heap {
-        HeapType::Abstract {
-            shared: false,
-            ty: AbstractHeapType::Func | AbstractHeapType::NoFunc,
-        } => Ok(Val::FuncRef(None)),
-        HeapType::Abstract {
-            shared: false,
-            ty: AbstractHeapType::Extern | AbstractHeapType::NoExtern,
-        } => Ok(Val::ExternRef(None)),
-        _ => Err(Problem::Unsupported("references other than funcref and externref")),
-    }
+fn null(heap: &wast::core::HeapType<'_>) -> Result<Val, Problem> {
+    use AbstractHeapType as Abstract;
+    let wast::core::HeapType::Abstract { shared: false, ty } = heap else {
+        return Err(Problem::Unsupported("null references of types that are not abstract"));
+    };
+    Ok(match ty {
+        Abstract::Func | Abstract::NoFunc => Val::FuncRef(None),
+        Abstract::Extern | Abstract::NoExtern => Val::ExternRef(None),
+        Abstract::Exn | Abstract::NoExn => Val::ExnRef(None),
+        Abstract::Any | Abstract::Eq | Abstract::Struct | Abstract::Array | Abstract::I31 | Abstract::None => {
+            Val::AnyRef(None)
+        }
+        Abstract::Cont | Abstract::NoCont => return Err(Problem::Unsupported("references to continuations")),
+    })
+}
+
+/// Whether a value is null.
+fn is_null(value: &Val) -> bool {
+    value.as_ref().is_some_and(|value| value.is_null())
 }
 
 /// Compares what came with what was wanted, in number and in each value.
@@ -89,9 +99,8 @@ fn matches(store: &Store<()>, got: &Val, wanted: &WastRetCore<'_>) -> Result<boo
         (WastRetCore::F32(wanted), Val::F32(got)) => matches_f32(*got, wanted),
         (WastRetCore::F64(wanted), Val::F64(got)) => matches_f64(*got, wanted),
         (WastRetCore::V128(wanted), Val::V128(got)) => matches_v128(got.as_u128(), wanted),
-        (WastRetCore::RefNull(None), Val::FuncRef(None) | Val::ExternRef(None)) => true,
-        (WastRetCore::RefNull(Some(heap)), Val::FuncRef(None)) => matches!(null(heap)?, Val::FuncRef(None)),
-        (WastRetCore::RefNull(Some(heap)), Val::ExternRef(None)) => matches!(null(heap)?, Val::ExternRef(None)),
+        (WastRetCore::RefNull(None), got) => is_null(got),
+        (WastRetCore::RefNull(Some(heap)), got) => is_null(got) && null(heap)?.ty() == got.ty(),
         // Which function is not comparable: a script's index counts within
         // some module, a value may come from any.
         (WastRetCore::RefFunc(_), Val::FuncRef(Some(_))) => true,
@@ -100,6 +109,16 @@ fn matches(store: &Store<()>, got: &Val, wanted: &WastRetCore<'_>) -> Result<boo
             let value = got.data(store)?;
             value.and_then(|value| value.downcast_ref::<u32>()) == Some(wanted)
         }
+        (WastRetCore::RefHost(wanted), Val::AnyRef(Some(got))) => {
+            let value = ExternRef::convert_any(store, *got)?;
+            let value = value.data(store)?;
+            value.and_then(|value| value.downcast_ref::<u32>()) == Some(wanted)
+        }
+        (WastRetCore::RefAny, Val::AnyRef(Some(_))) => true,
+        (WastRetCore::RefEq, Val::AnyRef(Some(got))) => got.matches_ty(store, &HeapType::Eq)?,
+        (WastRetCore::RefArray, Val::AnyRef(Some(got))) => got.matches_ty(store, &HeapType::Array)?,
+        (WastRetCore::RefStruct, Val::AnyRef(Some(got))) => got.matches_ty(store, &HeapType::Struct)?,
+        (WastRetCore::RefI31, Val::AnyRef(Some(got))) => got.is_i31(store)?,
         _ => false,
     })
 }
@@ -162,6 +181,10 @@ pub(crate) fn show(values: &[Val]) -> String {
         Val::FuncRef(Some(_)) => "(ref.func)".to_owned(),
         Val::ExternRef(None) => "(ref.null extern)".to_owned(),
         Val::ExternRef(Some(_)) => "(ref.extern)".to_owned(),
+        Val::AnyRef(None) => "(ref.null any)".to_owned(),
+        Val::AnyRef(Some(_)) => "(ref.any)".to_owned(),
+        Val::ExnRef(None) => "(ref.null exn)".to_owned(),
+        Val::ExnRef(Some(_)) => "(ref.exn)".to_owned(),
     }))
 }
 

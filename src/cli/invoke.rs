@@ -6,7 +6,7 @@ use std::fmt::{Display, LowerExp};
 use std::io::{self, Write};
 
 use anyhow::{Context, Result, anyhow, bail};
-use orcavm::vm::{ExternType, Func, Instance, Module, RefType, Store, Val, ValType};
+use orcavm::vm::{ExternType, Func, Instance, Module, Ref, Store, Val, ValType};
 
 /// How many exports an error lists.
 const LISTED: usize = 20;
@@ -106,8 +106,7 @@ fn parse(ty: &ValType, text: &str) -> Result<Option<Val>> {
         }),
         ValType::F32 => text.parse().ok().map(|n: f32| Val::F32(n.to_bits())),
         ValType::F64 => text.parse().ok().map(|n: f64| Val::F64(n.to_bits())),
-        ValType::Ref(ty) if text == "null" && *ty == RefType::FUNCREF => Some(Val::FuncRef(None)),
-        ValType::Ref(ty) if text == "null" && *ty == RefType::EXTERNREF => Some(Val::ExternRef(None)),
+        ValType::Ref(ty) if text == "null" && ty.is_nullable() => Some(Ref::null(ty.heap_type()).into()),
         ValType::Ref(_) => bail!("of a reference type, only null can be given, not {text:?}"),
         ValType::V128 => vector(text).map(Val::from),
     })
@@ -150,9 +149,11 @@ fn show(value: &Val) -> String {
         Val::F32(bits) => short(f32::from_bits(*bits)),
         Val::F64(bits) => short(f64::from_bits(*bits)),
         Val::V128(vector) => format!("{:#034x}", vector.as_u128()),
-        Val::FuncRef(None) | Val::ExternRef(None) => "null".to_owned(),
+        Val::FuncRef(None) | Val::ExternRef(None) | Val::AnyRef(None) | Val::ExnRef(None) => "null".to_owned(),
         Val::FuncRef(Some(_)) => "funcref".to_owned(),
         Val::ExternRef(Some(_)) => "externref".to_owned(),
+        Val::AnyRef(Some(_)) => "anyref".to_owned(),
+        Val::ExnRef(Some(_)) => "exnref".to_owned(),
     }
 }
 

@@ -59,7 +59,7 @@ pub use error::{
 };
 pub use exec::heap::GcHeapStats;
 pub use proposal::{Proposal, UnknownProposal};
-pub use runtime::any_ref::{AnyRef, EqRef, I31};
+pub use runtime::any_ref::{AnyRef, EqRef, ExnRef, I31};
 pub use runtime::context::{AsContext, AsContextMut, Caller, StoreContext, StoreContextMut};
 pub use runtime::domain::{Charge, Domain, DomainId};
 pub use runtime::engine::{Config, Engine};

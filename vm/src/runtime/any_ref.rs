@@ -3,7 +3,10 @@
 use super::context::{AsContext, AsContextMut};
 use super::extern_ref::ExternRef;
 use super::roots::{Reference, Root, Rooted};
+use super::store::StoreInner;
 use crate::error::Error;
+use crate::exec::heap::Object;
+use crate::types::HeapType;
 
 /// An integer of 31 bits, which a reference can be without an object.
 ///
@@ -84,6 +87,11 @@ pub struct AnyRef(Root);
 #[derive(Clone, Copy, Debug)]
 pub struct EqRef(Root);
 
+/// A reference to an exception.
+#[derive(Clone, Copy, Debug)]
+pub struct ExnRef(Root);
+
+/// Kinds of references to objects.
 macro_rules! references {
     ($($name:ident)*) => {$(
         impl Reference for $name {
@@ -95,7 +103,12 @@ macro_rules! references {
                 self.0
             }
         }
+    )*};
+}
 
+/// What those can be asked that may be integers.
+macro_rules! may_be_i31 {
+    ($($name:ident)*) => {$(
         impl $name {
             /// The reference that is an [`I31`].
             pub fn from_i31(mut store: impl AsContextMut, value: I31) -> Rooted<Self> {
@@ -128,20 +141,72 @@ macro_rules! references {
             pub fn unwrap_i31(&self, store: impl AsContext) -> Result<I31, Error> {
                 Ok(self.as_i31(store)?.expect("the reference is an i31"))
             }
+
+            /// The type of what it refers to.
+            ///
+            /// # Errors
+            /// If its scope has ended, or it is of another store.
+            pub fn ty(&self, store: impl AsContext) -> Result<HeapType, Error> {
+                let inner = &store.as_context().0.inner;
+                Ok(inner.heap_type_of(self.0.handle(inner)?))
+            }
+
+            /// Whether what it refers to is of a type.
+            ///
+            /// # Errors
+            /// If its scope has ended, or it is of another store.
+            pub fn matches_ty(&self, store: impl AsContext, ty: &HeapType) -> Result<bool, Error> {
+                Ok(self.ty(store)?.matches(ty))
+            }
         }
     )*};
 }
 
-references! { AnyRef EqRef }
+references! { AnyRef EqRef ExnRef }
+may_be_i31! { AnyRef EqRef }
+
+impl StoreInner {
+    /// The type of what a handle refers to, which is null's only if that is.
+    pub(super) fn heap_type_of(&self, handle: u32) -> HeapType {
+        if I31::of_handle(handle).is_some() {
+            return HeapType::I31;
+        }
+        let Some(heap) = &self.heap else {
+            return HeapType::None;
+        };
+        match heap.object(handle) {
+            Some(Object::Defined(info)) => HeapType::exact(self.engine.types().get(info.id)),
+            Some(Object::Extern) => HeapType::Any,
+            Some(Object::Exn) => HeapType::Exn,
+            None => HeapType::None,
+        }
+    }
+}
 
 impl AnyRef {
     /// The reference that a guest would have after `any.convert_extern`.
     ///
     /// # Errors
     /// If the reference's scope has ended, or it is of another store.
-    pub fn convert_extern(mut store: impl AsContextMut, value: Rooted<ExternRef>) -> Result<Rooted<Self>, Error> {
-        value.handle(&store.as_context_mut().0.inner)?;
+    pub fn convert_extern(store: impl AsContext, value: Rooted<ExternRef>) -> Result<Rooted<Self>, Error> {
+        value.handle(&store.as_context().0.inner)?;
         Ok(value.cast())
+    }
+
+    /// Whether it is one to what can be compared.
+    ///
+    /// # Errors
+    /// If its scope has ended, or it is of another store.
+    pub fn is_eqref(&self, store: impl AsContext) -> Result<bool, Error> {
+        self.matches_ty(store, &HeapType::Eq)
+    }
+
+    /// The same reference as one to what can be compared, if it is one.
+    ///
+    /// # Errors
+    /// If its scope has ended, or it is of another store.
+    pub fn as_eqref(&self, store: impl AsContext) -> Result<Option<Rooted<EqRef>>, Error> {
+        Ok(self.is_eqref(store)?.then(|| Rooted::at(self.0)))
     }
 }
 

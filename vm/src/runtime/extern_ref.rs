@@ -55,8 +55,8 @@ impl ExternRef {
     ///
     /// # Errors
     /// If the reference's scope has ended, or it is of another store.
-    pub fn convert_any(mut store: impl AsContextMut, value: Rooted<AnyRef>) -> Result<Rooted<Self>, Error> {
-        value.handle(&store.as_context_mut().0.inner)?;
+    pub fn convert_any(store: impl AsContext, value: Rooted<AnyRef>) -> Result<Rooted<Self>, Error> {
+        value.handle(&store.as_context().0.inner)?;
         Ok(value.cast())
     }
 

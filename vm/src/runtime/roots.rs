@@ -266,6 +266,11 @@ impl<T: GcRef> Rooted<T> {
         }
     }
 
+    /// One that is in its store's set there.
+    pub(super) fn at(root: Root) -> Self {
+        Self { reference: T::of(root) }
+    }
+
     /// One to what the handle in a slot refers to, unless that is null.
     pub(crate) fn from_slot(slot: u64, store: &StoreInner) -> Option<Self> {
         // Handles have the low half of their slots.
@@ -283,9 +288,7 @@ impl<T: GcRef> Rooted<T> {
 
     /// The same reference as one of another kind, which what it refers to is of.
     pub(super) fn cast<U: GcRef>(self) -> Rooted<U> {
-        Rooted {
-            reference: U::of(self.reference.root()),
-        }
+        Rooted::at(self.reference.root())
     }
 
     /// A reference to the same object that does not end with the scope.

@@ -1,5 +1,6 @@
 //! Rust types that stand for wasm types.
 
+use super::any_ref::{AnyRef, EqRef, ExnRef};
 use super::context::Caller;
 use super::extern_ref::ExternRef;
 use super::func::Func;
@@ -10,7 +11,7 @@ use crate::error::Error;
 use crate::exec::context::FuncRef;
 use crate::exec::host::{HostCall, HostDef};
 use crate::exec::slow::func_slot;
-use crate::types::{FuncType, ValType};
+use crate::types::{FuncType, HeapType, RefType, ValType};
 
 mod sealed {
     /// Keeps the traits of this file to the types of this file.
@@ -148,21 +149,49 @@ impl WasmTy for Option<Func> {
     }
 }
 
-impl Sealed for Option<Rooted<ExternRef>> {}
-impl WasmTy for Option<Rooted<ExternRef>> {
-    fn val_type() -> ValType {
-        ValType::EXTERNREF
-    }
-    fn check(self, store: &StoreInner) -> Result<(), Error> {
-        self.map_or(Ok(()), |value| Ok(value.handle(store).map(|_| ())?))
-    }
-    fn into_slot(self, store: &StoreInner) -> u64 {
-        let handle = self.map(|value| value.handle(store).expect("it was checked"));
-        handle.unwrap_or(0).into()
-    }
-    fn from_slot(slot: u64, store: &StoreInner) -> Self {
-        Rooted::from_slot(slot, store)
-    }
+/// References to objects, as `Option`s where null is one of the values, and without.
+macro_rules! references {
+    ($($reference:ident $heap:ident;)*) => {$(
+        impl Sealed for Option<Rooted<$reference>> {}
+        impl WasmTy for Option<Rooted<$reference>> {
+            fn val_type() -> ValType {
+                ValType::Ref(RefType::new(true, HeapType::$heap))
+            }
+            fn check(self, store: &StoreInner) -> Result<(), Error> {
+                self.map_or(Ok(()), |value| Ok(value.handle(store).map(|_| ())?))
+            }
+            fn into_slot(self, store: &StoreInner) -> u64 {
+                let handle = self.map(|value| value.handle(store).expect("it was checked"));
+                handle.unwrap_or(0).into()
+            }
+            fn from_slot(slot: u64, store: &StoreInner) -> Self {
+                Rooted::from_slot(slot, store)
+            }
+        }
+
+        impl Sealed for Rooted<$reference> {}
+        impl WasmTy for Rooted<$reference> {
+            fn val_type() -> ValType {
+                ValType::Ref(RefType::new(false, HeapType::$heap))
+            }
+            fn check(self, store: &StoreInner) -> Result<(), Error> {
+                Ok(self.handle(store).map(|_| ())?)
+            }
+            fn into_slot(self, store: &StoreInner) -> u64 {
+                self.handle(store).expect("it was checked").into()
+            }
+            fn from_slot(slot: u64, store: &StoreInner) -> Self {
+                Rooted::from_slot(slot, store).expect("the type has no null")
+            }
+        }
+    )*};
+}
+
+references! {
+    ExternRef Extern;
+    AnyRef Any;
+    EqRef Eq;
+    ExnRef Exn;
 }
 
 /// Parameters: one [`WasmTy`], or a tuple of up to 17.

@@ -1,8 +1,9 @@
 //! Values as the embedder sees them.
 
+use super::any_ref::{AnyRef, EqRef, ExnRef};
 use super::extern_ref::ExternRef;
 use super::func::Func;
-use super::roots::Rooted;
+use super::roots::{GcRef, Rooted};
 use super::store::StoreInner;
 use crate::error::{Error, TypeError};
 use crate::exec::context::FuncRef;
@@ -66,6 +67,10 @@ pub enum Val {
     FuncRef(Option<Func>),
     /// An `externref`, `None` for null.
     ExternRef(Option<Rooted<ExternRef>>),
+    /// An `anyref`, `None` for null.
+    AnyRef(Option<Rooted<AnyRef>>),
+    /// An `exnref`, `None` for null.
+    ExnRef(Option<Rooted<ExnRef>>),
 }
 
 impl Val {
@@ -97,7 +102,7 @@ impl Val {
             Self::I64(value) => Some(value.cast_unsigned()),
             Self::F32(bits) => Some(u64::from(*bits)),
             Self::F64(bits) => Some(*bits),
-            Self::V128(_) | Self::FuncRef(_) | Self::ExternRef(_) => None,
+            Self::V128(_) | Self::FuncRef(_) | Self::ExternRef(_) | Self::AnyRef(_) | Self::ExnRef(_) => None,
         }
     }
 
@@ -111,6 +116,8 @@ impl Val {
             Self::V128(_) => ValType::V128,
             Self::FuncRef(_) => ValType::FUNCREF,
             Self::ExternRef(_) => ValType::EXTERNREF,
+            Self::AnyRef(_) => ValType::ANYREF,
+            Self::ExnRef(_) => ValType::EXNREF,
         }
     }
 
@@ -178,6 +185,8 @@ impl Val {
         match self {
             Self::FuncRef(func) => Some(Ref::Func(*func)),
             Self::ExternRef(value) => Some(Ref::Extern(*value)),
+            Self::AnyRef(value) => Some(Ref::Any(*value)),
+            Self::ExnRef(value) => Some(Ref::Exn(*value)),
             _ => None,
         }
     }
@@ -210,13 +219,18 @@ impl Val {
                 unreachable!("they are no references")
             }
             Self::FuncRef(func) => func_slot(func.map(|func| func.within(store)).transpose()?),
-            Self::ExternRef(value) => value.map(|value| value.handle(store)).transpose()?.unwrap_or(0).into(),
+            Self::ExternRef(value) => handle_slot(value, store)?,
+            Self::AnyRef(value) => handle_slot(value, store)?,
+            Self::ExnRef(value) => handle_slot(value, store)?,
         };
         // What the value itself is of, which its static type need not say.
         let found = match self {
             Self::FuncRef(Some(func)) => RefType::new(false, HeapType::ExactFunc(func.ty_in(store))),
             Self::FuncRef(None) => RefType::new(true, HeapType::NoFunc),
             Self::ExternRef(None) => RefType::new(true, HeapType::NoExtern),
+            Self::AnyRef(None) => RefType::new(true, HeapType::None),
+            Self::AnyRef(Some(_)) => RefType::new(false, store.heap_type_of(slot as u32)),
+            Self::ExnRef(None) => RefType::new(true, HeapType::NoExn),
             _ => RefType::new(false, own_ref.heap_type().clone()),
         };
         match found.matches(wanted) {
@@ -236,10 +250,18 @@ impl Val {
             ValType::V128 => Self::V128(V128::from_two(slots)),
             ValType::Ref(ty) => match ty.heap_type().top() {
                 HeapType::Func => Self::FuncRef(FuncRef::from_slot(slot).map(|func| Func::new_handle(store.id, func))),
-                _ => Self::ExternRef(Rooted::from_slot(slot, store)),
+                HeapType::Extern => Self::ExternRef(Rooted::from_slot(slot, store)),
+                HeapType::Exn => Self::ExnRef(Rooted::from_slot(slot, store)),
+                _ => Self::AnyRef(Rooted::from_slot(slot, store)),
             },
         }
     }
+}
+
+/// The slot of a reference to an object.
+fn handle_slot<T: GcRef>(value: Option<Rooted<T>>, store: &StoreInner) -> Result<u64, Error> {
+    let handle = value.map(|value| value.handle(store)).transpose()?;
+    Ok(handle.unwrap_or(0).into())
 }
 
 impl From<i32> for Val {
@@ -284,10 +306,27 @@ impl From<Func> for Val {
     }
 }
 
-impl From<Rooted<ExternRef>> for Val {
-    fn from(value: Rooted<ExternRef>) -> Self {
-        Self::ExternRef(Some(value))
-    }
+macro_rules! from_rooted {
+    ($($reference:ident $val:ident $kind:ident;)*) => {$(
+        impl From<Rooted<$reference>> for Val {
+            fn from(value: Rooted<$reference>) -> Self {
+                Self::$val(Some(value.into()))
+            }
+        }
+
+        impl From<Rooted<$reference>> for Ref {
+            fn from(value: Rooted<$reference>) -> Self {
+                Self::$kind(Some(value.into()))
+            }
+        }
+    )*};
+}
+
+from_rooted! {
+    ExternRef ExternRef Extern;
+    AnyRef AnyRef Any;
+    EqRef AnyRef Any;
+    ExnRef ExnRef Exn;
 }
 
 impl From<Ref> for Val {
@@ -295,6 +334,8 @@ impl From<Ref> for Val {
         match value {
             Ref::Func(func) => Self::FuncRef(func),
             Ref::Extern(value) => Self::ExternRef(value),
+            Ref::Any(value) => Self::AnyRef(value),
+            Ref::Exn(value) => Self::ExnRef(value),
         }
     }
 }
@@ -306,6 +347,10 @@ pub enum Ref {
     Func(Option<Func>),
     /// An `externref`, `None` for null.
     Extern(Option<Rooted<ExternRef>>),
+    /// An `anyref`, `None` for null.
+    Any(Option<Rooted<AnyRef>>),
+    /// An `exnref`, `None` for null.
+    Exn(Option<Rooted<ExnRef>>),
 }
 
 impl Ref {
@@ -313,13 +358,18 @@ impl Ref {
     pub fn null(ty: &HeapType) -> Self {
         match ty.top() {
             HeapType::Func => Self::Func(None),
-            _ => Self::Extern(None),
+            HeapType::Extern => Self::Extern(None),
+            HeapType::Exn => Self::Exn(None),
+            _ => Self::Any(None),
         }
     }
 
     /// Whether it is null.
     pub fn is_null(&self) -> bool {
-        matches!(self, Self::Func(None) | Self::Extern(None))
+        matches!(
+            self,
+            Self::Func(None) | Self::Extern(None) | Self::Any(None) | Self::Exn(None)
+        )
     }
 
     /// The slot of the reference, which must be of type `ty`.
@@ -374,11 +424,5 @@ pub(crate) fn write_slots(
 impl From<Func> for Ref {
     fn from(func: Func) -> Self {
         Self::Func(Some(func))
-    }
-}
-
-impl From<Rooted<ExternRef>> for Ref {
-    fn from(value: Rooted<ExternRef>) -> Self {
-        Self::Extern(Some(value))
     }
 }

@@ -216,6 +216,12 @@ impl HeapType {
         }
     }
 
+    /// Exactly a defined type.
+    pub(crate) fn exact(ty: DefType) -> Self {
+        let kind = ty.kind();
+        Self::of(ty, kind, true)
+    }
+
     /// A defined type of a kind.
     fn of(ty: DefType, kind: Kind, exact: bool) -> Self {
         match (kind, exact) {

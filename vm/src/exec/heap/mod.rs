@@ -61,8 +61,10 @@ pub(crate) use self::shape::Shape;
 
 use self::classes::CLASSES;
 use self::pages::{PAGE, Pages};
+use self::shape::Kind;
 use self::space::Space;
 use self::values::{HostValue, HostValues};
+use crate::types::TypeInfo;
 
 /// Bytes of the largest heap: what handles reach.
 pub(crate) const MAX_BYTES: u64 = 1 << 32;
@@ -75,6 +77,17 @@ pub(crate) const BYTES_STEP: u64 = space::STEP as u64;
 #[inline(always)]
 pub(crate) fn is_object(handle: u32) -> bool {
     handle != 0 && handle & 1 == 0
+}
+
+/// A kind of object.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Object<'h> {
+    /// A struct or an array, of this type.
+    Defined(&'h TypeInfo),
+    /// A value of the host.
+    Extern,
+    /// An exception.
+    Exn,
 }
 
 /// The heap of a store.
@@ -173,6 +186,20 @@ impl Heap {
         let granule = at / classes::GRANULE;
         let word = self.live.get((granule / 64) as usize);
         word.is_some_and(|word| word >> (granule % 64) & 1 != 0)
+    }
+
+    /// What kind of object a handle is of; `None` if it is of none.
+    pub(crate) fn object(&self, handle: u32) -> Option<Object<'_>> {
+        let handle = self.object_at(handle.into())?;
+        // SAFETY: an object of this heap.
+        let shape = unsafe { self.shape(handle) };
+        // SAFETY: shapes are there as long as objects.
+        Some(match unsafe { (*shape).kind() } {
+            Kind::Extern => Object::Extern,
+            Kind::Exn => Object::Exn,
+            // SAFETY: shapes of these kinds are the first fields of types' records.
+            Kind::Struct | Kind::Array | Kind::HandleArray => Object::Defined(unsafe { &*shape.cast() }),
+        })
     }
 
     /// The number of the value of the host that an object stands for; `None` for other
