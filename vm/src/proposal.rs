@@ -20,8 +20,8 @@ macro_rules! for_each_proposal {
             ReferenceTypes "reference-types" wasm_reference_types REFERENCE_TYPES on [];
             ExtendedConst "extended-const" wasm_extended_const EXTENDED_CONST on [];
             MultiMemory "multi-memory" wasm_multi_memory MULTI_MEMORY on [];
-            Simd "simd" wasm_simd SIMD off [];
-            RelaxedSimd "relaxed-simd" wasm_relaxed_simd RELAXED_SIMD off [Simd];
+            Simd "simd" wasm_simd SIMD on [];
+            RelaxedSimd "relaxed-simd" wasm_relaxed_simd RELAXED_SIMD on [Simd];
             TailCall "tail-call" wasm_tail_call TAIL_CALL on [];
             Threads "threads" wasm_threads THREADS on [];
             Memory64 "memory64" wasm_memory64 MEMORY64 on [];

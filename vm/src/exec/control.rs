@@ -18,6 +18,7 @@ use super::data::{I32Load, I32Load8U};
 use super::dispatch::{Handler, Regs, goto, handler, next, next_taken};
 use super::fused::{FIRST, Ld};
 use super::operand::{A, At, DST, K, P, Prim, S, SRC, Src};
+use super::simd::vector::Vector;
 use super::table::TableInst;
 use super::{exit, stubs};
 use crate::sys;
@@ -369,7 +370,7 @@ handler! {
     /// one that is computed at byte 16.
     pub(crate) fn ret_one<T: Prim, I: Src, H: Header>(s) {
         let value = I::get::<T>(&s, At { slot: SRC, imm: 16, word: 16 });
-        s.fp.write(value.to_slot());
+        value.write(s.fp);
         leave::<H>(s)
     }
 
@@ -677,8 +678,8 @@ pub(crate) static CALL_REF: [[Handler; 4]; 2] = {
     }
     [of!(S), of!(A)]
 };
-/// Return of one value by [integer or float][slot, accumulator, constant].
-pub(crate) static RET_ONE: [[Return; 3]; 2] = [
+/// Return of one value by [integer, float or vector][slot, accumulator, constant].
+pub(crate) static RET_ONE: [[Return; 3]; 3] = [
     [
         returns!(ret_one, u64, S),
         returns!(ret_one, u64, A),
@@ -688,6 +689,11 @@ pub(crate) static RET_ONE: [[Return; 3]; 2] = [
         returns!(ret_one, f64, S),
         returns!(ret_one, f64, A),
         returns!(ret_one, f64, K),
+    ],
+    [
+        returns!(ret_one, Vector, S),
+        returns!(ret_one, Vector, A),
+        returns!(ret_one, Vector, S),
     ],
 ];
 /// Return whose results are in place.

@@ -10,8 +10,9 @@ use super::exit;
 use super::fused::{FIRST, Ld};
 use super::memory::MemoryInst;
 use super::operand::{
-    A, At, B, Destinations, Dst, IMM64, K, P, PINNED_FLOATS, Prim, S, SHORT, SRC, Src, Z, destinations,
+    A, At, Destinations, Dst, IMM64, K, P, PINNED_FLOATS, Prim, S, SHORT, SRC, Src, Z, constant, destinations,
 };
+use super::simd::vector::Vector;
 use crate::ir::stack::Ty;
 use crate::ir::table::for_each_plain_op;
 use crate::trap::Trap;
@@ -210,6 +211,8 @@ pub(crate) trait Load {
     type Out: Prim;
     /// Memory representation.
     type Mem: LoadAs<Self::Out>;
+    /// Whether there are handlers that compute the address.
+    const COMPUTED: bool = true;
 }
 
 /// A store operator.
@@ -238,6 +241,8 @@ pub(crate) struct LoadInfo {
     /// The same for 64-bit addresses, by [`AddressKind::index_64`], [its first
     /// term in slot, accumulator].
     pub(crate) at_64: [[Destinations; 2]; AddressKind::COUNT_64],
+    /// Whether those of `at` and `at_64` are there.
+    pub(crate) computed: bool,
     /// Bytes accessed.
     pub(crate) bytes: usize,
     /// Type of the result.
@@ -414,7 +419,7 @@ handler! {
 
     /// `global.get`: the place relative to `cx` stands at byte 12.
     fn global_get<T: Prim, G: GlobalPlace, D: Dst>(s) {
-        let value = T::from_slot(G::cell(&s).read());
+        let value = T::read(G::cell(&s));
         D::put(&mut s, value);
         s.ip = s.ip.add(SHORT);
         next(s)
@@ -423,14 +428,14 @@ handler! {
     /// `global.set`: the place relative to `cx` stands at byte 12.
     fn global_set<T: Prim, G: GlobalPlace, I: Src>(s) {
         let value = I::get::<T>(&s, At::plain(SRC, IMM64));
-        G::cell(&s).write(value.to_slot());
+        value.write(G::cell(&s));
         s.ip = s.ip.add(const { if I::CONST { SHORT + 8 } else { SHORT } });
         next(s)
     }
 }
 
 /// Where a global stands.
-pub(super) trait GlobalPlace {
+trait GlobalPlace {
     /// The address of its cell.
     ///
     /// # Safety
@@ -439,9 +444,9 @@ pub(super) trait GlobalPlace {
 }
 
 /// In the context.
-pub(super) enum Own {}
+enum Own {}
 /// Behind a pointer in the context.
-pub(super) enum Imported {}
+enum Imported {}
 
 impl GlobalPlace for Own {
     #[inline(always)]
@@ -459,8 +464,8 @@ impl GlobalPlace for Imported {
     }
 }
 
-/// Copies by [integer or float][slot, accumulator, constant][destination].
-pub(crate) static COPY: [[Destinations; 3]; 2] = [
+/// Copies by [integer, float or vector][slot, accumulator, constant][destination].
+pub(crate) static COPY: [[Destinations; 3]; 3] = [
     [
         destinations!(u64: copy, u64, S),
         destinations!(u64: copy, u64, A),
@@ -470,6 +475,11 @@ pub(crate) static COPY: [[Destinations; 3]; 2] = [
         destinations!(f64: copy, f64, S),
         destinations!(f64: copy, f64, A),
         destinations!(f64: copy, f64, K),
+    ],
+    [
+        destinations!(Vector: copy, Vector, S),
+        destinations!(Vector: copy, Vector, A),
+        destinations!(Vector: copy, Vector, S),
     ],
 ];
 
@@ -484,8 +494,8 @@ pub(crate) static COPY_PINNED: [[Destinations; PINNED_FLOATS]; 2] = [
     ],
 ];
 
-/// `global.get` by [integer or float][own or imported][destination].
-pub(crate) static GLOBAL_GET: [[Destinations; 2]; 2] = [
+/// `global.get` by [integer, float or vector][own or imported][destination].
+pub(crate) static GLOBAL_GET: [[Destinations; 2]; 3] = [
     [
         destinations!(u64: global_get, u64, Own),
         destinations!(u64: global_get, u64, Imported),
@@ -494,11 +504,15 @@ pub(crate) static GLOBAL_GET: [[Destinations; 2]; 2] = [
         destinations!(f64: global_get, f64, Own),
         destinations!(f64: global_get, f64, Imported),
     ],
+    [
+        destinations!(Vector: global_get, Vector, Own),
+        destinations!(Vector: global_get, Vector, Imported),
+    ],
 ];
 
-/// `global.set` by [integer or float][own or imported][slot, accumulator,
+/// `global.set` by [integer, float or vector][own or imported][slot, accumulator,
 /// constant].
-pub(crate) static GLOBAL_SET: [[[Handler; 3]; 2]; 2] = [
+pub(crate) static GLOBAL_SET: [[[Handler; 3]; 2]; 3] = [
     [
         [
             global_set::<u64, Own, S>,
@@ -523,11 +537,30 @@ pub(crate) static GLOBAL_SET: [[[Handler; 3]; 2]; 2] = [
             global_set::<f64, Imported, K>,
         ],
     ],
+    [
+        [
+            global_set::<Vector, Own, S>,
+            global_set::<Vector, Own, A>,
+            global_set::<Vector, Own, S>,
+        ],
+        [
+            global_set::<Vector, Imported, S>,
+            global_set::<Vector, Imported, A>,
+            global_set::<Vector, Imported, S>,
+        ],
+    ],
 ];
 
-/// `select` by [integer or float][first in slot or constant][second in slot or
-/// constant][condition in slot or accumulator][destination].
-pub(crate) static SELECT: [[[[Destinations; 2]; 2]; 2]; 2] = [select_handlers::<u64>(), select_handlers::<f64>()];
+/// `select` by [integer, float or vector][first in slot or constant][second in slot
+/// or constant][condition in slot or accumulator][destination].
+pub(crate) static SELECT: [[[[Destinations; 2]; 2]; 2]; 3] = [
+    select_handlers::<u64>(),
+    select_handlers::<f64>(),
+    [[[
+        destinations!(Vector: select, Vector, S, S, S),
+        destinations!(Vector: select, Vector, S, S, A),
+    ]; 2]; 2],
+];
 
 const fn select_handlers<T: Prim>() -> [[[Destinations; 2]; 2]; 2] {
     [
@@ -602,7 +635,10 @@ const fn store_at_handlers<O: Store, const SHIFT: u32>() -> [[[Handler; 2]; FIRS
             ]
         };
         (@values $address:ty) => {
-            [store_at::<O, $address, S>, store_at::<O, $address, K>]
+            [
+                store_at::<O, $address, S>,
+                constant::<O::In>(store_at::<O, $address, S>, store_at::<O, $address, K>),
+            ]
         };
     }
     [
@@ -638,8 +674,14 @@ const fn store_at_64_handlers<O: Store, const SHIFT: u32>() -> [[[Handler; 2]; 2
     macro_rules! firsts {
         ($address:ident $(, $shift:ident)?) => {
             [
-                [store_at::<O, $address<S $(, $shift)?, u64>, S>, store_at::<O, $address<S $(, $shift)?, u64>, K>],
-                [store_at::<O, $address<A $(, $shift)?, u64>, S>, store_at::<O, $address<A $(, $shift)?, u64>, K>],
+                firsts!(@values $address<S $(, $shift)?, u64>),
+                firsts!(@values $address<A $(, $shift)?, u64>),
+            ]
+        };
+        (@values $address:ty) => {
+            [
+                store_at::<O, $address, S>,
+                constant::<O::In>(store_at::<O, $address, S>, store_at::<O, $address, K>),
             ]
         };
     }
@@ -658,18 +700,67 @@ macro_rules! for_width {
             0 => $handlers::<$op, 0>(),
             1 => $handlers::<$op, 1>(),
             2 => $handlers::<$op, 2>(),
-            _ => $handlers::<$op, 3>(),
+            3 => $handlers::<$op, 3>(),
+            _ => $handlers::<$op, 4>(),
         }
     };
 }
 
 const fn store_handlers<O: Store, M: Mode>() -> [[Handler; 3]; 4] {
-    [
-        [store::<O, M, S, S>, store::<O, M, S, A>, store::<O, M, S, K>],
-        [store::<O, M, A, S>, store::<O, M, A, S>, store::<O, M, A, K>],
-        [store::<O, M, Z, S>, store::<O, M, Z, A>, store::<O, M, Z, K>],
-        [store::<O, M, P<0>, S>, store::<O, M, P<0>, A>, store::<O, M, P<0>, K>],
-    ]
+    macro_rules! of {
+        ($address:ty, $acc:ty) => {
+            [
+                store::<O, M, $address, S>,
+                store::<O, M, $address, $acc>,
+                constant::<O::In>(store::<O, M, $address, S>, store::<O, M, $address, K>),
+            ]
+        };
+    }
+    [of!(S, A), of!(A, S), of!(Z, A), of!(P<0>, A)]
+}
+
+/// What the translator knows of a load.
+pub(super) const fn load_info<L: Load>(id: LoadId, name: &'static str) -> LoadInfo {
+    LoadInfo {
+        id,
+        name,
+        handlers: [
+            load_handlers::<L, Guarded>(),
+            load_handlers::<L, Checked>(),
+            load_handlers::<L, Guarded<u64>>(),
+            load_handlers::<L, Checked64>(),
+        ],
+        at: match L::COMPUTED {
+            true => for_width!(load_at_handlers, L, <L::Mem as LoadAs<L::Out>>::BYTES),
+            false => [[destinations!(L::Out: load, L, Guarded, S); FIRST]; AddressKind::COUNT],
+        },
+        at_64: match L::COMPUTED {
+            true => for_width!(load_at_64_handlers, L, <L::Mem as LoadAs<L::Out>>::BYTES),
+            false => [[destinations!(L::Out: load, L, Guarded<u64>, S); 2]; AddressKind::COUNT_64],
+        },
+        computed: L::COMPUTED,
+        bytes: <L::Mem as LoadAs<L::Out>>::BYTES,
+        out: <L::Out as Prim>::TY,
+    }
+}
+
+/// What the translator knows of a store.
+pub(super) const fn store_info<O: Store>(id: StoreId, name: &'static str) -> StoreInfo {
+    StoreInfo {
+        id,
+        name,
+        handlers: [
+            store_handlers::<O, Guarded>(),
+            store_handlers::<O, Checked>(),
+            store_handlers::<O, Guarded<u64>>(),
+            store_handlers::<O, Checked64>(),
+        ],
+        at: for_width!(store_at_handlers, O, <O::Mem as StoreAs<O::In>>::BYTES),
+        at_64: for_width!(store_at_64_handlers, O, <O::Mem as StoreAs<O::In>>::BYTES),
+        bytes: <O::Mem as StoreAs<O::In>>::BYTES,
+        wide: <O::In as Prim>::WIDE,
+        value: <O::In as Prim>::TY,
+    }
 }
 
 macro_rules! define_memory_ops {
@@ -683,15 +774,19 @@ macro_rules! define_memory_ops {
         #[allow(missing_docs)]
         pub(crate) enum LoadId {
             $($load,)*
+            /// Any of a vector.
+            Vector,
         }
         /// The stores; an index in tables.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[allow(missing_docs)]
         pub(crate) enum StoreId {
             $($store,)*
+            /// Of a vector.
+            Vector,
         }
         impl StoreId {
-            /// How many there are.
+            /// How many there are of numbers, which are first.
             pub(crate) const COUNT: usize = [$($store_text,)*].len();
         }
         $(
@@ -704,20 +799,7 @@ macro_rules! define_memory_ops {
             impl $load {
                 /// What the translator knows of it.
                 pub(crate) fn info() -> &'static LoadInfo {
-                    static INFO: LoadInfo = LoadInfo {
-                        id: LoadId::$load,
-                        name: $load_text,
-                        handlers: [
-                            load_handlers::<$load, Guarded>(),
-                            load_handlers::<$load, Checked>(),
-                            load_handlers::<$load, Guarded<u64>>(),
-                            load_handlers::<$load, Checked64>(),
-                        ],
-                        at: for_width!(load_at_handlers, $load, <$load_mem as LoadAs<$out>>::BYTES),
-                        at_64: for_width!(load_at_64_handlers, $load, <$load_mem as LoadAs<$out>>::BYTES),
-                        bytes: <$load_mem as LoadAs<$out>>::BYTES,
-                        out: <$out as Prim>::TY,
-                    };
+                    static INFO: LoadInfo = load_info::<$load>(LoadId::$load, $load_text);
                     &INFO
                 }
             }
@@ -732,21 +814,7 @@ macro_rules! define_memory_ops {
             impl $store {
                 /// What the translator knows of it.
                 pub(crate) fn info() -> &'static StoreInfo {
-                    static INFO: StoreInfo = StoreInfo {
-                        id: StoreId::$store,
-                        name: $store_text,
-                        handlers: [
-                            store_handlers::<$store, Guarded>(),
-                            store_handlers::<$store, Checked>(),
-                            store_handlers::<$store, Guarded<u64>>(),
-                            store_handlers::<$store, Checked64>(),
-                        ],
-                        at: for_width!(store_at_handlers, $store, <$store_mem as StoreAs<$in>>::BYTES),
-                        at_64: for_width!(store_at_64_handlers, $store, <$store_mem as StoreAs<$in>>::BYTES),
-                        bytes: <$store_mem as StoreAs<$in>>::BYTES,
-                        wide: <$in as Prim>::WIDE,
-                        value: <$in as Prim>::TY,
-                    };
+                    static INFO: StoreInfo = store_info::<$store>(StoreId::$store, $store_text);
                     &INFO
                 }
             }

@@ -14,6 +14,7 @@
 //! no call of a handler could become a jump.
 
 use super::context::Cx;
+use super::float::Float;
 
 /// The machine's registers.
 #[derive(Clone, Copy, Debug)]
@@ -31,16 +32,16 @@ pub(crate) struct Regs {
     pub(crate) a0: u64,
     /// Pinned integer local.
     pub(crate) a1: u64,
-    /// Float accumulator.
-    pub(crate) f0: f64,
+    /// Accumulator of floats and vectors.
+    pub(crate) f0: Float,
     /// Pinned float locals and temporaries.
-    pub(crate) f1: f64,
+    pub(crate) f1: Float,
     /// See `f1`.
-    pub(crate) f2: f64,
+    pub(crate) f2: Float,
     /// See `f1`.
-    pub(crate) f3: f64,
+    pub(crate) f3: Float,
     /// See `f1`.
-    pub(crate) f4: f64,
+    pub(crate) f4: Float,
     /// The bits of the address where the innermost loop begins: a branch back
     /// to it need not wait for an offset to be read (see [`super::control::Back`]).
     pub(crate) f5: f64,
@@ -70,11 +71,11 @@ impl Regs {
             cx: null_mut(),
             a0: 0,
             a1: 0,
-            f0: 0.0,
-            f1: 0.0,
-            f2: 0.0,
-            f3: 0.0,
-            f4: 0.0,
+            f0: Float::zero(),
+            f1: Float::zero(),
+            f2: Float::zero(),
+            f3: Float::zero(),
+            f4: Float::zero(),
             f5: 0.0,
         }
     }
@@ -88,9 +89,11 @@ macro_rules! handler {
         $(#[$meta])*
         #[cfg(target_arch = "x86_64")]
         #[allow(clippy::too_many_arguments, clippy::multiple_unsafe_ops_per_block, unused_mut, unused_unsafe)]
+        #[allow(improper_ctypes_definitions, reason = "the host's vectors go in registers")]
         $vis unsafe extern "sysv64" fn $name $(<$($g: $bound),+>)? $(<const $n: usize>)? (
             ip: *const u8, fp: *mut u64, mb: *mut u8, cx: *mut $crate::exec::context::Cx,
-            a0: u64, a1: u64, f0: f64, f1: f64, f2: f64, f3: f64, f4: f64, f5: f64,
+            a0: u64, a1: u64, f0: $crate::exec::float::Float, f1: $crate::exec::float::Float,
+            f2: $crate::exec::float::Float, f3: $crate::exec::float::Float, f4: $crate::exec::float::Float, f5: f64,
         ) -> u64 {
             let mut $s = $crate::exec::dispatch::Regs { ip, fp, mb, cx, a0, a1, f0, f1, f2, f3, f4, f5 };
             // SAFETY: a handler runs only where the translator put it, in a
@@ -103,9 +106,11 @@ macro_rules! handler {
         $(#[$meta])*
         #[cfg(not(target_arch = "x86_64"))]
         #[allow(clippy::too_many_arguments, clippy::multiple_unsafe_ops_per_block, unused_mut, unused_unsafe)]
+        #[allow(improper_ctypes_definitions, reason = "the host's vectors go in registers")]
         $vis unsafe extern "C" fn $name $(<$($g: $bound),+>)? $(<const $n: usize>)? (
             ip: *const u8, fp: *mut u64, mb: *mut u8, cx: *mut $crate::exec::context::Cx,
-            a0: u64, a1: u64, f0: f64, f1: f64, f2: f64, f3: f64, f4: f64, f5: f64,
+            a0: u64, a1: u64, f0: $crate::exec::float::Float, f1: $crate::exec::float::Float,
+            f2: $crate::exec::float::Float, f3: $crate::exec::float::Float, f4: $crate::exec::float::Float, f5: f64,
         ) -> u64 {
             let mut $s = $crate::exec::dispatch::Regs { ip, fp, mb, cx, a0, a1, f0, f1, f2, f3, f4, f5 };
             // SAFETY: a handler runs only where the translator put it, in a
@@ -122,13 +127,38 @@ pub(crate) use handler;
 /// A handler: executes the instruction at `ip` and passes control on. Its
 /// value is the exit code of the whole run, 0 for a normal end.
 #[cfg(target_arch = "x86_64")]
-pub(crate) type Handler =
-    unsafe extern "sysv64" fn(*const u8, *mut u64, *mut u8, *mut Cx, u64, u64, f64, f64, f64, f64, f64, f64) -> u64;
+#[allow(improper_ctypes_definitions, reason = "the host's vectors go in registers")]
+pub(crate) type Handler = unsafe extern "sysv64" fn(
+    *const u8,
+    *mut u64,
+    *mut u8,
+    *mut Cx,
+    u64,
+    u64,
+    Float,
+    Float,
+    Float,
+    Float,
+    Float,
+    f64,
+) -> u64;
 /// A handler: executes the instruction at `ip` and passes control on. Its
 /// value is the exit code of the whole run, 0 for a normal end.
 #[cfg(not(target_arch = "x86_64"))]
-pub(crate) type Handler =
-    unsafe extern "C" fn(*const u8, *mut u64, *mut u8, *mut Cx, u64, u64, f64, f64, f64, f64, f64, f64) -> u64;
+pub(crate) type Handler = unsafe extern "C" fn(
+    *const u8,
+    *mut u64,
+    *mut u8,
+    *mut Cx,
+    u64,
+    u64,
+    Float,
+    Float,
+    Float,
+    Float,
+    Float,
+    f64,
+) -> u64;
 
 /// Exit code that asks [`trampoline`] to go on.
 #[cfg(not(orcavm_tail_calls))]

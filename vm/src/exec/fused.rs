@@ -15,7 +15,7 @@ use super::control::{Jump, Return, Way, jump, opaque, ret_one, returns};
 use super::data::{self, Guarded, Load, Store, store};
 use super::dispatch::{Handler, Regs, handler, next};
 use super::numeric::{self, Binary, BinaryId, Compare, binary};
-use super::operand::{A, At, B, Destinations, Dst, K, P, Prim, S, SHORT, SRC, Src, destinations};
+use super::operand::{A, At, Destinations, Dst, K, P, Prim, S, SHORT, SRC, Src, destinations};
 use crate::exec::access::LoadAs;
 
 /// An operand that the load `L` reads at the address `M`.
@@ -264,10 +264,10 @@ handler! {
     /// (the integer one) and from byte 16 on.
     pub(crate) fn pin_all(s) {
         s.a1 = s.slot_at(8).read();
-        s.f1 = f64::from_bits(s.slot_at(16).read());
-        s.f2 = f64::from_bits(s.slot_at(18).read());
-        s.f3 = f64::from_bits(s.slot_at(20).read());
-        s.f4 = f64::from_bits(s.slot_at(22).read());
+        s.f1 = f64::from_bits(s.slot_at(16).read()).into();
+        s.f2 = f64::from_bits(s.slot_at(18).read()).into();
+        s.f3 = f64::from_bits(s.slot_at(20).read()).into();
+        s.f4 = f64::from_bits(s.slot_at(22).read()).into();
         s.begin_loop(24);
         next(s)
     }

@@ -14,6 +14,7 @@ pub(crate) mod dispatch;
 pub(crate) mod entry;
 pub(crate) mod exception;
 pub(crate) mod exit;
+pub(crate) mod float;
 #[allow(dead_code, reason = "GC instructions are yet to use it")]
 pub(crate) mod heap;
 pub(crate) mod host;

@@ -7,7 +7,7 @@ use super::dispatch::{goto, handler, next};
 use super::exit;
 use super::fused::{Bump, BumpBy, K32, NoBump, Target};
 use super::operand::{
-    A, At, B, DST, Destinations, Dst, IMM32, IMM64, K, P, PINNED_FLOATS, Prim, S, SHORT, SRC, Src, destinations,
+    A, At, DST, Destinations, Dst, IMM32, IMM64, K, P, PINNED_FLOATS, Prim, S, SHORT, SRC, Src, destinations,
 };
 use crate::ir::stack::Ty;
 use crate::ir::table::for_each_plain_op;
@@ -437,6 +437,8 @@ macro_rules! trunc {
         }
     };
 }
+
+pub(super) use {float_max, float_min};
 
 macro_rules! define_numeric_ops {
     (

@@ -8,6 +8,7 @@
 //! byte 16.
 
 use super::dispatch::{Handler, Regs};
+use super::float::Float;
 use crate::ir::stack::Ty;
 
 /// Byte of the destination slot.
@@ -59,6 +60,24 @@ pub(crate) trait Prim: Copy {
     fn from_slot(slot: u64) -> Self;
     /// The whole slot for a value; 32-bit values are zero-extended.
     fn to_slot(self) -> u64;
+    /// The value in its slots.
+    ///
+    /// # Safety
+    /// They are slots of the frame, or a global's cell.
+    #[inline(always)]
+    unsafe fn read(slot: *const u64) -> Self {
+        // SAFETY: the caller's promise.
+        Self::from_slot(unsafe { slot.read() })
+    }
+    /// Writes the value to its slots.
+    ///
+    /// # Safety
+    /// They are slots of the frame, or a global's cell.
+    #[inline(always)]
+    unsafe fn write(self, slot: *mut u64) {
+        // SAFETY: the caller's promise.
+        unsafe { slot.write(self.to_slot()) }
+    }
     /// The value in the accumulator of its class.
     fn from_acc(s: &Regs) -> Self;
     /// Puts the value into the accumulator of its class.
@@ -76,7 +95,7 @@ pub(crate) const PINNED_FLOATS: usize = 4;
 
 /// The register of a pinned float local.
 #[inline(always)]
-fn float_pin<const N: usize>(s: &mut Regs) -> &mut f64 {
+fn float_pin<const N: usize>(s: &mut Regs) -> &mut Float {
     match N {
         0 => &mut s.f1,
         1 => &mut s.f2,
@@ -140,20 +159,20 @@ impl Prim for f64 {
     }
     #[inline(always)]
     fn from_acc(s: &Regs) -> Self {
-        s.f0
+        s.f0.get()
     }
     #[inline(always)]
     fn to_acc(self, s: &mut Regs) {
-        s.f0 = self;
+        s.f0 = self.into();
     }
     const FLOAT: bool = true;
     #[inline(always)]
     fn from_pin<const N: usize>(s: &Regs) -> Self {
-        *float_pin::<N>(&mut s.clone())
+        float_pin::<N>(&mut s.clone()).get()
     }
     #[inline(always)]
     fn to_pin<const N: usize>(self, s: &mut Regs) {
-        *float_pin::<N>(s) = self;
+        *float_pin::<N>(s) = self.into();
     }
 }
 
@@ -171,20 +190,20 @@ impl Prim for f32 {
     }
     #[inline(always)]
     fn from_acc(s: &Regs) -> Self {
-        Self::from_slot(s.f0.to_bits())
+        Self::from_slot(s.f0.get().to_bits())
     }
     #[inline(always)]
     fn to_acc(self, s: &mut Regs) {
-        s.f0 = f64::from_bits(self.to_slot());
+        s.f0 = f64::from_bits(self.to_slot()).into();
     }
     const FLOAT: bool = true;
     #[inline(always)]
     fn from_pin<const N: usize>(s: &Regs) -> Self {
-        Self::from_slot(float_pin::<N>(&mut s.clone()).to_bits())
+        Self::from_slot(float_pin::<N>(&mut s.clone()).get().to_bits())
     }
     #[inline(always)]
     fn to_pin<const N: usize>(self, s: &mut Regs) {
-        *float_pin::<N>(s) = f64::from_bits(self.to_slot());
+        *float_pin::<N>(s) = f64::from_bits(self.to_slot()).into();
     }
 }
 
@@ -244,7 +263,7 @@ impl Src for S {
     unsafe fn get<T: Prim>(s: &Regs, at: At) -> T {
         // SAFETY: the caller's promise; slots named by instructions are in the
         // frame.
-        unsafe { T::from_slot(s.slot_at(at.slot).read()) }
+        unsafe { T::read(s.slot_at(at.slot)) }
     }
 }
 
@@ -308,7 +327,7 @@ impl Dst for S {
     unsafe fn put<T: Prim>(s: &mut Regs, value: T) {
         // SAFETY: the caller's promise; slots named by instructions are in the
         // frame.
-        unsafe { s.slot_at(DST).write(value.to_slot()) }
+        unsafe { value.write(s.slot_at(DST)) }
     }
 }
 
@@ -352,9 +371,28 @@ pub(crate) struct Destinations {
 /// The handlers for pinned locals of type `T`.
 pub(crate) const fn pins<T: Prim>(handlers: [Handler; PINNED_FLOATS]) -> [Option<Handler>; PINNED_FLOATS] {
     let [first, second, third, fourth] = handlers;
-    match T::FLOAT {
-        true => [Some(first), Some(second), Some(third), Some(fourth)],
-        false => [Some(first), None, None, None],
+    match (T::TY, T::FLOAT) {
+        (Ty::V128, _) => [None; PINNED_FLOATS],
+        (_, true) => [Some(first), Some(second), Some(third), Some(fourth)],
+        (_, false) => [Some(first), None, None, None],
+    }
+}
+
+/// The handler for a slot and the accumulator. Of vectors there is none: who wants
+/// one that is in slots too reads it there.
+pub(crate) const fn both<T: Prim>(slot: Handler, both: Handler) -> Handler {
+    match T::TY {
+        Ty::V128 => slot,
+        _ => both,
+    }
+}
+
+/// The handler of an instruction with an operand of type `T`: of vectors there are
+/// no constant ones.
+pub(crate) const fn constant<T: Prim>(slot: Handler, constant: Handler) -> Handler {
+    match T::TY {
+        Ty::V128 => slot,
+        _ => constant,
     }
 }
 
@@ -362,10 +400,13 @@ pub(crate) const fn pins<T: Prim>(handlers: [Handler; PINNED_FLOATS]) -> [Option
 /// and whose result is of a type.
 macro_rules! destinations {
     ($out:ty: $handler:ident, $($params:ty),+) => {
-        Destinations {
-            slot: $handler::<$($params),+, S>,
-            acc: $handler::<$($params),+, A>,
-            both: $handler::<$($params),+, B>,
+        $crate::exec::operand::Destinations {
+            slot: $handler::<$($params),+, $crate::exec::operand::S>,
+            acc: $handler::<$($params),+, $crate::exec::operand::A>,
+            both: $crate::exec::operand::both::<$out>(
+                $handler::<$($params),+, $crate::exec::operand::S>,
+                $handler::<$($params),+, $crate::exec::operand::B>,
+            ),
             pinned: $crate::exec::operand::pins::<$out>([
                 $handler::<$($params),+, $crate::exec::operand::W<0>>,
                 $handler::<$($params),+, $crate::exec::operand::W<1>>,

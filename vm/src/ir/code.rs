@@ -21,6 +21,9 @@ pub(crate) struct CodeOptions {
     pub(crate) fuel: bool,
     /// Whether code counts the frames it enters.
     pub(crate) depth: bool,
+    /// Whether relaxed operators have the results of the specification's
+    /// deterministic profile.
+    pub(crate) deterministic: bool,
     /// For each memory whether handlers check its accesses.
     pub(crate) checked: Box<[bool]>,
     /// The values, as slots, of globals that keep them, by index: imported ones, and

@@ -16,6 +16,7 @@ use crate::exec::fused;
 use crate::exec::numeric::{BinaryId, BinaryInfo};
 use crate::exec::operand::{Destinations, SRC};
 use crate::exec::replica;
+use crate::exec::simd::vector::IN_ACC;
 
 /// What an instruction computes, as far as the next one may take it over.
 #[derive(Clone, Copy, Debug)]
@@ -60,8 +61,8 @@ pub(crate) struct Last {
     acc: bool,
     /// Its handlers by destination.
     to: Destinations,
-    /// Whether its result is a float.
-    float: bool,
+    /// The class of its result ([`Ty::class`]).
+    class: usize,
     /// What it computes.
     pub(crate) what: What,
     /// The operator it comes from.
@@ -320,7 +321,7 @@ impl Emitter {
             local: false,
             acc: false,
             to,
-            float: matches!(ty, Ty::F32 | Ty::F64),
+            class: ty.class(),
             what: What::Other,
             origin: self.origin,
         });
@@ -416,6 +417,9 @@ impl Emitter {
         if last.local && self.is_pinned(slot) {
             return false;
         }
+        if last.class == Ty::V128.class() && (last.local || !IN_ACC) {
+            return false;
+        }
         self.words[last.at] = if last.local { last.to.both } else { last.to.acc } as usize as u64;
         self.last = Some(Last { acc: true, ..last });
         if let Some(line) = self.line_at(last.at) {
@@ -435,7 +439,7 @@ impl Emitter {
             match last.to.pinned[usize::from(place)] {
                 Some(handler) => self.words[last.at] = handler as usize as u64,
                 None => {
-                    self.reload(slot, last.float);
+                    self.reload(slot, last.class);
                     return;
                 }
             }
@@ -466,8 +470,8 @@ impl Emitter {
 
     /// Appends the instruction that brings a pinned local, whose slot has been
     /// written, into its register.
-    fn reload(&mut self, slot: u16, float: bool) {
-        let to = data::COPY[usize::from(float)][0];
+    fn reload(&mut self, slot: u16, class: usize) {
+        let to = data::COPY[class][0];
         let place = self.pins.place(slot).map_or(0, usize::from);
         if let Some(handler) = to.pinned[place] {
             self.push(
@@ -548,6 +552,9 @@ impl Emitter {
     /// Appends a copy to a slot that only control reads, with the last
     /// instruction if that is one too.
     pub(crate) fn push_copy(&mut self, instr: Instr, from: Operand, slot: u16, to: Destinations, ty: Ty) {
+        if ty == Ty::V128 {
+            return self.push_result(instr, slot, to, ty);
+        }
         let small = |operand| match operand {
             Operand::Slot(slot) => Some((0, slot, 0)),
             Operand::Const(number) => Some((1, 0, u32::try_from(number).ok()?)),

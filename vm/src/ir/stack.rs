@@ -23,11 +23,14 @@ pub(crate) enum Ty {
 }
 
 impl Ty {
-    /// Index of the class in handler tables: integers and references, floats. `v128`
-    /// has tables of its own.
+    /// Index of the class in handler tables: integers and references, floats,
+    /// vectors.
     pub(crate) fn class(self) -> usize {
-        debug_assert!(self != Self::V128);
-        usize::from(matches!(self, Self::F32 | Self::F64))
+        match self {
+            Self::I32 | Self::I64 | Self::Ref => 0,
+            Self::F32 | Self::F64 => 1,
+            Self::V128 => 2,
+        }
     }
 
     /// Slots that a value takes.

@@ -18,6 +18,7 @@ pub struct Config {
     pub(crate) stack_bytes: usize,
     pub(crate) max_depth: Option<u32>,
     pub(crate) guard: bool,
+    pub(crate) deterministic: bool,
     proposals: Proposals,
     pub(crate) threads: Option<usize>,
     pub(crate) gc_heap: u64,
@@ -39,6 +40,7 @@ impl Default for Config {
             stack_bytes: DEFAULT_STACK,
             max_depth: None,
             guard: true,
+            deterministic: true,
             proposals: Proposals::default(),
             threads: None,
             gc_heap: DEFAULT_GC_HEAP,
@@ -110,6 +112,14 @@ impl Config {
     /// The validator's flags for what modules may use.
     pub(crate) fn features(&self) -> WasmFeatures {
         self.proposals.features()
+    }
+
+    /// Whether relaxed vector operators give the same results everywhere: those of the
+    /// specification's deterministic profile, with products that are added rounded
+    /// once. On at first. Without, they may be what this processor does fastest.
+    pub fn relaxed_simd_deterministic(&mut self, enable: bool) -> &mut Self {
+        self.deterministic = enable;
+        self
     }
 
     /// Threads that may validate one large module; as many as the system has

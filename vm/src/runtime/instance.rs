@@ -521,6 +521,7 @@ pub(super) fn allocate<T: 'static>(
     let options = CodeOptions {
         fuel: config.fuel,
         depth: config.max_depth.is_some(),
+        deterministic: config.deterministic,
         checked: memories
             .iter()
             .map(|memory| memory.get().guarding() == Guarding::Checked)

@@ -319,6 +319,7 @@ impl Module {
         CodeOptions {
             fuel: config.fuel,
             depth: config.max_depth.is_some(),
+            deterministic: config.deterministic,
             checked: self.0.data.memories.iter().map(checked).collect(),
             constants: Box::default(),
         }

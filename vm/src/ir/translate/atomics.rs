@@ -24,9 +24,7 @@ macro_rules! translate_atomic {
                         self.emit.push(&Instr::new("atomic.fence", atomic::atomic_fence, 8));
                         Ok(())
                     }
-                    // The operators of proposals that validation refuses;
-                    // wasmparser's enum is open.
-                    _ => Err(Stop),
+                    other => self.vector_operator(other),
                 }
             }
         }

@@ -51,9 +51,7 @@ impl Translator<'_> {
         let header = u16::try_from(self.slots)?;
         let first = self.stack.len() - n;
         let mut one = None;
-        if n == 1 && self.results[0] == Ty::V128 {
-            self.vector_to(self.operand_at(first), 0);
-        } else if n == 1 {
+        if n == 1 {
             let operand = self.operand_at(first);
             if self.return_made(operand, header) {
                 return Ok(());

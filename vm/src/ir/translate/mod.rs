@@ -239,7 +239,6 @@ macro_rules! translate_operator {
                     Operator::I64Const { value } => self.constant(Ty::I64, *value as u64),
                     Operator::F32Const { value } => self.constant(Ty::F32, u64::from(value.bits())),
                     Operator::F64Const { value } => self.constant(Ty::F64, value.bits()),
-                    Operator::V128Const { value } => self.vector_constant(value.i128().cast_unsigned()),
                     Operator::RefNull { .. } => self.constant(Ty::Ref, 0),
                     Operator::Nop => Ok(()),
                     Operator::Drop => {
@@ -602,12 +601,10 @@ impl<'a> Translator<'a> {
 
     /// Appends the instruction that copies an operand to a slot.
     fn copy_to(&mut self, operand: Operand, ty: Ty, slot: u16) {
-        if ty == Ty::V128 {
-            return self.copy_vector(operand, slot);
-        }
         let (instr, to) = self.copy(operand, ty);
         self.emit.push_result(instr, slot, to, ty);
-        if operand != Operand::Acc {
+        // Copies of two slots are not among those that others make.
+        if operand != Operand::Acc && ty != Ty::V128 {
             self.emit.note(What::Copy(operand));
         }
     }
@@ -615,9 +612,6 @@ impl<'a> Translator<'a> {
     /// [`Translator::copy_to`] where nothing but control follows: copies may
     /// share an instruction.
     fn copy_for_control(&mut self, operand: Operand, ty: Ty, slot: u16) {
-        if ty == Ty::V128 {
-            return self.copy_vector(operand, slot);
-        }
         let (instr, to) = self.copy(operand, ty);
         self.emit.push_copy(instr, operand, slot, to, ty);
     }

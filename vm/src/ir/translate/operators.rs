@@ -373,7 +373,9 @@ impl Translator<'_> {
         let memory = memory_of(memarg)?;
         let reach = self.reach(memory, memarg.offset)?;
         let checked = reach.is_checked();
-        if let Some(address) = self.computed_address(operand, memarg, info.bytes, reach) {
+        if info.computed
+            && let Some(address) = self.computed_address(operand, memarg, info.bytes, reach)
+        {
             let to = match address.kind.index_64().filter(|_| reach.is_64()) {
                 Some(kind) => info.at_64[kind][address.first.kind()],
                 None => info.at[address.kind as usize][self.emit.first_kind(address.first)],
@@ -454,7 +456,7 @@ impl Translator<'_> {
             // is in the accumulator, it moves to its temporary first.
             if folded == Operand::Acc {
                 let slot = self.temp_slot(self.stack.len() + 1);
-                self.copy_to(Operand::Acc, Ty::I64, slot);
+                self.copy_to(Operand::Acc, info.value, slot);
                 value = Operand::Slot(slot);
             }
             operand = self.constant_to_acc(operand, ty);
@@ -506,7 +508,7 @@ impl Translator<'_> {
         let Some(inner) = fused::inner(made.id, matches!(y, Operand::Const(_))) else {
             return false;
         };
-        let Some(table) = &fused::MADE_STORES[info.id as usize] else {
+        let Some(Some(table)) = fused::MADE_STORES.get(info.id as usize) else {
             return false;
         };
         let Some(handlers) = table[inner as usize].filter(|_| made.out == info.value) else {
@@ -533,9 +535,6 @@ impl Translator<'_> {
         let (condition, condition_ty) = self.pop();
         let (second, _) = self.pop();
         let (first, ty) = self.pop();
-        if ty == Ty::V128 {
-            return self.select_vector(condition, first, second);
-        }
         if self.select_by(condition, first, second, ty) {
             return Ok(());
         }

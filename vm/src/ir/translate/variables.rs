@@ -7,7 +7,6 @@ use crate::exec::numeric::{Binary, I32Add};
 use crate::exec::{data, fused};
 use crate::ir::emit::What;
 use crate::ir::instr::{Instr, Operand};
-use crate::ir::stack::Ty;
 use crate::module::{ConstOp, GlobalIdx};
 
 impl Translator<'_> {
@@ -34,10 +33,7 @@ impl Translator<'_> {
                 Some(last) => self.emit.redirect_to_local(last, slot),
                 None => {
                     self.preserve(local);
-                    let operand = match ty {
-                        Ty::V128 => operand,
-                        _ => self.fold(operand),
-                    };
+                    let operand = self.fold(operand);
                     self.copy_to(operand, ty, slot);
                     self.emit.result_is_local();
                 }
@@ -82,9 +78,6 @@ impl Translator<'_> {
             return self.constant(ty, value);
         }
         let (kind, offset) = self.global_place(global)?;
-        if ty == Ty::V128 {
-            return self.vector_global_get(kind, offset);
-        }
         let to = data::GLOBAL_GET[ty.class()][kind];
         self.push_result(Instr::new("global.get", to.slot, 16).u32(12, offset), to, ty);
         if kind == 0 {
@@ -114,9 +107,6 @@ impl Translator<'_> {
     pub(super) fn global_set(&mut self, global: GlobalIdx) -> Result<(), Stop> {
         let (operand, ty) = self.pop();
         let (kind, offset) = self.global_place(global)?;
-        if ty == Ty::V128 {
-            return self.vector_global_set(operand, kind, offset);
-        }
         if kind == 0 && self.global_sum(operand, offset) {
             return Ok(());
         }
