@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::address::AddrType;
 use super::context::{Cx, Pending};
-use super::control::raise;
+use super::control::{interrupted, poll, raise};
 use super::dispatch::{Handler, goto, handler, next};
 use super::memory::MemoryRef;
 #[cfg(target_arch = "x86_64")]
@@ -54,11 +54,19 @@ handler! {
     fn bulk<O: Bulk>(s) {
         let args = s.slot_at(8);
         let code = O::run(s.cx, args, s.field::<u32>(12), s.field::<u32>(16));
-        if code != exit::DONE {
+        if code == exit::DONE {
+            s.ip = s.ip.add(24);
+            return next(s);
+        }
+        if code != exit::AGAIN {
             s.a0 = code;
             return goto(s, raise);
         }
-        s.ip = s.ip.add(24);
+        // Where an interruption takes the frame's access rights, the operator
+        // notices that as it begins again.
+        if interrupted(&s) {
+            return poll(s);
+        }
         next(s)
     }
 }
@@ -103,6 +111,23 @@ unsafe fn table(cx: *mut Cx, i: u32) -> TableRef {
 /// The exit code of an operator's outcome.
 fn done(result: Result<(), Trap>) -> u64 {
     result.map_or_else(exit::trap, |()| exit::DONE)
+}
+
+/// Bytes that an operator writes at once. It can be interrupted in between.
+const PART: u64 = 64 << 20;
+
+/// The exit code of a part of an operator, whose operands become those of the rest, of
+/// `len` bytes.
+///
+/// # Safety
+/// `args` are the slots of the operator's three operands.
+unsafe fn rest(part: Result<(), Trap>, args: *mut u64, len: u64, first: u64, second: u64) -> u64 {
+    if len == 0 || part.is_err() {
+        return done(part);
+    }
+    // SAFETY: the caller's promise.
+    unsafe { args.cast::<[u64; 3]>().write([first, second, len]) };
+    exit::AGAIN
 }
 
 /// Grows something, which asks the embedder's limiter; the result, the old size
@@ -165,10 +190,27 @@ bulk_ops! {
         grown(cx, args, memory.get().ty().is_64(), |inner, store| slow::memory_grow(inner, store, memory, delta))
     };
     MemoryFill "memory.fill" |cx, args, x, y| {
-        done(slow::memory_fill(memory(cx, x), args.read(), args.add(1).read() as u8, args.add(2).read()))
+        let (memory, at, len) = (memory(cx, x), args.read(), args.add(2).read());
+        let part = len.min(PART);
+        if part < len && memory.get().range(at, len, true).is_err() {
+            return done(slow::memory_fill(memory, at, 0, len));
+        }
+        let filled = slow::memory_fill(memory, at, args.add(1).read() as u8, part);
+        rest(filled, args, len - part, at.wrapping_add(part), args.add(1).read())
     };
     MemoryCopy "memory.copy" |cx, args, x, y| {
-        done(slow::memory_copy(memory(cx, x), memory(cx, y), args.read(), args.add(1).read(), args.add(2).read()))
+        let (to, from) = (memory(cx, x), memory(cx, y));
+        let (dst, src, len) = (args.read(), args.add(1).read(), args.add(2).read());
+        let part = len.min(PART);
+        let inside = |memory: MemoryRef, at, write| memory.get().range(at, len, write).is_ok();
+        if part < len && !(inside(from, src, false) && inside(to, dst, true)) {
+            return done(slow::memory_copy(to, from, dst, src, len));
+        }
+        // Downwards where upwards would overwrite what is still to be read.
+        let ahead = if to == from && dst > src { len - part } else { 0 };
+        let copied = slow::memory_copy(to, from, dst.wrapping_add(ahead), src.wrapping_add(ahead), part);
+        let ahead = if ahead > 0 { 0 } else { part };
+        rest(copied, args, len - part, dst.wrapping_add(ahead), src.wrapping_add(ahead))
     };
     MemoryInit "memory.init" |cx, args, x, y| {
         let data = store_of(cx).0.instances[(*cx).instance as usize].data(y);

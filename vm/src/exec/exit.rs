@@ -13,6 +13,8 @@ pub(crate) const HOST: u64 = 1;
 /// A host function left an exception in the store, and its error in
 /// `Machine::pending`: it is thrown in its caller.
 pub(crate) const THROWN: u64 = 2;
+/// The operator has done a part of its work: it is to be executed again.
+pub(crate) const AGAIN: u64 = 3;
 /// First code of traps.
 const TRAP: u64 = 0x100;
 /// Another thread asked for an interruption.

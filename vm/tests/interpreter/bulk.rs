@@ -84,3 +84,47 @@ fn what_does_not_fit_traps_and_writes_nothing() {
         }
     }
 }
+
+/// Copies and fills of much are done in parts.
+#[test]
+fn much_is_copied_as_if_it_were_read_before_it_is_written() {
+    const PART: usize = 64 << 20;
+    let (mut store, instance) = instance(
+        r#"(module (memory (export "m") 2100)
+        (func (export "copy") (param i32 i32 i32) (memory.copy (local.get 0) (local.get 1) (local.get 2)))
+        (func (export "fill") (param i32 i32 i32) (memory.fill (local.get 0) (local.get 1) (local.get 2))))"#,
+    );
+    let memory = instance.get_memory(&mut store, "m").expect("it exports m");
+    let size = memory.data_size(&store);
+    let marks = [0, 5, PART - 1, PART, PART + 1, 2 * PART - 1, 2 * PART, 2 * PART + 99];
+    for (to, from) in [(7, 0), (0, 7), (PART, 0), (0, PART), (3, 3)] {
+        memory.data_mut(&mut store).fill(0);
+        for (i, mark) in marks.into_iter().enumerate() {
+            memory.data_mut(&mut store)[mark] = i as u8 + 1;
+        }
+        let len = (2 * PART + 100).min(size - to.max(from));
+        let mut expected = memory.data(&store).to_vec();
+        expected.copy_within(from..from + len, to);
+        let arguments = (to as i32, from as i32, len as i32);
+        assert_eq!(call(&mut store, instance, "copy", arguments), None);
+        assert!(memory.data(&store) == expected, "copy {arguments:?}");
+    }
+    let len = 2 * PART + 100;
+    assert_eq!(call(&mut store, instance, "fill", (50, 9, len as i32)), None);
+    let mut expected = memory.data(&store).to_vec();
+    expected[50..50 + len].fill(9);
+    assert!(memory.data(&store) == expected);
+    // What does not fit writes nothing, in no part.
+    let beyond = (size - 50 + 1) as i32;
+    assert_eq!(
+        call(&mut store, instance, "fill", (50, 8, beyond)),
+        Some(Trap::MemoryOutOfBounds)
+    );
+    for arguments in [(50, 0, beyond), (0, 50, beyond)] {
+        assert_eq!(
+            call(&mut store, instance, "copy", arguments),
+            Some(Trap::MemoryOutOfBounds)
+        );
+    }
+    assert!(memory.data(&store) == expected);
+}

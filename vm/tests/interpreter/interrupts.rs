@@ -239,3 +239,21 @@ fn an_interruption_stops_all_nested_entries() {
         thread.join().expect("no panic");
     }
 }
+
+/// A fill of 2 GiB takes a second.
+#[test]
+fn operators_on_much_memory_are_interrupted() {
+    for text in [
+        r#"(module (memory (export "m") 32768)
+            (func (export "run") (memory.fill (i32.const 0) (i32.const 1) (i32.const 0x80000000))))"#,
+        r#"(module (memory (export "m") i64 32768)
+            (func (export "run") (memory.fill (i64.const 0) (i32.const 1) (i64.const 0x80000000))))"#,
+    ] {
+        let (mut store, instance) = instance(text);
+        let thread = soon(store.interrupt_handle());
+        assert_eq!(trap(&mut store, instance, "run"), Some(Trap::Interrupt));
+        thread.join().expect("it does not panic");
+        let memory = instance.get_memory(&mut store, "m").expect("exported");
+        assert_eq!(memory.data(&store).last(), Some(&0));
+    }
+}
