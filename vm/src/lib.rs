@@ -65,6 +65,7 @@ pub use runtime::domain::{Charge, Domain, DomainId};
 pub use runtime::engine::{Config, Engine};
 pub use runtime::extern_ref::ExternRef;
 pub use runtime::externs::{Export, Extern, Global, Memory, Table};
+pub use runtime::fuel::FuelPool;
 pub use runtime::func::{Func, Requirement, TypedFunc};
 pub use runtime::instance::Instance;
 pub use runtime::interrupt::{InterruptGroup, InterruptHandle};

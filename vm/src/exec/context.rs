@@ -22,6 +22,7 @@ use crate::exec::table::TableRef;
 use crate::ir::code::CodeSet;
 use crate::module::{FuncIdx, GlobalIdx, ModuleData, TagIdx};
 use crate::runtime::domain;
+use crate::runtime::fuel::{FuelLeft, FuelPool};
 use crate::runtime::permissions::{Capabilities, Permissions};
 use crate::sys;
 use crate::types::{TypeId, TypeInfo};
@@ -84,6 +85,8 @@ pub(crate) struct FuncRec {
 pub(crate) struct Rt {
     /// Fuel left, in units of one operator.
     pub(crate) fuel: u64,
+    /// What more can be had of; null if nothing.
+    pub(crate) fuel_pool: *const FuelLeft,
     /// Guest frames entered; counted only where a call depth limit is set.
     pub(crate) depth: u32,
     /// The limit of `depth`.
@@ -141,6 +144,7 @@ impl Rt {
         let slots = stack.usable_bytes() / size_of::<u64>();
         Self {
             fuel: 0,
+            fuel_pool: ptr::null(),
             depth: 0,
             max_depth,
             next_frame: stack.base(),
@@ -170,6 +174,8 @@ pub(crate) struct Machine {
     rt: NonNull<Rt>,
     stack: sys::ValueStack,
     control: Arc<sys::StackControl>,
+    /// What `Rt::fuel_pool` points to.
+    fuel_pool: Option<FuelPool>,
     /// What a host function left for the entry that is being unwound.
     pub(crate) pending: Option<Pending>,
 }
@@ -204,6 +210,7 @@ impl Machine {
             rt: NonNull::from(Box::leak(rt)),
             stack,
             control,
+            fuel_pool: None,
             pending: None,
         })
     }
@@ -229,11 +236,46 @@ impl Machine {
         unsafe { (*self.rt.as_ptr()).next_frame > self.stack.base() }
     }
 
-    /// Fuel left.
+    /// Fuel left, with what is left in the pool.
     pub(crate) fn fuel(&self) -> u64 {
+        let pooled = self.fuel_pool.as_ref().map_or(0, |pool| pool.0.get());
         // SAFETY: the block lives as long as `self`; no code runs while the
         // store is borrowed here.
-        unsafe { (*self.rt.as_ptr()).fuel }
+        unsafe { (*self.rt.as_ptr()).fuel }.saturating_add(pooled)
+    }
+
+    /// The pool that the store takes its fuel from, from now on if it did not.
+    pub(crate) fn fuel_pool(&mut self) -> FuelPool {
+        match &self.fuel_pool {
+            Some(pool) => pool.clone(),
+            None => {
+                let pool = FuelPool::default();
+                self.set_fuel_pool(&pool);
+                pool
+            }
+        }
+    }
+
+    /// Takes fuel from a pool from now on; what there is goes there.
+    pub(crate) fn set_fuel_pool(&mut self, pool: &FuelPool) {
+        let fuel = self.leave_fuel_pool();
+        pool.0.give_back(fuel);
+        // SAFETY: as in `fuel`.
+        unsafe { (*self.rt.as_ptr()).fuel_pool = Arc::as_ptr(&pool.0) };
+        self.fuel_pool = Some(pool.clone());
+    }
+
+    /// Gives what there is back to the pool, or if there is none to the caller.
+    fn leave_fuel_pool(&mut self) -> u64 {
+        // SAFETY: as in `fuel`.
+        let fuel = unsafe { std::mem::take(&mut (*self.rt.as_ptr()).fuel) };
+        match &self.fuel_pool {
+            Some(pool) => {
+                pool.0.give_back(fuel);
+                0
+            }
+            None => fuel,
+        }
     }
 
     /// Guest calls that are active, where they are counted.
@@ -342,13 +384,21 @@ impl Machine {
 
     /// Sets the fuel left.
     pub(crate) fn set_fuel(&mut self, fuel: u64) {
+        let own = match &self.fuel_pool {
+            Some(pool) => {
+                pool.0.set(fuel);
+                0
+            }
+            None => fuel,
+        };
         // SAFETY: as in `fuel`.
-        unsafe { (*self.rt.as_ptr()).fuel = fuel };
+        unsafe { (*self.rt.as_ptr()).fuel = own };
     }
 }
 
 impl Drop for Machine {
     fn drop(&mut self) {
+        self.leave_fuel_pool();
         // SAFETY: leaked by `new`, freed once, and nothing runs any more.
         drop(unsafe { Box::from_raw(self.rt.as_ptr()) });
     }

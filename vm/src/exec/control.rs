@@ -379,11 +379,26 @@ handler! {
         let rt = (*s.cx).rt;
         let cost = u64::from(s.field::<u32>(8));
         if (*rt).fuel < cost {
-            return trap(s, Trap::OutOfFuel);
+            return goto(s, out_of_fuel);
         }
         (*rt).fuel -= cost;
         s.ip = s.ip.add(16);
         next(s)
+    }
+
+    /// [`fuel`] where the store has not enough: takes more, if there is any that several
+    /// stores have.
+    #[cold]
+    #[inline(never)]
+    fn out_of_fuel(s) {
+        let rt = (*s.cx).rt;
+        let missing = u64::from(s.field::<u32>(8)) - (*rt).fuel;
+        let taken = if (*rt).fuel_pool.is_null() { 0 } else { (*(*rt).fuel_pool).take(missing) };
+        (*rt).fuel += taken;
+        if taken < missing {
+            return trap(s, Trap::OutOfFuel);
+        }
+        goto(s, fuel)
     }
 
     /// Counts a frame entered.

@@ -5,6 +5,7 @@ use super::domain::{Domain, DomainId};
 use super::engine::Engine;
 use super::externs::{Extern, Memory, Table};
 use super::instance::{Instance, export_of};
+use super::interrupt::InterruptHandle;
 use super::permissions::{Capabilities, Capability, Permissions};
 use super::store::{InstanceId, OuterLimit, Store, StoreData, StoreInner};
 use crate::error::{Error, LimitError};
@@ -81,6 +82,11 @@ impl<T> StoreContextMut<'_, T> {
     /// Frees the objects that neither guests nor the host can reach: see [`Store::gc`].
     pub fn gc(&mut self) {
         self.0.inner.collect_garbage();
+    }
+
+    /// A handle by which another thread stops what runs in the store.
+    pub fn interrupt_handle(&self) -> InterruptHandle {
+        InterruptHandle::new(self.0.inner.machine.control())
     }
 
     /// Runs `f`, during which functions called from here are allowed nothing

@@ -85,7 +85,7 @@ struct Data {
     store: OnceLock<StoreId>,
     /// Bits of capabilities that were given up for good.
     dropped: AtomicU32,
-    used: [AtomicU64; 3],
+    used: [AtomicU64; 4],
 }
 
 /// What there are quotas of that domains keep account of.
@@ -94,6 +94,7 @@ pub(crate) enum Resource {
     Memory,
     TableElements,
     Instances,
+    Threads,
 }
 
 impl Resource {
@@ -102,6 +103,7 @@ impl Resource {
             Self::Memory => quotas.memory,
             Self::TableElements => quotas.table_elements,
             Self::Instances => quotas.instances,
+            Self::Threads => quotas.threads,
         }
     }
 
@@ -110,6 +112,7 @@ impl Resource {
             Self::Memory => "bytes of memory",
             Self::TableElements => "table elements",
             Self::Instances => "instances",
+            Self::Threads => "threads",
         }
     }
 }
@@ -236,6 +239,15 @@ impl Domain {
     /// from, does not allow them; nothing is counted then.
     pub fn charge_memory(&self, bytes: u64) -> Result<Charge, Error> {
         Ok(self.charge(Resource::Memory, bytes)?)
+    }
+
+    /// Counts one thread besides its first as used by the domain, until the charge is
+    /// dropped.
+    ///
+    /// # Errors
+    /// As [`Domain::charge_memory`].
+    pub fn charge_thread(&self) -> Result<Charge, Error> {
+        Ok(self.charge(Resource::Threads, 1)?)
     }
 
     /// Counts an amount as used, until the charge is dropped.

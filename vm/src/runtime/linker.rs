@@ -323,6 +323,12 @@ impl<T> Linker<T> {
         self.names.get(module, name).is_some()
     }
 
+    /// Whether a name stands for something in one store, rather than for a host function
+    /// that each store can have.
+    pub fn is_of_store(&self, module: &str, name: &str) -> bool {
+        matches!(self.names.get(module, name), Some(Definition::Extern(_)))
+    }
+
     /// What a name stands for in a store; a host function is made there.
     pub fn get(&self, mut store: impl AsContextMut<Data = T>, module: &str, name: &str) -> Option<Extern> {
         let definition = self.names.get(module, name)?;

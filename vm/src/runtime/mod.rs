@@ -7,6 +7,7 @@ pub(crate) mod engine;
 pub(crate) mod exception;
 pub(crate) mod extern_ref;
 pub(crate) mod externs;
+pub(crate) mod fuel;
 pub(crate) mod func;
 pub(crate) mod image;
 pub(crate) mod instance;

@@ -255,6 +255,8 @@ pub struct Quotas {
     pub fuel: Option<u64>,
     /// Nested calls of guest functions.
     pub depth: Option<u32>,
+    /// Threads that run at the same time, besides the first.
+    pub threads: Option<u64>,
 }
 
 impl Quotas {
@@ -273,6 +275,7 @@ impl Quotas {
             instances: least(self.instances, other.instances),
             fuel: least(self.fuel, other.fuel),
             depth: least(self.depth, other.depth),
+            threads: least(self.threads, other.threads),
         }
     }
 }
@@ -405,6 +408,15 @@ impl Permissions {
     pub fn limit_depth(self, calls: u32) -> Self {
         self.limit(Quotas {
             depth: Some(calls),
+            ..Quotas::default()
+        })
+    }
+
+    /// At most so many threads at the same time besides the first.
+    #[must_use]
+    pub fn limit_threads(self, threads: u64) -> Self {
+        self.limit(Quotas {
+            threads: Some(threads),
             ..Quotas::default()
         })
     }

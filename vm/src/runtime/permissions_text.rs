@@ -68,7 +68,7 @@ impl FromStr for Permissions {
     /// | `dir=PATH:ro`, `dir=PATH:rw` | of directories only those named so; and `read`, and for `rw` `write` |
     /// | `env=NAME` | of variables only those named so; and `env` |
     /// | `dir=`, `env=` | of directories, or variables, only those named otherwise |
-    /// | `memory=SIZE`, `tables=N`, `instances=N`, `fuel=N`, `depth=N` | the [`Quotas`] |
+    /// | `memory=SIZE`, `tables=N`, `instances=N`, `fuel=N`, `depth=N`, `threads=N` | the [`Quotas`] |
     ///
     /// In paths and names `%2C` is a comma, and so on: `%` and two hexadecimal
     /// digits stand for a byte.
@@ -194,6 +194,7 @@ fn quota(name: &str, number: &str) -> Option<Quotas> {
         "instances" => quotas.instances = Some(number.parse().ok()?),
         "fuel" => quotas.fuel = Some(number.parse().ok()?),
         "depth" => quotas.depth = Some(number.parse().ok()?),
+        "threads" => quotas.threads = Some(number.parse().ok()?),
         _ => return None,
     }
     Some(quotas)
@@ -259,6 +260,7 @@ impl fmt::Display for Permissions {
             ("instances", quotas.instances),
             ("fuel", quotas.fuel),
             ("depth", quotas.depth.map(u64::from)),
+            ("threads", quotas.threads),
         ] {
             words.extend(quota.map(|quota| format!("{name}={quota}")));
         }
