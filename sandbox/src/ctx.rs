@@ -1,7 +1,7 @@
 //! What a guest has: [`SandboxCtx`].
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use orcavm_wasi::{Errno, WasiCtx};
@@ -153,6 +153,17 @@ impl SandboxCtx {
         let mut sibling = Self::of(domain, wasi, linker, pool, self.depth);
         sibling.memories.most_bytes = self.memories.most_bytes;
         sibling
+    }
+
+    /// For a thread of the same program, whose store is another: it has the same WASI
+    /// state, and others share the same regions with it. Handles are each thread's own.
+    /// `ended` is what [`WasiCtx::share`] takes.
+    #[must_use]
+    pub fn thread(&mut self, domain: Domain, ended: &Arc<AtomicBool>) -> Self {
+        let wasi = self.wasi.share(ended);
+        let mut thread = self.sibling(domain, wasi);
+        thread.shared = self.shared.clone();
+        thread
     }
 
     /// The handle of a new child that runs a module, not started, whose domain is a

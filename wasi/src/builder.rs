@@ -249,7 +249,7 @@ impl WasiCtxBuilder {
     /// Ends the guest's waiting once `flag` is set; see
     /// [`WasiCtx::set_interrupt_flag`].
     pub fn interrupt_flag(&mut self, flag: Arc<AtomicBool>) -> &mut Self {
-        self.interrupt = Interrupt(Some(flag));
+        self.interrupt.flag = Some(flag);
         self
     }
 

@@ -11,10 +11,10 @@ use cap_primitives::fs::{OpenOptions, OpenOptionsExt};
 use vm::{Access, Capabilities, Capability, DomainId, Permissions};
 
 use crate::builder::{BuildError, WasiCtxBuilder};
-use crate::errno::Errno;
+use crate::errno::{Errno, Failure};
 use crate::interrupt::Interrupt;
-use crate::table::{Descriptor, Directory, FdTable};
-use crate::types::Rights;
+use crate::table::{Descriptor, Directory, FdTable, Object, SharedTable};
+use crate::types::{Fd, Rights};
 
 /// How many bytes move between guest and host at a time.
 pub(crate) const CHUNK: usize = 64 * 1024;
@@ -40,17 +40,51 @@ pub(crate) const CHUNK: usize = 64 * 1024;
 #[derive(Debug, Default)]
 pub struct WasiCtx {
     /// The arguments, without the ending zero bytes.
-    pub(crate) args: Vec<Vec<u8>>,
+    pub(crate) args: Arc<[Vec<u8>]>,
     /// The environment, `NAME=value`, without the ending zero bytes.
-    pub(crate) env: Vec<Vec<u8>>,
-    /// The open descriptors.
+    pub(crate) env: Arc<[Vec<u8>]>,
+    /// The open descriptors; of a thread, while it has them.
     pub(crate) fds: FdTable,
+    /// Where it has them from, if there are other threads.
+    shared: Option<Arc<SharedTable>>,
+    /// Whether it has them from there.
+    has_shared: bool,
     /// What ends the guest's waiting.
     pub(crate) interrupt: Interrupt,
     /// Bytes on their way, [`CHUNK`] long once used.
     scratch: Vec<u8>,
-    /// Whose permissions the descriptors have now, where that is one domain.
-    applied: Option<(DomainId, Capabilities)>,
+    /// What [`WasiCtx::permit`] has said, if the descriptors are shared.
+    permitted: Option<Permitted>,
+}
+
+/// Whose permissions there are, where that is one domain, and which.
+#[derive(Debug)]
+struct Permitted {
+    whose: Option<(DomainId, Capabilities)>,
+    permissions: Permissions,
+}
+
+/// A context that has its descriptors, until this is dropped.
+pub(crate) struct Held<'a>(pub(crate) &'a mut WasiCtx);
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.0.release();
+    }
+}
+
+/// A shared table that is given back.
+struct Taken<'a> {
+    shared: &'a SharedTable,
+    table: Option<FdTable>,
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        if let Some(table) = self.table.take() {
+            self.shared.give_back(table);
+        }
+    }
 }
 
 /// The components of a guest path.
@@ -114,22 +148,139 @@ impl WasiCtx {
     /// A context with these contents.
     pub(crate) fn new(args: Vec<Vec<u8>>, env: Vec<Vec<u8>>, fds: FdTable, interrupt: Interrupt) -> WasiCtx {
         WasiCtx {
-            args,
-            env,
+            args: args.into(),
+            env: env.into(),
             fds,
+            shared: None,
+            has_shared: false,
             interrupt,
             scratch: Vec::new(),
-            applied: None,
+            permitted: None,
         }
     }
 
-    /// Lets the calls that follow do what `permissions` allow; `whose` says
-    /// where they come from, if the same can come again.
-    pub(crate) fn apply(&mut self, whose: Option<(DomainId, Capabilities)>, permissions: impl FnOnce() -> Permissions) {
-        if whose.is_none() || whose != self.applied {
-            self.fds.set_permissions(permissions());
-            self.applied = whose;
+    /// The state of another thread of the same program: it has the same arguments,
+    /// environment and descriptors, so what one opens the other can use. One uses them
+    /// while the other does not, but does not wait while another waits, for input say.
+    ///
+    /// Once `ended` is set, both wait no longer, as by
+    /// [`WasiCtx::set_interrupt_flag`].
+    ///
+    /// ```
+    /// use orcavm_wasi::WasiCtxBuilder;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut first = WasiCtxBuilder::new().build()?;
+    /// let ended = std::sync::Arc::default();
+    /// let second = first.share(&ended);
+    /// std::thread::spawn(move || drop(second));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn share(&mut self, ended: &Arc<AtomicBool>) -> WasiCtx {
+        let fds = &mut self.fds;
+        let shared = self
+            .shared
+            .get_or_insert_with(|| Arc::new(SharedTable::new(std::mem::take(fds))));
+        self.interrupt.ended = Some(Arc::clone(ended));
+        WasiCtx {
+            args: Arc::clone(&self.args),
+            env: Arc::clone(&self.env),
+            fds: FdTable::default(),
+            shared: Some(Arc::clone(shared)),
+            has_shared: false,
+            interrupt: self.interrupt.clone(),
+            scratch: Vec::new(),
+            permitted: None,
         }
+    }
+
+    /// Gets the descriptors for a call, if there are other threads that have them too.
+    pub(crate) fn hold(&mut self) -> Held<'_> {
+        self.acquire();
+        Held(self)
+    }
+
+    fn acquire(&mut self) {
+        if let Some(shared) = self.shared.as_ref().filter(|_| !self.has_shared) {
+            self.fds = shared.take();
+            self.has_shared = true;
+        }
+    }
+
+    fn release(&mut self) {
+        if let Some(shared) = self.shared.as_ref().filter(|_| self.has_shared) {
+            self.has_shared = false;
+            shared.give_back(std::mem::take(&mut self.fds));
+        }
+    }
+
+    /// Lets other threads have the descriptors while `work` is done. Those of the running
+    /// call may be others after it.
+    fn unheld<R>(&mut self, work: impl FnOnce() -> R) -> R {
+        if !self.has_shared {
+            return work();
+        }
+        let (whose, permissions) = (self.fds.applied(), self.fds.permissions().clone());
+        self.release();
+        let result = work();
+        self.acquire();
+        self.fds.apply(whose, || permissions);
+        result
+    }
+
+    /// Does something that may wait with what the descriptor `fd` names. Other threads
+    /// go on with theirs meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::Badf`] if it names nothing; those of `work`.
+    pub(crate) fn waiting<R>(
+        &mut self,
+        fd: Fd,
+        work: impl FnOnce(&Object, bool, &Interrupt) -> Result<R, Failure>,
+    ) -> Result<R, Failure> {
+        let descriptor = self.fds.get(fd)?;
+        let nonblock = descriptor.nonblock();
+        if !self.has_shared {
+            return work(&descriptor.object, nonblock, &self.interrupt);
+        }
+        let (object, interrupt) = (descriptor.object.alias(), self.interrupt.clone());
+        self.unheld(|| work(&object, nonblock, &interrupt))
+    }
+
+    /// The same with several descriptors, by their numbers.
+    ///
+    /// # Errors
+    ///
+    /// Those of `work`.
+    pub(crate) fn waiting_for<R>(
+        &mut self,
+        numbers: impl Iterator<Item = Fd>,
+        work: impl FnOnce(&FdTable, &Interrupt) -> Result<R, Failure>,
+    ) -> Result<R, Failure> {
+        if !self.has_shared {
+            return work(&self.fds, &self.interrupt);
+        }
+        let (fds, interrupt) = (self.fds.aliases(numbers), self.interrupt.clone());
+        self.unheld(|| work(&fds, &interrupt))
+    }
+
+    /// Looks at the descriptors, also outside a call.
+    fn look<R>(&self, look: impl FnOnce(&FdTable) -> R) -> R {
+        let Some(shared) = self.shared.as_ref().filter(|_| !self.has_shared) else {
+            return look(&self.fds);
+        };
+        let mut taken = Taken {
+            shared,
+            table: Some(shared.take()),
+        };
+        let table = taken.table.get_or_insert_default();
+        if let Some(Permitted { whose, permissions }) = &self.permitted {
+            table.apply(*whose, || permissions.clone());
+        }
+        look(table)
     }
 
     /// The arguments that the running call may see.
@@ -155,15 +306,13 @@ impl WasiCtx {
     }
 
     /// The directories that were open from the start and still are.
-    fn preopens(&self) -> impl Iterator<Item = Preopened<'_>> {
-        self.fds.iter().filter_map(Preopened::of)
+    fn preopens(fds: &FdTable) -> impl Iterator<Item = Preopened<'_>> {
+        fds.iter().filter_map(Preopened::of)
     }
 
     /// The nearest of them around a path, and what of the path is below it.
-    fn around<'p>(&self, path: &'p [&'p str]) -> Option<(Preopened<'_>, &'p [&'p str])> {
-        let around = self
-            .preopens()
-            .filter(|preopened| path.starts_with(&preopened.components));
+    fn around<'t, 'p>(fds: &'t FdTable, path: &'p [&'p str]) -> Option<(Preopened<'t>, &'p [&'p str])> {
+        let around = Self::preopens(fds).filter(|preopened| path.starts_with(&preopened.components));
         let nearest = around.max_by_key(|preopened| preopened.components.len())?;
         let below = path.get(nearest.components.len()..).unwrap_or_default();
         Some((nearest, below))
@@ -172,7 +321,12 @@ impl WasiCtx {
     /// Lets what follows do what `permissions` allow; for host functions outside
     /// this crate, which say whose they are by [`vm::Caller::lone_domain`].
     pub fn permit(&mut self, whose: Option<(DomainId, Capabilities)>, permissions: &Permissions) {
-        self.apply(whose, || permissions.clone());
+        if self.shared.is_some() && !self.has_shared {
+            let permissions = permissions.clone();
+            self.permitted = Some(Permitted { whose, permissions });
+        } else {
+            self.fds.apply(whose, || permissions.clone());
+        }
     }
 
     /// The contents of a file that the guest may read, by its guest path; for
@@ -184,8 +338,12 @@ impl WasiCtx {
     /// path, [`Errno::NotCapable`] if it may not be read, [`Errno::Fbig`] if it has
     /// more than `limit` bytes, or what the host says.
     pub fn read_file(&self, path: &str, limit: u64) -> Result<Vec<u8>, Errno> {
+        self.look(|fds| Self::read_file_by(fds, path, limit))
+    }
+
+    fn read_file_by(fds: &FdTable, path: &str, limit: u64) -> Result<Vec<u8>, Errno> {
         let parts: Vec<&str> = components(path).collect();
-        let (preopened, below) = self.around(&parts).ok_or(Errno::Noent)?;
+        let (preopened, below) = Self::around(fds, &parts).ok_or(Errno::Noent)?;
         let descriptor = preopened.descriptor;
         if !descriptor.rights().contains(Rights::PATH_OPEN) || !descriptor.inheriting().contains(Rights::FD_READ) {
             return Err(Errno::NotCapable);
@@ -241,16 +399,20 @@ impl WasiCtx {
     /// has none around it; [`BuildError::TooManyDescriptors`] if this state and its
     /// children would have too many open.
     pub fn child(&self, permissions: &Permissions) -> Result<WasiCtx, BuildError> {
-        let mut fds = self.fds.child();
+        self.look(|fds| self.child_by(fds, permissions))
+    }
+
+    fn child_by(&self, own: &FdTable, permissions: &Permissions) -> Result<WasiCtx, BuildError> {
+        let mut fds = own.child();
         let limit = fds.limit();
         let full = |_| BuildError::TooManyDescriptors { limit };
         for number in 0..3 {
-            fds.insert_shared(self.fds.standard_stream(number)).map_err(full)?;
+            fds.insert_shared(own.standard_stream(number)).map_err(full)?;
         }
         let looks = permissions.allows(Capability::ReadFiles) || permissions.allows(Capability::WriteFiles);
         match permissions.directories() {
             None => {
-                for preopened in self.preopens().filter(|_| looks) {
+                for preopened in Self::preopens(own).filter(|_| looks) {
                     fds.insert_shared(preopened.open(&[], false)?).map_err(full)?;
                 }
             }
@@ -258,7 +420,7 @@ impl WasiCtx {
                 for scope in scopes.iter().filter(|_| looks) {
                     let path = scope.path();
                     let inside: Vec<&str> = components(&path).collect();
-                    let (nearest, below) = self.around(&inside).ok_or_else(|| BuildError::OpenDirectory {
+                    let (nearest, below) = Self::around(own, &inside).ok_or_else(|| BuildError::OpenDirectory {
                         path: path.clone().into(),
                         source: std::io::ErrorKind::NotFound.into(),
                     })?;
@@ -268,12 +430,13 @@ impl WasiCtx {
             }
         }
         fds.set_permissions(permissions.clone());
-        Ok(WasiCtx::new(
-            self.args.clone(),
-            self.env.clone(),
+        Ok(WasiCtx {
+            args: Arc::clone(&self.args),
+            env: Arc::clone(&self.env),
             fds,
-            self.interrupt.clone(),
-        ))
+            interrupt: self.interrupt.clone(),
+            ..WasiCtx::default()
+        })
     }
 
     /// A builder, the same as [`WasiCtxBuilder::new`].
@@ -286,7 +449,7 @@ impl WasiCtx {
     /// within 20 ms of `flag` being set, and its call ends with
     /// `Trap::Interrupt`. The flag stays as it is.
     pub fn set_interrupt_flag(&mut self, flag: Arc<AtomicBool>) {
-        self.interrupt = Interrupt(Some(flag));
+        self.interrupt.flag = Some(flag);
     }
 
     /// Takes the buffer for bytes on their way, [`CHUNK`] long; give it back

@@ -1,6 +1,6 @@
 //! Waiting that an embedder can end.
 //!
-//! Owns [`Interrupt`], the optional flag of a context, and [`wait`]. With a
+//! Owns [`Interrupt`], the optional flags of a context, and [`wait`]. With a
 //! flag, everything that may wait does so in slices of at most
 //! [`SLICE`] and gives up with [`Failure::Interrupt`] once the flag is set;
 //! without one it waits in the host for as long as it takes.
@@ -18,25 +18,32 @@ use crate::errno::Failure;
 /// The longest time between two looks at the interrupt flag.
 pub(crate) const SLICE: Duration = Duration::from_millis(20);
 
-/// The flag that ends a guest's waiting, if its embedder gave one.
+/// The flags that end a guest's waiting: its embedder's, and that of the program whose
+/// threads it is one of.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Interrupt(pub(crate) Option<Arc<AtomicBool>>);
+pub(crate) struct Interrupt {
+    /// The embedder's, if it gave one.
+    pub(crate) flag: Option<Arc<AtomicBool>>,
+    /// The program's, if it has threads.
+    pub(crate) ended: Option<Arc<AtomicBool>>,
+}
 
 impl Interrupt {
     /// Whether there is a flag to look at.
     pub(crate) fn is_armed(&self) -> bool {
-        self.0.is_some()
+        self.flag.is_some() || self.ended.is_some()
     }
 
-    /// Gives up if the flag is set.
+    /// Gives up if a flag is set.
     ///
     /// # Errors
     ///
-    /// [`Failure::Interrupt`] if it is.
+    /// [`Failure::Interrupt`] if one is.
     pub(crate) fn check(&self) -> Result<(), Failure> {
-        match &self.0 {
-            Some(flag) if flag.load(Ordering::Relaxed) => Err(Failure::Interrupt),
-            _ => Ok(()),
+        let mut flags = self.flag.iter().chain(&self.ended);
+        match flags.any(|flag| flag.load(Ordering::Relaxed)) {
+            true => Err(Failure::Interrupt),
+            false => Ok(()),
         }
     }
 }

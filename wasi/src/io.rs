@@ -248,7 +248,7 @@ impl Call<'_> {
             let read = self.read_once(fd, buf, position)?;
             vectors.scatter(self.memory, buf.get(..read).ok_or(Errno::Io)?)?;
             // More of a stream may come only later: return what there is.
-            let whole = read == max && !self.ctx.fds.get(fd)?.may_wait();
+            let whole = read == max && self.ctx.fds.get(fd).is_ok_and(|descriptor| !descriptor.may_wait());
             self.ctx.interrupt.check()?;
             Ok((read, whole))
         });
@@ -273,50 +273,48 @@ impl Call<'_> {
 
     /// One read of the host, at `position` if given.
     fn read_once(&mut self, fd: Fd, buf: &mut [u8], position: Option<u64>) -> Result<usize, Failure> {
-        let descriptor = self.ctx.fds.get_mut(fd)?;
-        let nonblock = descriptor.nonblock();
-        match (&mut descriptor.object, position) {
-            (Object::File(file), None) => file.read(buf, nonblock, &self.ctx.interrupt),
-            (Object::File(file), Some(position)) => {
-                let read = rustix::io::retry_on_intr(|| rustix::io::pread(&*file, &mut *buf, position))?;
-                Ok(read)
-            }
-            (Object::Input(reader), _) => loop {
-                let mut reader = reader.lock().unwrap_or_else(PoisonError::into_inner);
-                match reader.read(buf) {
-                    Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {
-                        self.ctx.interrupt.check()?;
-                    }
-                    result => return Ok(result?),
+        self.ctx
+            .waiting(fd, |object, nonblock, interrupt| match (object, position) {
+                (Object::File(file), None) => file.read(buf, nonblock, interrupt),
+                (Object::File(file), Some(position)) => {
+                    let read = rustix::io::retry_on_intr(|| rustix::io::pread(file, &mut *buf, position))?;
+                    Ok(read)
                 }
-            },
-            (Object::Output(_), _) => Err(Errno::Badf.into()),
-            (Object::Directory(_), _) => Err(Errno::Isdir.into()),
-        }
+                (Object::Input(reader), _) => loop {
+                    let mut reader = reader.lock().unwrap_or_else(PoisonError::into_inner);
+                    match reader.read(buf) {
+                        Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {
+                            interrupt.check()?;
+                        }
+                        result => return Ok(result?),
+                    }
+                },
+                (Object::Output(_), _) => Err(Errno::Badf.into()),
+                (Object::Directory(_), _) => Err(Errno::Isdir.into()),
+            })
     }
 
     /// One write to the host, at `position` if given.
     fn write_once(&mut self, fd: Fd, buf: &[u8], position: Option<u64>) -> Result<usize, Failure> {
-        let descriptor = self.ctx.fds.get_mut(fd)?;
-        let nonblock = descriptor.nonblock();
-        match (&mut descriptor.object, position) {
-            (Object::File(file), None) => file.write(buf, nonblock, &self.ctx.interrupt),
-            (Object::File(file), Some(position)) => {
-                let written = rustix::io::retry_on_intr(|| rustix::io::pwrite(&*file, buf, position))?;
-                Ok(written)
-            }
-            (Object::Output(writer), _) => loop {
-                let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
-                match writer.write(buf) {
-                    Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {
-                        self.ctx.interrupt.check()?;
-                    }
-                    result => return Ok(result?),
+        self.ctx
+            .waiting(fd, |object, nonblock, interrupt| match (object, position) {
+                (Object::File(file), None) => file.write(buf, nonblock, interrupt),
+                (Object::File(file), Some(position)) => {
+                    let written = rustix::io::retry_on_intr(|| rustix::io::pwrite(file, buf, position))?;
+                    Ok(written)
                 }
-            },
-            (Object::Input(_), _) => Err(Errno::Badf.into()),
-            (Object::Directory(_), _) => Err(Errno::Isdir.into()),
-        }
+                (Object::Output(writer), _) => loop {
+                    let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
+                    match writer.write(buf) {
+                        Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {
+                            interrupt.check()?;
+                        }
+                        result => return Ok(result?),
+                    }
+                },
+                (Object::Input(_), _) => Err(Errno::Badf.into()),
+                (Object::Directory(_), _) => Err(Errno::Isdir.into()),
+            })
     }
 }
 

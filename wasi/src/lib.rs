@@ -68,6 +68,7 @@ mod socket;
 mod table;
 #[cfg(test)]
 mod tests;
+pub mod threads;
 pub mod types;
 
 pub use abi::{Abi, Call};

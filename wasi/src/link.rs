@@ -80,18 +80,20 @@ fn enter<T: 'static>(
     // sees it missing.
     let domain = caller.domain().map(Domain::id);
     let mut ctx = std::mem::take(get(caller.data_mut(), domain));
-    ctx.apply(caller.lone_domain(), || caller.permissions());
+    let held = ctx.hold();
+    held.0.fds.apply(caller.lone_domain(), || caller.permissions());
     let mut memory = CallerMemory {
         caller,
         memory,
         missed: Cell::new(false),
     };
     let result = function(&mut Call {
-        ctx: &mut ctx,
+        ctx: held.0,
         memory: &mut memory,
         abi,
     });
     let missed = memory.missed.get();
+    drop(held);
     *get(caller.data_mut(), domain) = ctx;
     if missed {
         return Err(Error::host(MissingMemory));

@@ -220,21 +220,30 @@ impl Call<'_> {
         if count == 0 || count > MAX_SUBSCRIPTIONS {
             return Err(Errno::Inval.into());
         }
-        let mut waiting = Waiting::default();
+        let mut awaited = Vec::new();
         for index in 0..count {
             let addr = subscriptions.element(index, self.abi.subscription_size)?;
-            let subscription = self.abi.subscription(self.memory, addr)?;
-            waiting.add(&self.ctx.fds, subscription);
+            awaited.push(self.abi.subscription(self.memory, addr)?);
         }
-        loop {
-            self.ctx.interrupt.check()?;
-            waiting.wait(waiting.slice(self.ctx.interrupt.is_armed()))?;
-            if !waiting.ready.is_empty() {
-                break;
+        let numbers = awaited.iter().filter_map(|subscription| match subscription.event {
+            Awaited::Clock { .. } => None,
+            Awaited::Read(fd) | Awaited::Write(fd) => Some(fd),
+        });
+        let ready = self.ctx.waiting_for(numbers, |fds, interrupt| {
+            let mut waiting = Waiting::default();
+            for subscription in &awaited {
+                waiting.add(fds, *subscription);
             }
-        }
+            loop {
+                interrupt.check()?;
+                waiting.wait(waiting.slice(interrupt.is_armed()))?;
+                if !waiting.ready.is_empty() {
+                    return Ok(waiting.ready);
+                }
+            }
+        })?;
         let mut stored = 0;
-        for event in waiting.ready {
+        for event in ready {
             self.memory
                 .write(events.element(stored, EVENT_SIZE)?.0, &event.to_bytes())?;
             stored += 1;

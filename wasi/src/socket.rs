@@ -24,13 +24,21 @@ impl Descriptor {
     /// [`Errno::NotSock`] if it names something else, else as
     /// [`Descriptor::require`].
     fn socket(&self, rights: Rights) -> Result<&HostFile, Errno> {
-        match &self.object {
-            Object::File(file) if file.filetype().is_socket() => {
-                self.require(rights)?;
-                Ok(file)
-            }
-            _ => Err(Errno::NotSock),
-        }
+        let socket = socket_of(&self.object)?;
+        self.require(rights)?;
+        Ok(socket)
+    }
+}
+
+/// The socket, if it is one.
+///
+/// # Errors
+///
+/// [`Errno::NotSock`] if it is none.
+fn socket_of(object: &Object) -> Result<&HostFile, Errno> {
+    match object {
+        Object::File(file) if file.filetype().is_socket() => Ok(file),
+        _ => Err(Errno::NotSock),
     }
 }
 
@@ -47,13 +55,12 @@ impl Call<'_> {
             return Err(Errno::Inval.into());
         }
         self.ctx.fds.check_room()?;
-        let listener = self.ctx.fds.get(fd)?;
-        let nonblock = listener.nonblock();
-        let socket = listener.socket(Rights::SOCK_ACCEPT)?;
-        let accepted = socket.transfer(PollFlags::IN, nonblock, &self.ctx.interrupt, |fd| {
-            rustix::net::accept_with(fd, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK)
+        let source = self.ctx.fds.get(fd)?.source.clone();
+        let accepted = self.ctx.waiting(fd, |object, nonblock, interrupt| {
+            socket_of(object)?.transfer(PollFlags::IN, nonblock, interrupt, |fd| {
+                rustix::net::accept_with(fd, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK)
+            })
         })?;
-        let source = listener.source.clone();
         let mut descriptor = Descriptor::for_file(HostFile::new(File::from(accepted))?, source);
         descriptor.flags = flags;
         let number = self.ctx.fds.insert(descriptor)?;
@@ -143,8 +150,7 @@ impl Call<'_> {
         flags: ReceiveFlags,
         scratch: &mut [u8],
     ) -> Result<(u32, bool), Failure> {
-        let descriptor = self.ctx.fds.get(fd)?;
-        let socket = descriptor.socket(Rights::FD_READ)?;
+        let socket = self.ctx.fds.get(fd)?.socket(Rights::FD_READ)?;
         let wanted = vectors.measure(self.memory, scratch.len())?;
         let buf = scratch.get_mut(..wanted).ok_or(Errno::Inval)?;
         let mut host = RecvFlags::empty();
@@ -152,9 +158,10 @@ impl Call<'_> {
         host.set(RecvFlags::WAITALL, flags.contains(ReceiveFlags::WAITALL));
         // For a stream this flag would throw data away.
         host.set(RecvFlags::TRUNC, socket.filetype() == FileType::SocketDgram);
-        let nonblock = descriptor.nonblock();
-        let (stored, length) = socket.transfer(PollFlags::IN, nonblock, &self.ctx.interrupt, |fd| {
-            rustix::net::recv(fd, &mut *buf, host)
+        let (stored, length) = self.ctx.waiting(fd, |object, nonblock, interrupt| {
+            socket_of(object)?.transfer(PollFlags::IN, nonblock, interrupt, |fd| {
+                rustix::net::recv(fd, &mut *buf, host)
+            })
         })?;
         vectors.scatter(self.memory, buf.get(..stored).ok_or(Errno::Io)?)?;
         let count = u32::try_from(stored).map_err(|_| Errno::Overflow)?;
@@ -163,13 +170,13 @@ impl Call<'_> {
 
     /// Sends the guest's vectors by way of `scratch`; says how many bytes.
     fn send(&mut self, fd: Fd, mut vectors: IoVecs, scratch: &mut [u8]) -> Result<u32, Failure> {
-        let descriptor = self.ctx.fds.get(fd)?;
-        let socket = descriptor.socket(Rights::FD_WRITE)?;
+        self.ctx.fds.get(fd)?.socket(Rights::FD_WRITE)?;
         let filled = vectors.gather(self.memory, scratch)?;
         let buf = scratch.get(..filled).ok_or(Errno::Inval)?;
-        let nonblock = descriptor.nonblock();
-        let sent = socket.transfer(PollFlags::OUT, nonblock, &self.ctx.interrupt, |fd| {
-            rustix::net::send(fd, buf, SendFlags::NOSIGNAL)
+        let sent = self.ctx.waiting(fd, |object, nonblock, interrupt| {
+            socket_of(object)?.transfer(PollFlags::OUT, nonblock, interrupt, |fd| {
+                rustix::net::send(fd, buf, SendFlags::NOSIGNAL)
+            })
         })?;
         Ok(u32::try_from(sent).map_err(|_| Errno::Overflow)?)
     }

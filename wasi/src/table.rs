@@ -4,14 +4,15 @@
 //! the rules for numbers: the lowest free one is handed out next, as POSIX
 //! has it, and there are at most as many as the context allows, so that a
 //! guest cannot exhaust the host: not by its children either, whose tables
-//! count what they open in the same place.
+//! count what they open in the same place. The threads of a program have one table,
+//! which they use in turn ([`SharedTable`]).
 
 use std::fs::File;
 use std::io::{Read, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
-use vm::{Access, Capability, Permissions};
+use vm::{Access, Capabilities, Capability, DomainId, Permissions};
 
 use crate::dir::Listing;
 use crate::errno::Errno;
@@ -113,6 +114,23 @@ impl std::fmt::Debug for Object {
     }
 }
 
+impl Object {
+    /// The same once more.
+    pub(crate) fn alias(&self) -> Object {
+        match self {
+            Object::Directory(directory) => Object::Directory(Directory {
+                file: Arc::clone(&directory.file),
+                read_only: directory.read_only,
+                preopen: directory.preopen.clone(),
+                listing: None,
+            }),
+            Object::File(file) => Object::File(file.share()),
+            Object::Input(reader) => Object::Input(Arc::clone(reader)),
+            Object::Output(writer) => Object::Output(Arc::clone(writer)),
+        }
+    }
+}
+
 /// An open directory.
 #[derive(Debug)]
 pub(crate) struct Directory {
@@ -206,15 +224,27 @@ impl Descriptor {
     ///
     /// [`Errno::Isdir`] for a directory.
     pub(crate) fn share(&self) -> Result<Descriptor, Errno> {
-        let object = match &self.object {
-            Object::Directory(_) => return Err(Errno::Isdir),
-            Object::File(file) => Object::File(file.share()),
-            Object::Input(reader) => Object::Input(Arc::clone(reader)),
-            Object::Output(writer) => Object::Output(Arc::clone(writer)),
-        };
-        let mut shared = Descriptor::new(object, self.source.clone(), self.base, self.inheriting);
-        shared.flags = self.flags;
-        Ok(shared)
+        match &self.object {
+            Object::Directory(_) => Err(Errno::Isdir),
+            _ => Ok(Descriptor {
+                permitted: Rights::ALL,
+                ..self.alias()
+            }),
+        }
+    }
+
+    /// The same descriptor once more, which nobody counts and which lists nothing if it
+    /// is a directory's.
+    fn alias(&self) -> Descriptor {
+        Descriptor {
+            object: self.object.alias(),
+            source: self.source.clone(),
+            permitted: self.permitted,
+            base: self.base,
+            inheriting: self.inheriting,
+            flags: self.flags,
+            counted: None,
+        }
     }
 
     /// What it names.
@@ -328,6 +358,43 @@ pub(crate) struct FdTable {
     open: Arc<AtomicUsize>,
     /// The permissions of the running call.
     permissions: Permissions,
+    /// Whose they are, where that is one domain.
+    applied: Option<(DomainId, Capabilities)>,
+}
+
+/// A table that contexts on several threads use in turn.
+#[derive(Debug)]
+pub(crate) struct SharedTable {
+    /// `None` while one of them has it.
+    table: Mutex<Option<FdTable>>,
+    given_back: Condvar,
+}
+
+impl SharedTable {
+    /// For this table.
+    pub(crate) fn new(table: FdTable) -> SharedTable {
+        SharedTable {
+            table: Mutex::new(Some(table)),
+            given_back: Condvar::new(),
+        }
+    }
+
+    /// Takes the table, as soon as nobody else has it.
+    pub(crate) fn take(&self) -> FdTable {
+        let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if let Some(table) = table.take() {
+                return table;
+            }
+            table = self.given_back.wait(table).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Gives it back.
+    pub(crate) fn give_back(&self, table: FdTable) {
+        *self.table.lock().unwrap_or_else(PoisonError::into_inner) = Some(table);
+        self.given_back.notify_one();
+    }
 }
 
 impl Default for FdTable {
@@ -345,6 +412,7 @@ impl FdTable {
             limit,
             open: Arc::default(),
             permissions: Permissions::all(),
+            applied: None,
         }
     }
 
@@ -364,6 +432,20 @@ impl FdTable {
     /// The permissions of the running call.
     pub(crate) fn permissions(&self) -> &Permissions {
         &self.permissions
+    }
+
+    /// Whose permissions they are, where that is one domain.
+    pub(crate) fn applied(&self) -> Option<(DomainId, Capabilities)> {
+        self.applied
+    }
+
+    /// Lets the calls that follow do what `permissions` allow; `whose` says
+    /// where they come from, if the same can come again.
+    pub(crate) fn apply(&mut self, whose: Option<(DomainId, Capabilities)>, permissions: impl FnOnce() -> Permissions) {
+        if whose.is_none() || whose != self.applied {
+            self.set_permissions(permissions());
+            self.applied = whose;
+        }
     }
 
     /// Sets the permissions of the calls that run from now on.
@@ -409,6 +491,20 @@ impl FdTable {
     /// [`Errno::Badf`] if there is none.
     pub(crate) fn get_mut(&mut self, fd: Fd) -> Result<&mut Descriptor, Errno> {
         self.slot_mut(fd)?.as_mut().ok_or(Errno::Badf)
+    }
+
+    /// A table with other names for some of these descriptors, by the same numbers.
+    pub(crate) fn aliases(&self, numbers: impl Iterator<Item = Fd>) -> FdTable {
+        let mut aliases = FdTable::new(self.limit);
+        aliases.permissions = self.permissions.clone();
+        for number in numbers {
+            if let (Ok(descriptor), Ok(index)) = (self.get(number), usize::try_from(number.0)) {
+                let slots = aliases.slots.len().max(index + 1);
+                aliases.slots.resize_with(slots, || None);
+                aliases.slots[index] = Some(descriptor.alias());
+            }
+        }
+        aliases
     }
 
     /// Checks that another descriptor fits in, before something is created

@@ -123,7 +123,7 @@ fn hostile_calls_return() {
             let (name, function) = functions[index];
             // What may wait for ever is told not to.
             let waits = name == "poll_oneoff";
-            guest.ctx.interrupt.0 = waits.then(|| Arc::clone(&armed));
+            guest.ctx.interrupt.flag = waits.then(|| Arc::clone(&armed));
             // Descriptors 0 to 4 stay open, so that the rest keeps working.
             if matches!(name, "fd_close" | "fd_renumber" | "fd_fdstat_set_rights") && random.below(9) > 0 {
                 continue;

@@ -21,6 +21,7 @@ mod link;
 mod permissions;
 mod polling;
 mod streams;
+mod threads;
 
 /// Where the fixture puts a call's results.
 const RESULT: GuestAddr = GuestAddr(0x100);
