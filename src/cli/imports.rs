@@ -78,7 +78,6 @@ pub(crate) fn origin(module: &str, name: &str) -> Option<String> {
     };
     let origin = match module {
         "wasi_snapshot_preview1" | "wasi_unstable" => return Some(format!("WASI preview 1 has no function {name:?}")),
-        "wasi" if name == "thread-spawn" => "it is of WASI threads, which are not supported",
         "GOT.mem" | "GOT.func" => "it is for a dynamic linker",
         "go" | "gojs" => "it is of Go for JavaScript; GOOS=wasip1 builds programs for WASI",
         "wbg" => "it is of wasm-bindgen, made for JavaScript",

@@ -12,9 +12,10 @@ use anyhow::{Context, Result, anyhow, bail};
 use clap::ValueHint;
 use orcavm::sandbox::{self, SandboxCtx, SharedRegion};
 use orcavm::vm::{
-    self, Config, Domain, DomainId, Engine, Instance, InterruptHandle, Linker, Module, Permissions, Store, StoreLimits,
-    StoreLimitsBuilder, Trap,
+    self, AsContextMut, Caller, Config, Domain, DomainId, Engine, ExternType, Instance, InterruptHandle, Linker,
+    Module, Permissions, Store, StoreLimits, StoreLimitsBuilder, Trap,
 };
+use orcavm::wasi::threads::{self, NewThread, Threads};
 use orcavm::wasi::{I32Exit, WasiCtxBuilder};
 
 use super::imports::{self, Links};
@@ -52,6 +53,9 @@ pub(crate) struct Options {
     /// Let the program's stack grow to this size, such as 8MiB
     #[arg(long, value_name = "SIZE", value_parser = units::bytes)]
     max_stack: Option<usize>,
+    /// Let the program have so many threads at once besides its first; 64 unless this is given
+    #[arg(long, value_name = "N")]
+    max_threads: Option<usize>,
     /// Check every memory access instead of reserving address space for guard pages
     #[arg(long)]
     no_guard: bool,
@@ -80,6 +84,8 @@ pub(crate) struct State {
     limits: StoreLimits,
     /// What its modules were given by: a name, or the program's file.
     modules: Names,
+    /// Its threads, if it may have any.
+    threads: Option<Threads<State>>,
 }
 
 /// What is left of a program's run.
@@ -124,6 +130,7 @@ impl Names {
 fn linker(engine: &Engine) -> Result<Linker<State>> {
     let mut linker = Linker::new(engine);
     sandbox::add_to_linker(&mut linker, State::guest)?;
+    threads::add_to_linker(&mut linker, |state: &mut State| state.threads.clone())?;
     Ok(linker)
 }
 
@@ -137,6 +144,7 @@ pub(crate) fn host(engine: &Engine) -> Result<(Linker<State>, Store<State>)> {
         )],
         limits: StoreLimitsBuilder::new().build(),
         modules: Names::default(),
+        threads: None,
     };
     Ok((linker(engine)?, Store::new(engine, state)))
 }
@@ -212,6 +220,7 @@ fn execute(options: &Options, time: Option<&TimeLimit>, ended: &mut Ended) -> Re
             guests: vec![(domain.id(), guest)],
             limits: limits.build(),
             modules: Names::default(),
+            threads: None,
         },
     );
     store.set_domain(domain.clone())?;
@@ -298,8 +307,12 @@ fn start(
     let name = source.name();
     if !dynamic::is_dynamic(source, module)? {
         setup.libraries.check_unused(name)?;
+        let threads = threads_of(options, module, linker, store)?;
         let instance = instantiate(&links, source, module, &main.domain, linker, store)?;
-        return enter(options, setup, source, module, instance, store);
+        let ended = enter(options, setup, source, module, instance, store);
+        let Some(threads) = threads else { return ended };
+        // Unless another thread has ended the program before.
+        return threads.finish(Ok(())).with_context(|| name.to_owned()).and(ended);
     }
     let (instance, session) = dynamic::link(setup, source, module, &links, linker, store)?;
     let ended = enter(options, setup, source, module, instance, store);
@@ -312,6 +325,47 @@ fn start(
         Err(error) if !exited(&error) => Err(error),
         ended => session.finish(store).with_context(|| name.to_owned()).and(ended),
     }
+}
+
+/// The threads of a program, if it is made for some: with the shared memories that it
+/// imports.
+fn threads_of(
+    options: &Options,
+    module: &Module,
+    linker: &mut Linker<State>,
+    store: &mut Store<State>,
+) -> Result<Option<Threads<State>>> {
+    let is_shared = |ty| matches!(ty, ExternType::Memory(ty) if ty.is_shared());
+    if !threads::has_threads(module) && !module.imports().any(|import| is_shared(import.ty())) {
+        return Ok(None);
+    }
+    let threads = Threads::new(linker, &mut *store, module, fork)?;
+    if let Some(most) = options.max_threads {
+        threads.limit(most);
+    }
+    store.data_mut().threads = Some(threads.clone());
+    Ok(Some(threads))
+}
+
+/// The store of a new thread. All have their fuel in common.
+fn fork(caller: &mut Caller<'_, State>, new: &NewThread<'_>) -> Result<Store<State>, vm::Error> {
+    let engine = caller.engine().clone();
+    let parent = caller.domain().map(Domain::id);
+    let state = caller.data_mut();
+    let guest = state.guest(parent).thread(new.domain.clone(), new.ended);
+    let state = State {
+        guests: vec![(new.domain.id(), guest)],
+        limits: state.limits.clone(),
+        modules: state.modules.clone(),
+        threads: state.threads.clone(),
+    };
+    let mut store = Store::try_new(&engine, state)?;
+    store.limiter(|state| &mut state.limits);
+    // Where none is counted there is no pool.
+    if let Ok(fuel) = caller.as_context_mut().fuel_pool() {
+        store.set_fuel_pool(&fuel)?;
+    }
+    Ok(store)
 }
 
 /// Calls what a program is to do.

