@@ -269,3 +269,79 @@ fn traps_of_tail_calls_have_the_caller_s_frame() {
         );
     }
 }
+
+#[test]
+fn exceptions_go_to_the_callers_of_those_who_left() {
+    let engine = Engine::default();
+    let mut linker = Linker::new(&engine);
+    linker
+        .func_wrap("host", "through", |mut caller: Caller<'_, ()>, value: i32| {
+            let inner = caller
+                .get_export("inner")
+                .and_then(|it| it.into_func())
+                .expect("the caller's");
+            inner.typed::<i32, i32>(&caller)?.call(caller.as_context_mut(), value)
+        })
+        .expect("the name is free");
+    let mut store = Store::new(&engine, ());
+    let thrower = module(
+        &engine,
+        r#"(module (tag $e (export "e") (param i32)) (memory 1)
+            (func (export "throw") (param i32) (result i32) (throw $e (local.get 0)))
+            (func $other (export "other") (param i64 i64 i64 i32) (result i32) (throw $e (local.get 3))))"#,
+    );
+    let catcher = module(
+        &engine,
+        r#"(module (import "thrower" "e" (tag $e (param i32)))
+            (import "thrower" "throw" (func $throw (param i32) (result i32)))
+            (import "thrower" "other" (func $other (param i64 i64 i64 i32) (result i32)))
+            (import "host" "through" (func $through (param i32) (result i32)))
+            (memory 1) (data (i32.const 0) "\64")
+            (func $tail (param i32) (result i32) (return_call $throw (local.get 0)))
+            (func $wide (param i32) (result i32)
+                (return_call $other (i64.const 1) (i64.const 2) (i64.const 3) (local.get 0)))
+            (func $unprotected (param i32) (result i32)
+                (block $l (result i32)
+                    (try_table (catch $e $l) (return_call $tail (local.get 0)))
+                    (unreachable))
+                (drop) (i32.const -1))
+            (func $host (param i32) (result i32) (return_call $through (local.get 0)))
+            (func (export "inner") (param i32) (result i32) (return_call $wide (local.get 0)))
+            (table funcref (elem $tail $wide $unprotected $host))
+            (type $f (func (param i32) (result i32)))
+            (func (export "run") (param i32 i32) (result i32)
+                (block $l (result i32)
+                    (try_table (catch $e $l) (drop (call_indirect (type $f) (local.get 1) (local.get 0))))
+                    (i32.const -2))
+                (i32.add (i32.load8_u (i32.const 0))))
+            (func (export "direct") (param i32 i32) (result i32)
+                (block $l (result i32)
+                    (try_table (catch $e $l) (drop (call $tail (local.get 1))))
+                    (i32.const -2))
+                (i32.add (i32.load8_u (i32.const 0)))))"#,
+    );
+    for second in ["the same domain", "another"] {
+        let mut linker = linker.clone();
+        let domain = Domain::new(second, Permissions::all());
+        let made = match second {
+            "another" => linker.instantiate_in(&mut store, &thrower, &domain),
+            _ => linker.instantiate(&mut store, &thrower),
+        };
+        let made = made.expect("nothing is missing");
+        linker.instance(&mut store, "thrower", made).expect("the name is free");
+        let guest = linker.instantiate(&mut store, &catcher).expect("nothing is missing");
+        let run = guest
+            .get_typed_func::<(i32, i32), i32>(&mut store, "run")
+            .expect("exported");
+        for way in 0..4 {
+            for value in [1, 2] {
+                let found = run.call(&mut store, (way, value)).expect("it is caught");
+                assert_eq!(found, 100 + value, "{second}: {way}");
+            }
+        }
+        let direct = guest
+            .get_typed_func::<(i32, i32), i32>(&mut store, "direct")
+            .expect("exported");
+        assert_eq!(direct.call(&mut store, (0, 9)).expect("it is caught"), 109);
+    }
+}

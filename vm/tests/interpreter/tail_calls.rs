@@ -80,6 +80,17 @@ const CYCLES: &[(&str, &str)] = &[
             (i64.add (local.get 0) (i64.const 1)) (local.get 3)))"#,
     ),
     (
+        "vectors",
+        r#"(func (export "run") (param i32) (result i64)
+            (i64x2.extract_lane 0 (call $f (v128.const i64x2 0 5) (local.get 0) (v128.const i64x2 1 7) (v128.const i64x2 11 13))))
+        (func $f (param v128 i32 v128 v128) (result v128)
+            (if (i32.eqz (local.get 1)) (then (return (local.get 0))))
+            (return_call $g (i32.sub (local.get 1) (i32.const 1)) (i64x2.add (local.get 0) (local.get 2)) (local.get 3)
+                (local.get 2)))
+        (func $g (param i32 v128 v128 v128) (result v128)
+            (return_call $f (i64x2.replace_lane 1 (local.get 1) (i64.const 0)) (local.get 0) (local.get 3) (local.get 2)))"#,
+    ),
+    (
         "calls between",
         r#"(func (export "run") (param i32) (result i64) (return_call $f (local.get 0) (i64.const 0)))
         (func $one (result i32) (return_call $two (i32.const 3) (i32.const 4)))
