@@ -74,6 +74,12 @@ const ALLOWED: &[Allowed] = &[
         why: "atomic operators in memories that are checked, and waiting, are worth a call",
     },
     Allowed {
+        handler: "struct_new_slow",
+        variants: &[],
+        may: May::Call(&["vm::exec::aggregate::new_slow"]),
+        why: "makes an object where none is at hand",
+    },
+    Allowed {
         handler: "load_mapped",
         variants: &[],
         may: May::Call(&["vm::exec::data::mapped"]),

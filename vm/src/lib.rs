@@ -60,6 +60,7 @@ pub use error::{
 pub use exec::heap::GcHeapStats;
 pub use proposal::{Proposal, UnknownProposal};
 pub use runtime::any_ref::{AnyRef, EqRef, ExnRef, I31};
+pub use runtime::array_ref::{ArrayRef, ArrayRefPre};
 pub use runtime::context::{AsContext, AsContextMut, Caller, StoreContext, StoreContextMut};
 pub use runtime::domain::{Charge, Domain, DomainId};
 pub use runtime::engine::{Config, Engine};
@@ -81,6 +82,7 @@ pub use runtime::roots::{GcRef, OwnedRooted, RootScope, Rooted, RootedGcRef};
 pub use runtime::shared_memory::{SharedMemory, WaitResult};
 pub use runtime::snapshot::Snapshot;
 pub use runtime::store::Store;
+pub use runtime::struct_ref::{StructRef, StructRefPre};
 pub use runtime::tag::Tag;
 pub use runtime::typed::{IntoFunc, WasmParams, WasmResults, WasmRet, WasmTy};
 pub use runtime::val::{Ref, V128, Val};

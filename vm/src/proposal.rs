@@ -29,8 +29,8 @@ macro_rules! for_each_proposal {
             WideArithmetic "wide-arithmetic" wasm_wide_arithmetic WIDE_ARITHMETIC on [];
             Exceptions "exceptions" wasm_exceptions EXCEPTIONS on [ReferenceTypes];
             LegacyExceptions "legacy-exceptions" wasm_legacy_exceptions LEGACY_EXCEPTIONS on [Exceptions];
-            FunctionReferences "function-references" wasm_function_references FUNCTION_REFERENCES off [ReferenceTypes];
-            Gc "gc" wasm_gc GC off [FunctionReferences];
+            FunctionReferences "function-references" wasm_function_references FUNCTION_REFERENCES on [ReferenceTypes];
+            Gc "gc" wasm_gc GC on [FunctionReferences];
             CustomDescriptors "custom-descriptors" wasm_custom_descriptors CUSTOM_DESCRIPTORS off [Gc];
         }
     };

@@ -59,6 +59,18 @@ traps! {
     NullReference "null reference";
     /// A call through a null function reference.
     NullFuncReference "null function reference";
+    /// A field of a null reference.
+    NullStructReference "null structure reference";
+    /// An element, or the length, of a null reference.
+    NullArrayReference "null array reference";
+    /// The integer of a null reference.
+    NullI31Reference "null i31 reference";
+    /// A null reference where there must be a descriptor.
+    NullDescriptorReference "null descriptor reference";
+    /// An access to elements that are not in the array.
+    ArrayOutOfBounds "out of bounds array access";
+    /// A reference to something of another type than it was cast to.
+    CastFailure "cast failure";
     /// An object that no heap of the store could hold.
     AllocationTooLarge "allocation size too large";
     /// The heap has no room left, and may not grow.

@@ -116,6 +116,33 @@ pub enum TypeError {
         /// The type.
         ty: TagType,
     },
+    /// A struct was to have more or fewer fields than its type.
+    #[error("the type has {expected} fields, but {found} values were given")]
+    FieldCount {
+        /// Fields that it has.
+        expected: usize,
+        /// Values that were given.
+        found: usize,
+    },
+    /// A field behind the last of a struct.
+    #[error("no field {index} in a struct of {fields}")]
+    FieldIndex {
+        /// Which.
+        index: usize,
+        /// Fields that there are.
+        fields: usize,
+    },
+    /// A field or element that cannot change was to.
+    #[error("the field or element is immutable")]
+    ImmutableField,
+    /// An index beyond the end of an array.
+    #[error("no element {index} in an array of {len}")]
+    ArrayIndex {
+        /// The index.
+        index: u32,
+        /// The array's length.
+        len: u32,
+    },
     /// A global that cannot change was to.
     #[error("the global is immutable")]
     Immutable,

@@ -87,7 +87,7 @@ pub(crate) trait Bulk {
 ///
 /// # Safety
 /// `cx` is the running context; the result is used for one operator only.
-unsafe fn store_of<'s>(cx: *mut Cx) -> (&'s mut StoreInner, *mut ()) {
+pub(super) unsafe fn store_of<'s>(cx: *mut Cx) -> (&'s mut StoreInner, *mut ()) {
     // SAFETY: a live context leads to the block of the running store.
     let rt = unsafe { (*cx).rt };
     // SAFETY: the entry's borrow of the store is not in use while code runs.

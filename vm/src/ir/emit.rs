@@ -330,6 +330,14 @@ impl Emitter {
         }
     }
 
+    /// Appends words to the last instruction, which has a result.
+    pub(crate) fn extend_last(&mut self, words: &[u64]) {
+        self.words.extend_from_slice(words);
+        if let Some(last) = &mut self.last {
+            last.end = self.words.len();
+        }
+    }
+
     /// Appends words that are no instruction.
     pub(crate) fn push_words(&mut self, words: impl IntoIterator<Item = u64>) {
         self.words.extend(words);

@@ -149,8 +149,11 @@ macro_rules! for_each_plain_op {
                 I64ReinterpretF64 "i64.reinterpret_f64" (f64) -> u64 = |a| a.to_bits();
                 F32ReinterpretI32 "f32.reinterpret_i32" (u32) -> f32 = |a| f32::from_bits(a);
                 F64ReinterpretI64 "f64.reinterpret_i64" (u64) -> f64 = |a| f64::from_bits(a);
+                RefI31 "ref.i31" (u32) -> u32 = |a| a << 1 | 1;
             }
             unary_trapping {
+                I31GetS "i31.get_s" (u32) -> i32 = |a| if a == 0 { Err(Trap::NullI31Reference) } else { Ok(a as i32 >> 1) };
+                I31GetU "i31.get_u" (u32) -> u32 = |a| if a == 0 { Err(Trap::NullI31Reference) } else { Ok(a >> 1) };
                 I32TruncF32S "i32.trunc_f32_s" (f32) -> i32 = |a| trunc!(a, -2147483904.0, 2147483648.0, i32);
                 I32TruncF32U "i32.trunc_f32_u" (f32) -> u32 = |a| trunc!(a, -1.0, 4294967296.0, u32);
                 I64TruncF32S "i64.trunc_f32_s" (f32) -> i64 = |a| trunc!(a, -9223373136366403584.0, 9223372036854775808.0, i64);

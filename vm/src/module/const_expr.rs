@@ -6,7 +6,7 @@
 
 use std::ops::Deref;
 
-use super::index::{FuncIdx, GlobalIdx};
+use super::index::{FuncIdx, GlobalIdx, TypeIdx};
 
 /// A constant expression: operators in order, at least one.
 ///
@@ -37,6 +37,22 @@ pub(crate) enum ConstOp {
     I64Sub,
     /// `i64.mul`
     I64Mul,
+    /// `ref.i31`
+    RefI31,
+    /// `struct.new`
+    StructNew(TypeIdx),
+    /// `struct.new_default`
+    StructNewDefault(TypeIdx),
+    /// `struct.new_desc`
+    StructNewDesc(TypeIdx),
+    /// `struct.new_default_desc`
+    StructNewDefaultDesc(TypeIdx),
+    /// `array.new`
+    ArrayNew(TypeIdx),
+    /// `array.new_default`
+    ArrayNewDefault(TypeIdx),
+    /// `array.new_fixed` of so many elements.
+    ArrayNewFixed(TypeIdx, u32),
 }
 
 /// The operators of a constant expression, as a slice of [`ConstOp`].

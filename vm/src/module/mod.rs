@@ -152,6 +152,8 @@ pub(crate) struct ElemSegment {
     pub(crate) kind: ElemKind,
     /// Its elements.
     pub(crate) items: ElemItems,
+    /// Whether they are handles of a store's heap.
+    pub(crate) is_handle: bool,
 }
 
 /// What instantiation does with an element segment.

@@ -306,6 +306,7 @@ impl Builder {
                 offset: self.const_expr(offset_expr)?,
             },
         };
+        let mut is_handle = false;
         let items = match element.items {
             ElementItems::Functions(funcs) => ElemItems::Funcs(
                 funcs
@@ -315,7 +316,9 @@ impl Builder {
             ),
             ElementItems::Expressions(ty, exprs) => {
                 let space = TypeSpace::new(&self.data.types);
-                RefType::from_wasm(ty, space, &self.registry).map_err(|e| unsupported(e, element.range.start))?;
+                let ty = RefType::from_wasm(ty, space, &self.registry);
+                let ty = ty.map_err(|e| unsupported(e, element.range.start))?;
+                is_handle = ty.heap_type().is_handle();
                 shortest(
                     exprs
                         .into_iter()
@@ -324,7 +327,7 @@ impl Builder {
                 )
             }
         };
-        self.data.elems.push(ElemSegment { kind, items });
+        self.data.elems.push(ElemSegment { kind, items, is_handle });
         Ok(())
     }
 
@@ -374,6 +377,27 @@ impl Builder {
                 Operator::I64Add => ConstOp::I64Add,
                 Operator::I64Sub => ConstOp::I64Sub,
                 Operator::I64Mul => ConstOp::I64Mul,
+                Operator::RefI31 => ConstOp::RefI31,
+                Operator::StructNew { struct_type_index } => ConstOp::StructNew(TypeIdx::new(struct_type_index)),
+                Operator::StructNewDefault { struct_type_index } => {
+                    ConstOp::StructNewDefault(TypeIdx::new(struct_type_index))
+                }
+                Operator::StructNewDesc { struct_type_index } => {
+                    ConstOp::StructNewDesc(TypeIdx::new(struct_type_index))
+                }
+                Operator::StructNewDefaultDesc { struct_type_index } => {
+                    ConstOp::StructNewDefaultDesc(TypeIdx::new(struct_type_index))
+                }
+                Operator::ArrayNew { array_type_index } => ConstOp::ArrayNew(TypeIdx::new(array_type_index)),
+                Operator::ArrayNewDefault { array_type_index } => {
+                    ConstOp::ArrayNewDefault(TypeIdx::new(array_type_index))
+                }
+                Operator::ArrayNewFixed {
+                    array_type_index,
+                    array_size,
+                } => ConstOp::ArrayNewFixed(TypeIdx::new(array_type_index), array_size),
+                // A reference is the same in both hierarchies.
+                Operator::AnyConvertExtern | Operator::ExternConvertAny => continue,
                 // wasmparser's enum is open.
                 _ => {
                     return Err(unsupported(

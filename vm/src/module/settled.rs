@@ -94,6 +94,15 @@ fn assigned_first(
                 // One of them may be of a call before.
                 operands = operands.checked_sub(2)? + 1;
             }
+            // None of them is made above.
+            ConstOp::RefI31
+            | ConstOp::StructNew(_)
+            | ConstOp::StructNewDefault(_)
+            | ConstOp::StructNewDesc(_)
+            | ConstOp::StructNewDefaultDesc(_)
+            | ConstOp::ArrayNew(_)
+            | ConstOp::ArrayNewDefault(_)
+            | ConstOp::ArrayNewFixed(..) => return None,
         }
         value.push(op);
     }

@@ -1,9 +1,11 @@
 //! References to garbage-collected objects of any type, and to small integers.
 
+use super::array_ref::ArrayRef;
 use super::context::{AsContext, AsContextMut};
 use super::extern_ref::ExternRef;
 use super::roots::{Reference, Root, Rooted};
 use super::store::StoreInner;
+use super::struct_ref::StructRef;
 use crate::error::Error;
 use crate::exec::heap::Object;
 use crate::types::HeapType;
@@ -140,6 +142,38 @@ macro_rules! may_be_i31 {
             /// If it is none.
             pub fn unwrap_i31(&self, store: impl AsContext) -> Result<I31, Error> {
                 Ok(self.as_i31(store)?.expect("the reference is an i31"))
+            }
+
+            /// Whether it is a struct.
+            ///
+            /// # Errors
+            /// If its scope has ended, or it is of another store.
+            pub fn is_struct(&self, store: impl AsContext) -> Result<bool, Error> {
+                self.matches_ty(store, &HeapType::Struct)
+            }
+
+            /// The struct, if it is one.
+            ///
+            /// # Errors
+            /// If its scope has ended, or it is of another store.
+            pub fn as_struct(&self, store: impl AsContext) -> Result<Option<Rooted<StructRef>>, Error> {
+                Ok(self.is_struct(store)?.then(|| Rooted::at(self.0)))
+            }
+
+            /// Whether it is an array.
+            ///
+            /// # Errors
+            /// If its scope has ended, or it is of another store.
+            pub fn is_array(&self, store: impl AsContext) -> Result<bool, Error> {
+                self.matches_ty(store, &HeapType::Array)
+            }
+
+            /// The array, if it is one.
+            ///
+            /// # Errors
+            /// If its scope has ended, or it is of another store.
+            pub fn as_array(&self, store: impl AsContext) -> Result<Option<Rooted<ArrayRef>>, Error> {
+                Ok(self.is_array(store)?.then(|| Rooted::at(self.0)))
             }
 
             /// The type of what it refers to.

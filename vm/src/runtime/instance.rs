@@ -2,6 +2,7 @@
 
 use std::ptr::NonNull;
 
+use super::constant;
 use super::context::{AsContext, AsContextMut, StoreContextMut};
 use super::domain::{Domain, Resource};
 use super::externs::{Export, Extern, Global, Memory, Table, check_store, new_memory, new_table};
@@ -22,10 +23,7 @@ use crate::exec::table::TableRef;
 use crate::exec::tag::{TagRef, TagShape};
 use crate::exec::{entry, slow};
 use crate::ir::code::CodeOptions;
-use crate::module::{
-    ConstExpr, ConstOp, DataKind, ElemItems, ElemKind, ExportKind, FuncIdx, GlobalIdx, Import, ImportKind, ModuleData,
-    TagIdx,
-};
+use crate::module::{ConstOp, DataKind, ElemKind, ExportKind, GlobalIdx, Import, ImportKind, ModuleData, TagIdx};
 use crate::trap::Trap;
 use crate::types::{Definer, GlobalType, MemoryType, TableType, ValType};
 
@@ -601,8 +599,8 @@ fn constants(module: &ModuleData, given: &[GivenGlobal], is_linked: bool) -> Box
     let sums = sums.filter(|(global, init)| is_constant(*global) && !matches!(*init.0, [ConstOp::Const(_)]));
     let settled = module.settled.iter().map(|(global, value)| (*global, value));
     for (global, expr) in sums.chain(settled.take_while(|_| is_linked)) {
-        let known = |from: GlobalIdx| Some((constants.get(from.index()).copied().flatten()?, None));
-        let Some([value, _]) = value_of(expr, known, |_| None) else {
+        let known = |from: GlobalIdx| constants.get(from.index()).copied().flatten();
+        let Some(value) = constant::known_value(expr, known) else {
             continue;
         };
         if constants.len() <= global.index() {
@@ -660,6 +658,40 @@ fn allocate_own(
     Ok(())
 }
 
+/// Gives globals, tables and segments of elements their first values. The store's
+/// innermost scope keeps the objects of those that are still to come.
+fn first_values(inner: &mut StoreInner, whole: *mut (), at: usize, module: &ModuleData) -> Result<(), Error> {
+    for (global, init) in module.own_globals().zip(&module.global_inits) {
+        let value = constant::evaluate(inner, whole, at, init)?;
+        inner.instances[at].cx.global(global).set(value);
+    }
+    for (i, init) in module.table_inits.iter().enumerate() {
+        if let Some(init) = init {
+            let [value, _] = constant::evaluate(inner, whole, at, init)?;
+            let table = inner.instances[at].tables[module.num_imported_tables + i];
+            table.get_mut().elems_mut().fill(value);
+        }
+    }
+    // All segments are there before the first is written: where a later one
+    // traps, functions that are in a shared table by then can still use them.
+    for segment in &module.elems {
+        let elems = match &segment.kind {
+            ElemKind::Declared => Box::default(),
+            ElemKind::Passive | ElemKind::Active { .. } => constant::elements(inner, whole, at, &segment.items)?,
+        };
+        inner.instances[at].elems.push(elems);
+    }
+    for (i, segment) in module.elems.iter().enumerate() {
+        if let ElemKind::Active { table, offset } = &segment.kind {
+            let elems = std::mem::take(&mut inner.instances[at].elems[i]);
+            let [offset, _] = constant::evaluate(inner, whole, at, offset)?;
+            let table = inner.instances[at].tables[table.index()];
+            slow::table_init(table, &elems, offset, 0, elems.len() as u64)?;
+        }
+    }
+    Ok(())
+}
+
 /// Gives globals, tables and memories their first values, and runs the start
 /// function.
 pub(super) fn initialize<T: 'static>(
@@ -668,43 +700,20 @@ pub(super) fn initialize<T: 'static>(
     module: &ModuleData,
     image: Option<&Image>,
 ) -> Result<(), Error> {
+    let whole: *mut () = std::ptr::from_mut(store).cast();
     let inner = &mut store.inner;
     let at = id.index();
-    for (global, init) in module.own_globals().zip(&module.global_inits) {
-        let instance = &inner.instances[at];
-        let value = evaluate_slots(instance, init);
-        instance.cx.global(global).set(value);
-    }
-    for (i, init) in module.table_inits.iter().enumerate() {
-        if let Some(init) = init {
-            let value = evaluate(&inner.instances[at], init);
-            let table = inner.instances[at].tables[module.num_imported_tables + i];
-            table.get_mut().elems_mut().fill(value);
-        }
-    }
-    // All segments are there before the first is written: where a later one
-    // traps, functions that are in a shared table by then can still use them.
-    let instance = &inner.instances[at];
-    let elems = module.elems.iter().map(|segment| match &segment.kind {
-        ElemKind::Declared => Box::default(),
-        ElemKind::Passive | ElemKind::Active { .. } => elements(instance, &segment.items),
-    });
-    inner.instances[at].elems = elems.collect();
-    for (i, segment) in module.elems.iter().enumerate() {
-        if let ElemKind::Active { table, offset } = &segment.kind {
-            let elems = std::mem::take(&mut inner.instances[at].elems[i]);
-            let offset = evaluate(&inner.instances[at], offset);
-            let table = inner.instances[at].tables[table.index()];
-            slow::table_init(table, &elems, offset, 0, elems.len() as u64)?;
-        }
-    }
+    let scope = inner.roots.enter();
+    let outcome = first_values(inner, whole, at, module);
+    inner.roots.exit(scope);
+    outcome?;
     let memory = inner.instances[at].memories.first();
     let is_mapped = image
         .zip(memory)
         .is_some_and(|(image, memory)| memory.get_mut().map_image(image.at, &image.pages));
     for segment in module.datas.iter().filter(|_| !is_mapped) {
         if let DataKind::Active { memory, offset } = &segment.kind {
-            let offset = evaluate(&inner.instances[at], offset);
+            let [offset, _] = constant::evaluate(inner, whole, at, offset)?;
             let memory = inner.instances[at].memories[memory.index()];
             let bytes = module.bytes.get(segment.range.clone()).ok_or(Trap::MemoryOutOfBounds)?;
             slow::memory_init(memory, bytes, offset, 0, bytes.len() as u64)?;
@@ -715,71 +724,4 @@ pub(super) fn initialize<T: 'static>(
         entry::call(store, start, |_, _| (), |_, _| ())?;
     }
     Ok(())
-}
-
-/// The elements of a segment, as slots: always the same for an instance.
-pub(super) fn elements(instance: &InstanceEntity, items: &ElemItems) -> Box<[u64]> {
-    let reference = |func: &FuncIdx| instance.cx.func_ref(*func).to_slot();
-    match items {
-        ElemItems::Funcs(funcs) => funcs.iter().map(reference).collect(),
-        ElemItems::Exprs(exprs) => exprs.iter().map(|expr| evaluate(instance, expr)).collect(),
-    }
-}
-
-/// The slot value of a constant expression whose value takes one slot.
-fn evaluate(instance: &InstanceEntity, expr: &ConstExpr) -> u64 {
-    let [slot, _] = evaluate_slots(instance, expr);
-    slot
-}
-
-/// The slots of a constant expression's value: the second is 0 but for `v128`.
-fn evaluate_slots(instance: &InstanceEntity, expr: &ConstExpr) -> [u64; 2] {
-    let global = |global: GlobalIdx| {
-        let ty = instance.module.data().globals.get(global.index())?;
-        let [low, high] = instance.cx.global(global).slots();
-        Some((low, (*ty.content() == ValType::V128).then_some(high)))
-    };
-    let func = |func| Some(instance.cx.func_ref(func).to_slot());
-    value_of(expr, global, func).expect("validation requires one value")
-}
-
-/// The slots of an expression's value, if those of the globals and functions in it are
-/// known. A `v128` takes two, of a global's value too.
-fn value_of(
-    expr: &ConstExpr,
-    global: impl Fn(GlobalIdx) -> Option<(u64, Option<u64>)>,
-    func: impl Fn(FuncIdx) -> Option<u64>,
-) -> Option<[u64; 2]> {
-    let mut stack: smallvec::SmallVec<[u64; 4]> = smallvec::SmallVec::new();
-    for op in &expr.0 {
-        let value = match op {
-            ConstOp::Const(slot) => *slot,
-            ConstOp::GlobalGet(index) => {
-                let (low, high) = global(*index)?;
-                stack.push(low);
-                stack.extend(high);
-                continue;
-            }
-            ConstOp::RefFunc(index) => func(*index)?,
-            ConstOp::I32Add => wide(&mut stack, |a, b| low(a.wrapping_add(b))),
-            ConstOp::I32Sub => wide(&mut stack, |a, b| low(a.wrapping_sub(b))),
-            ConstOp::I32Mul => wide(&mut stack, |a, b| low(a.wrapping_mul(b))),
-            ConstOp::I64Add => wide(&mut stack, u64::wrapping_add),
-            ConstOp::I64Sub => wide(&mut stack, u64::wrapping_sub),
-            ConstOp::I64Mul => wide(&mut stack, u64::wrapping_mul),
-        };
-        stack.push(value);
-    }
-    Some([*stack.first()?, stack.get(1).copied().unwrap_or(0)])
-}
-
-/// Applies a binary operator to the top of the stack.
-fn wide(stack: &mut smallvec::SmallVec<[u64; 4]>, op: impl Fn(u64, u64) -> u64) -> u64 {
-    let (b, a) = (stack.pop(), stack.pop());
-    a.zip(b).map(|(a, b)| op(a, b)).expect("validation requires two values")
-}
-
-/// An `i32`'s slot: arithmetic modulo 2^64 agrees with that modulo 2^32 there.
-fn low(value: u64) -> u64 {
-    value & 0xffff_ffff
 }

@@ -1,6 +1,8 @@
 //! Runtime structure (Spec 3.0 §4.2) and the embedding API. Safe code only.
 
 pub(crate) mod any_ref;
+pub(crate) mod array_ref;
+mod constant;
 pub(crate) mod context;
 pub(crate) mod domain;
 pub(crate) mod engine;
@@ -24,6 +26,7 @@ pub(crate) mod roots;
 pub(crate) mod shared_memory;
 pub(crate) mod snapshot;
 pub(crate) mod store;
+pub(crate) mod struct_ref;
 pub(crate) mod tag;
 pub(crate) mod typed;
 pub(crate) mod val;

@@ -8,8 +8,9 @@
 use std::fmt;
 use std::sync::{Arc, PoisonError};
 
+use super::constant;
 use super::context::{AsContext, AsContextMut};
-use super::instance::{Imports, Instance, allocate, elements};
+use super::instance::{Imports, Instance, allocate};
 use super::module::Module;
 use super::store::{InstanceEntity, InstanceId, StoreId, StoreInner};
 use crate::error::{Error, LimitError, SnapshotError};
@@ -138,7 +139,7 @@ impl Instance {
         let id = self.within(inner);
         let instance = &inner.instances[id.index()];
         let saved = Saved::of(instance)?;
-        let kept = inner.keep(saved.handles(instance))?;
+        let kept = inner.keep(saved.handles(instance).chain(element_handles(instance)))?;
         Ok(Snapshot(Arc::new(Inner {
             store: inner.id,
             instance: id,
@@ -407,7 +408,7 @@ impl Snapshot {
         for ((elems, segment), has_elems) in elems.iter_mut().zip(&module.elems).zip(&saved.has_elems) {
             match has_elems {
                 false => *elems = Box::default(),
-                true if elems.is_empty() => *elems = elements(instance, &segment.items),
+                true if elems.is_empty() => *elems = constant::settled_elements(instance, &segment.items),
                 true => {}
             }
         }
@@ -415,6 +416,15 @@ impl Snapshot {
         instance.elems = elems;
         instance.dropped_data.clone_from(&saved.dropped_data);
     }
+}
+
+/// The handles in the element segments of an instance, nulls too.
+fn element_handles(instance: &InstanceEntity) -> impl Iterator<Item = u32> {
+    let module = instance.module.data();
+    let segments = instance.elems.iter().zip(&module.elems);
+    let of_handles = segments.filter(|(_, segment)| segment.is_handle);
+    // Handles have the low half of their slots.
+    of_handles.flat_map(|(elems, _)| elems.iter().map(|slot| *slot as u32))
 }
 
 impl StoreInner {

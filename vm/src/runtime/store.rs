@@ -178,6 +178,8 @@ pub struct StoreInner {
     pub(super) thrown: Option<ThrownId>,
     /// How many exceptions have been kept so.
     pub(super) exceptions_kept: u64,
+    /// Types of objects and functions that the host has made.
+    kept_types: HashMap<TypeId, DefType>,
 }
 
 impl StoreInner {
@@ -213,6 +215,7 @@ impl StoreInner {
             tag_shapes: HashMap::new(),
             thrown: None,
             exceptions_kept: 0,
+            kept_types: HashMap::new(),
         })
     }
 
@@ -425,6 +428,11 @@ impl StoreInner {
         let func_ref = func.func_ref();
         self.host_funcs.push(func);
         func_ref
+    }
+
+    /// Keeps a type as long as the store.
+    pub(crate) fn keep_type(&mut self, ty: &DefType) {
+        self.kept_types.entry(ty.id()).or_insert_with(|| ty.clone());
     }
 
     /// Whether a host function of the store is at an address.

@@ -231,7 +231,7 @@ impl StructType {
         Ok(Self(definer.intern(def)))
     }
 
-    fn raw_fields(&self) -> &[RawFieldType] {
+    pub(crate) fn raw_fields(&self) -> &[RawFieldType] {
         match &self.0.def().composite {
             RawCompositeType::Struct(fields) => fields,
             RawCompositeType::Func { .. } | RawCompositeType::Array(_) => &[],

@@ -1,8 +1,9 @@
 //! What running code knows of a type: a record whose address objects and functions
 //! carry, and which tells at once whether the type is a subtype of another.
 
-use super::raw::{Kind, RawCompositeType, SubType};
+use super::raw::{Kind, RawCompositeType, RawStorageType, SubType};
 use super::registry::TypeId;
+use crate::exec::heap::shape::{HANDLE, HEADER, Shape};
 
 /// Supertypes that a record has in itself, and casts find without another look.
 pub(crate) const NEAR: usize = 8;
@@ -12,6 +13,9 @@ pub(crate) const NEAR: usize = 8;
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct TypeInfo {
+    /// What the collector knows of its objects, which begin with its address. That of a
+    /// function type means nothing.
+    pub(crate) shape: Shape,
     /// The type's identity.
     pub(crate) id: TypeId,
     /// How many supertypes it has.
@@ -28,11 +32,6 @@ pub(crate) struct TypeInfo {
     pub(crate) layout: StructLayout,
 }
 
-/// Where the fields of an object begin, behind its header.
-const FIRST_FIELD: u32 = 8;
-/// Bytes of a handle.
-const HANDLE: u32 = 4;
-
 impl TypeInfo {
     /// The record of the type with this definition and identity, and with this
     /// supertype.
@@ -44,6 +43,7 @@ impl TypeInfo {
         near.iter_mut().zip(&display).for_each(|(near, id)| *near = *id);
         let layout = StructLayout::new(def, supertype.map(|ty| &ty.layout));
         Self {
+            shape: shape(def, &layout),
             id,
             depth,
             near,
@@ -67,7 +67,32 @@ impl TypeInfo {
 
     /// Whether it is `other` or a subtype of it.
     pub(crate) fn is_subtype_of(&self, other: &Self) -> bool {
-        self.display().get(other.depth as usize) == Some(&other.id)
+        self.has(other.id, other.depth)
+    }
+
+    /// Whether the type with an identity, which has so many supertypes, is it or one of
+    /// its supertypes.
+    #[inline(always)]
+    pub(crate) fn has(&self, id: TypeId, depth: u32) -> bool {
+        match self.near.get(depth as usize) {
+            Some(near) => *near == id,
+            None => self.far.get(depth as usize) == Some(&id),
+        }
+    }
+}
+
+/// The shape of a definition's objects.
+fn shape(def: &SubType, layout: &StructLayout) -> Shape {
+    match &def.composite {
+        RawCompositeType::Struct(fields) => {
+            let fields = fields.iter().zip(&layout.fields);
+            let handles = fields.filter(|(field, _)| field.storage.is_handle()).map(|(_, at)| *at);
+            let descriptor = (layout.descriptor != 0).then_some(layout.descriptor);
+            Shape::of_struct(layout.end, handles.chain(descriptor))
+        }
+        RawCompositeType::Array(element) if element.storage.is_handle() => Shape::of_handle_array(),
+        RawCompositeType::Array(element) => Shape::of_array(element.storage.bytes()),
+        RawCompositeType::Func { .. } => Shape::of_array(RawStorageType::I8.bytes()),
     }
 }
 
@@ -89,7 +114,7 @@ impl StructLayout {
         let RawCompositeType::Struct(fields) = &def.composite else {
             return Self::default();
         };
-        let mut end = supertype.map_or(FIRST_FIELD, |supertype| supertype.end);
+        let mut end = supertype.map_or(HEADER, |supertype| supertype.end);
         let mut place = |bytes: u32| {
             // Objects begin at multiples of 8.
             let at = end.next_multiple_of(bytes.min(8));

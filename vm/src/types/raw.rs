@@ -139,6 +139,11 @@ impl RawStorageType {
             Self::Val(RawValType::Ref(_)) => 4,
         }
     }
+
+    /// Whether a field holds a handle, which keeps an object.
+    pub(crate) fn is_handle(self) -> bool {
+        matches!(self, Self::Val(RawValType::Ref(ty)) if ty.heap.top() != Abstract::Func)
+    }
 }
 
 /// The type of a field of a struct, or of the elements of an array.

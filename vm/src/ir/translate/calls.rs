@@ -178,6 +178,10 @@ impl Translator<'_> {
 
     /// `call_indirect`.
     pub(super) fn call_indirect(&mut self, type_idx: TypeIdx, table: u32) -> Result<(), Stop> {
+        if !self.type_info(type_idx)?.is_final {
+            self.callee(type_idx, table)?;
+            return self.call_ref(type_idx);
+        }
         let (index, index_ty) = self.pop();
         let loaded = self
             .loaded_index(index)

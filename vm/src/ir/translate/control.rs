@@ -337,7 +337,7 @@ impl Translator<'_> {
     }
 
     /// Whether the top operands are where a branch to the frame wants them.
-    fn in_place(&mut self, index: usize) -> bool {
+    pub(super) fn in_place(&mut self, index: usize) -> bool {
         let frame = &self.frames[index];
         let arity = frame.arity();
         if frame.is_function() {
@@ -466,7 +466,7 @@ impl Translator<'_> {
     }
 
     /// Appends a branch with its offset at byte 8.
-    fn push_branch(&mut self, instr: &Instr, handlers: Jump) -> Fixup {
+    pub(super) fn push_branch(&mut self, instr: &Instr, handlers: Jump) -> Fixup {
         Fixup {
             from: self.emit.push(instr),
             field: 8,
@@ -475,7 +475,7 @@ impl Translator<'_> {
     }
 
     /// Makes a field hold the offset of a frame's label.
-    fn link(&mut self, index: usize, fixup: Fixup) -> Result<(), Stop> {
+    pub(super) fn link(&mut self, index: usize, fixup: Fixup) -> Result<(), Stop> {
         let frame = &mut self.frames[index];
         match frame.kind {
             Kind::Loop(start) => {
@@ -545,6 +545,24 @@ impl Translator<'_> {
         let handlers = handlers[condition.kind()];
         let instr = Instr::new(name, handlers.far, 16).operands(12, 0, false, &[condition]);
         self.push_branch(&instr, handlers)
+    }
+
+    /// Says that control branches here.
+    pub(super) fn end_straight(&mut self) {
+        self.straight_from = None;
+    }
+
+    /// Prepares a conditional branch to a frame that brings operands along.
+    pub(super) fn prepare_branch(&mut self, index: usize) {
+        self.settle_many(self.frames[index].arity());
+        self.prepare_return(index);
+    }
+
+    /// Goes to a frame's label in code that the branch with the fixup skips.
+    pub(super) fn go_aside(&mut self, index: usize, skip: &Fixup) -> Result<(), Stop> {
+        self.go(index, false)?;
+        let here = self.emit.bind();
+        Ok(self.emit.set_offset(skip.from, skip.field, here)?)
     }
 
     /// If the instruction before the comparison, which has been taken back,
@@ -696,12 +714,9 @@ impl Translator<'_> {
             let fixup = self.conditional_branch(condition, true);
             self.link(index, fixup)?;
         } else {
-            self.settle_many(self.frames[index].arity());
-            self.prepare_return(index);
+            self.prepare_branch(index);
             let fixup = self.conditional_branch(condition, false);
-            self.go(index, false)?;
-            let here = self.emit.bind();
-            self.emit.set_offset(fixup.from, fixup.field, here)?;
+            self.go_aside(index, &fixup)?;
         }
         self.begin_fuel();
         Ok(())

@@ -11,6 +11,7 @@
 //! would be read by nobody else). In the same way `local.set` gives it the
 //! local, and a branch takes back the comparison that decides it.
 
+mod aggregate;
 mod assigned;
 mod atomics;
 mod calls;
@@ -18,6 +19,7 @@ mod control;
 mod exceptions;
 mod operators;
 mod pins;
+mod reference;
 mod tail;
 mod variables;
 mod vectors;
@@ -325,7 +327,7 @@ macro_rules! translate_operator {
                         self.bulk::<bulk::TableInit>(3, None, *table, *elem_index)
                     }
                     Operator::ElemDrop { elem_index } => self.bulk::<bulk::ElemDrop>(0, None, *elem_index, 0),
-                    other => self.atomic_operator(other),
+                    other => self.reference_operator(other),
                 }
             }
         }

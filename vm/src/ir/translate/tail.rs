@@ -198,6 +198,10 @@ impl Translator<'_> {
 
     /// `return_call_indirect`.
     pub(super) fn return_call_indirect(&mut self, type_idx: TypeIdx, table: u32) -> Result<(), Stop> {
+        if !self.type_info(type_idx)?.is_final {
+            self.callee(type_idx, table)?;
+            return self.return_call_ref(type_idx);
+        }
         self.begin_tail_call();
         let (index, index_ty) = self.pop();
         let index = self.constant_to_acc(index, index_ty);
