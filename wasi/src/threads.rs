@@ -99,6 +99,9 @@ pub struct NewThread<'a> {
 /// Makes the store of a new thread.
 type Fork<T> = dyn Fn(&mut Caller<'_, T>, &NewThread<'_>) -> Result<Store<T>, Error> + Send + Sync;
 
+/// The function that a thread runs, of its number and argument.
+type StartFunc = TypedFunc<(u32, u32), ()>;
+
 struct Program<T: 'static> {
     module: Module,
     linker: Linker<T>,
@@ -296,7 +299,7 @@ impl<T: Send + 'static> Threads<T> {
     }
 
     /// The store and the function of a new thread.
-    fn make(&self, caller: &mut Caller<'_, T>) -> Result<(Store<T>, TypedFunc<(u32, u32), ()>), Error> {
+    fn make(&self, caller: &mut Caller<'_, T>) -> Result<(Store<T>, StartFunc), Error> {
         let program = &self.0;
         let permissions = caller.permissions();
         let parent = caller.domain().cloned().unwrap_or_default();
