@@ -18,7 +18,7 @@ const TIMES: i32 = if cfg!(debug_assertions) { 300_000 } else { 10_000_000 };
 /// An engine with the smallest value stack, and otherwise as `set` says.
 fn small(set: impl FnOnce(&mut Config)) -> Engine {
     let mut config = Config::new();
-    config.max_wasm_stack(64 << 10);
+    config.max_wasm_stack(64 << 10).wasm_function_references(true);
     set(&mut config);
     Engine::new(&config).expect("a valid configuration")
 }
@@ -78,6 +78,19 @@ const CYCLES: &[(&str, &str)] = &[
             (return_call_indirect (type $g) (local.get 1) (local.get 0) (i32.const 1) (i32.const 0) (i32.const 1)))
         (func $g (type $g) (return_call_indirect (type $f) (i32.sub (local.get 1) (local.get 2))
             (i64.add (local.get 0) (i64.const 1)) (local.get 3)))"#,
+    ),
+    (
+        "references",
+        r#"(type $f (func (param i32 i64) (result i64))) (type $g (func (param i64 i32 f64) (result i64)))
+        (elem declare func $f $g)
+        (func (export "run") (param i32) (result i64)
+            (return_call_ref $f (local.get 0) (i64.const 0) (ref.func $f)))
+        (func $f (type $f) (local (ref null $g))
+            (if (i32.eqz (local.get 0)) (then (return (local.get 1))))
+            (local.set 2 (ref.func $g))
+            (return_call_ref $g (local.get 1) (local.get 0) (f64.const 1) (local.get 2)))
+        (func $g (type $g) (return_call_ref $f (i32.sub (local.get 1) (i32.const 1))
+            (i64.add (local.get 0) (i64.trunc_f64_s (local.get 2))) (ref.func $f)))"#,
     ),
     (
         "vectors",
@@ -628,5 +641,57 @@ fn memories_and_globals_are_the_callers_again() {
             called.expect("exported").call(&mut store, ()).expect("it returns"),
             (5, 2, 20, 1, 10)
         );
+    }
+}
+
+#[test]
+fn references_lead_to_functions_of_other_instances() {
+    let engine = small(|_| {});
+    let mut store = Store::new(&engine, ());
+    let callee = module(
+        &engine,
+        r#"(module (type $f (func (param i32) (result i32 i32)))
+            (memory 1) (data (i32.const 0) "\02") (elem declare func $f)
+            (func $f (export "f") (type $f) (local.get 0) (i32.load8_u (i32.const 0)))
+            (func (export "get") (result (ref null $f)) (ref.func $f)))"#,
+    );
+    let callee = Instance::new(&mut store, &callee, &[]).expect("it imports nothing");
+    let get = callee.get_func(&mut store, "get").expect("exported");
+    let host = Func::wrap(&mut store, |x: i32| (x, 3));
+    let caller = module(
+        &engine,
+        r#"(module (type $f (func (param i32) (result i32 i32)))
+            (import "env" "get" (func $get (result (ref null $f)))) (import "env" "host" (func $host (type $f)))
+            (memory 1) (data (i32.const 0) "\01") (elem declare func $own $host)
+            (func $own (type $f) (local.get 0) (i32.load8_u (i32.const 0)))
+            (func $which (param i32) (result (ref null $f))
+                (if (i32.eqz (local.get 0)) (then (return (ref.func $own))))
+                (if (i32.eq (local.get 0) (i32.const 1)) (then (return_call $get)))
+                (if (i32.eq (local.get 0) (i32.const 2)) (then (return (ref.func $host))))
+                (ref.null $f))
+            (func (export "call") (param i32) (result i32 i32 i32)
+                (call_ref $f (i32.const 5) (call $which (local.get 0))) (i32.load8_u (i32.const 0)))
+            (func $tail (param i32) (result i32 i32) (return_call_ref $f (i32.const 5) (call $which (local.get 0))))
+            (func (export "tail") (param i32) (result i32 i32 i32)
+                (call $tail (local.get 0)) (i32.load8_u (i32.const 0))))"#,
+    );
+    let caller = Instance::new(&mut store, &caller, &[get.into(), host.into()]).expect("it fits");
+    for (name, inner) in [("call", "call"), ("tail", "tail")] {
+        let func = caller
+            .get_typed_func::<i32, (i32, i32, i32)>(&mut store, name)
+            .expect("exported");
+        for _ in 0..3 {
+            for (which, memory) in [(0, 1), (1, 2), (2, 3)] {
+                assert_eq!(
+                    func.call(&mut store, which).expect("it returns"),
+                    (5, memory, 1),
+                    "{name}"
+                );
+            }
+            let error = func.call(&mut store, 3).expect_err("the reference is null");
+            assert_eq!(error.trap(), Some(Trap::NullFuncReference));
+            assert_eq!(error.to_string(), "null function reference");
+            assert_eq!(frame_names(&error)[0], inner);
+        }
     }
 }
