@@ -69,6 +69,31 @@ pub fn guest_loop(modules: &[(&str, &[u8])], what: Work) -> Result<Run> {
     }))
 }
 
+/// A loop in the guest, in an export that takes the number of rounds; what it gives
+/// must be what `expected` gives.
+///
+/// # Errors
+/// If the modules cannot be linked, or give a wrong result.
+pub fn counted_loop(modules: &[(&str, &[u8])], export: &str, expected: fn(i32) -> i32) -> Result<Run> {
+    let engine = new_engine();
+    let mut store = Store::new(&engine, ());
+    let instance = link(&engine, &mut store, modules)?;
+    let func = instance.get_typed_func::<i32, i32>(&mut store, export)?;
+    for n in [0, 1, 2, 1000] {
+        let (found, expected) = (func.call(&mut store, n)?, expected(n));
+        ensure!(
+            found == expected,
+            "{export}: expected {expected} for {n}, found {found}"
+        );
+    }
+    Ok(Box::new(move |iterations| {
+        let iterations = i32::try_from(iterations).expect("batches are not that large");
+        timed(|| {
+            black_box(func.call(&mut store, iterations).expect("it ran before"));
+        })
+    }))
+}
+
 /// Calls from the host, one an iteration.
 ///
 /// # Errors

@@ -10,7 +10,7 @@ mod program;
 mod translate;
 mod trap;
 
-pub use self::call::{first_call, from_host, guest_loop};
+pub use self::call::{counted_loop, first_call, from_host, guest_loop};
 pub use self::instantiate::instantiate;
 pub use self::load::load;
 pub use self::pic::run_kernel;

@@ -1,0 +1,73 @@
+;; Loops whose rounds are tail calls.
+(module
+  (import "callee" "table" (table 1 funcref))
+  (import "callee" "back" (func $back (param i32 i32) (result i32)))
+  (memory 1)
+  (data (i32.const 0) "\00\01\02\01\00\00\02\03")
+  (type $op (func (param $pc i32) (param $acc i32) (param $left i32) (result i32)))
+  (table $ops 4 4 funcref)
+  (elem (table $ops) (i32.const 0) func $inc $double $xor $jump)
+  (elem (table 0) (i32.const 0) func $away)
+
+  ;; A function that calls itself.
+  (func $sum (param $i i32) (param $acc i32) (result i32)
+    (if (i32.eqz (local.get $i)) (then (return (local.get $acc))))
+    (return_call $sum
+      (i32.sub (local.get $i) (i32.const 1))
+      (i32.add (i32.mul (local.get $acc) (i32.const 31)) (local.get $i))))
+  (func (export "itself") (param $n i32) (result i32)
+    (return_call $sum (local.get $n) (i32.const 0)))
+
+  ;; Two functions of different types.
+  (func $even (param $i i32) (param $acc i32) (result i32)
+    (if (i32.eqz (local.get $i)) (then (return (local.get $acc))))
+    (return_call $odd
+      (i32.xor (local.get $acc) (local.get $i))
+      (i32.const 7)
+      (i32.sub (local.get $i) (i32.const 1))))
+  (func $odd (param $acc i32) (param $more i32) (param $i i32) (result i32)
+    (if (i32.eqz (local.get $i)) (then (return (local.get $acc))))
+    (return_call $even
+      (i32.sub (local.get $i) (i32.const 1))
+      (i32.add (i32.mul (local.get $acc) (i32.const 3)) (local.get $more))))
+  (func (export "two") (param $n i32) (result i32)
+    (return_call $even (local.get $n) (i32.const 0)))
+
+  ;; An interpreter whose instructions go on to the next one.
+  (func $inc (param $pc i32) (param $acc i32) (param $left i32) (result i32)
+    (if (i32.eqz (local.get $left)) (then (return (local.get $acc))))
+    (return_call_indirect $ops (type $op)
+      (i32.add (local.get $pc) (i32.const 1))
+      (i32.add (local.get $acc) (i32.const 1))
+      (i32.sub (local.get $left) (i32.const 1))
+      (i32.load8_u (i32.add (local.get $pc) (i32.const 1)))))
+  (func $double (param $pc i32) (param $acc i32) (param $left i32) (result i32)
+    (if (i32.eqz (local.get $left)) (then (return (local.get $acc))))
+    (return_call_indirect $ops (type $op)
+      (i32.add (local.get $pc) (i32.const 1))
+      (i32.shl (local.get $acc) (i32.const 1))
+      (i32.sub (local.get $left) (i32.const 1))
+      (i32.load8_u (i32.add (local.get $pc) (i32.const 1)))))
+  (func $xor (param $pc i32) (param $acc i32) (param $left i32) (result i32)
+    (if (i32.eqz (local.get $left)) (then (return (local.get $acc))))
+    (return_call_indirect $ops (type $op)
+      (i32.add (local.get $pc) (i32.const 1))
+      (i32.xor (local.get $acc) (i32.shr_u (local.get $acc) (i32.const 5)))
+      (i32.sub (local.get $left) (i32.const 1))
+      (i32.load8_u (i32.add (local.get $pc) (i32.const 1)))))
+  (func $jump (param $pc i32) (param $acc i32) (param $left i32) (result i32)
+    (if (i32.eqz (local.get $left)) (then (return (local.get $acc))))
+    (return_call_indirect $ops (type $op)
+      (i32.const 0)
+      (local.get $acc)
+      (i32.sub (local.get $left) (i32.const 1))
+      (i32.load8_u (i32.const 0))))
+  (func (export "table") (param $n i32) (result i32)
+    (return_call $inc (i32.const 0) (i32.const 0) (local.get $n)))
+
+  ;; To another module, with another memory, and back.
+  (func $away (param $i i32) (param $acc i32) (result i32)
+    (if (i32.le_s (local.get $i) (i32.const 0)) (then (return (local.get $acc))))
+    (return_call $back (i32.sub (local.get $i) (i32.const 1)) (i32.add (local.get $acc) (local.get $i))))
+  (func (export "modules") (param $n i32) (result i32)
+    (return_call $away (local.get $n) (i32.const 0))))
