@@ -708,7 +708,7 @@ impl<T> Store<T> {
 
     /// Frees the objects that neither guests nor the host can reach, and drops the values of
     /// the host among them. That happens by itself as objects are made; this is for those
-    /// who want it now.
+    /// who want it now. Memory of the heap that is free then goes back to the system.
     ///
     /// ```
     /// use std::sync::Arc;

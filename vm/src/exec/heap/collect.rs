@@ -9,6 +9,7 @@ use super::mark::{Marker, Stopped};
 use super::pages::{NONE, PAGE, SPAN, SPAN_CELLS, SPAN_PAGES, Use};
 use super::values::HostValue;
 use crate::runtime::store::StoreInner;
+use crate::sys;
 
 /// Bytes that are given out between two collections at least.
 pub(super) const MIN_BUDGET: u64 = 4 << 20;
@@ -129,6 +130,31 @@ impl Heap {
             self.stats.live_bytes += u64::from(pages) * u64::from(PAGE);
         } else {
             self.pages.release(first, pages);
+        }
+    }
+
+    /// Gives the memory of free pages back to the system.
+    pub(super) fn trim(&mut self) {
+        let step = sys::page_size().max(PAGE as usize) as u32 / PAGE;
+        let runs: Vec<(u32, u32)> = self.pages.runs().collect();
+        for (first, len) in runs {
+            // Whole pages of the host.
+            let (from, to) = (first.next_multiple_of(step), (first + len) / step * step);
+            let is_clean = |page: u32| {
+                self.pages
+                    .get(page)
+                    .is_some_and(|page| page.used == Use::Free { is_clean: true })
+            };
+            if from >= to || (from..to).all(is_clean) {
+                continue;
+            }
+            // SAFETY: accessible, and free.
+            if unsafe {
+                self.space
+                    .give_back((from * PAGE) as usize, (to - from) as usize * PAGE as usize)
+            } {
+                self.pages.set(from, to - from, |_| Use::Free { is_clean: true });
+            }
         }
     }
 

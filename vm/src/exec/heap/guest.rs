@@ -67,11 +67,9 @@ pub(crate) unsafe fn with_store<R>(
     unsafe { (*act).set_in_guest(true) };
     // Whatever the outcome, the stack is to be accessible again.
     // SAFETY: the control block lives as long as the store.
-    if unsafe { (*control).take_pending() } {
-        return Err(exit::INTERRUPT);
-    }
+    let interrupted = unsafe { (*control).take_pending() };
     let pending = match outcome {
-        Ok(Ok(value)) => return Ok(value),
+        Ok(Ok(value)) => return if interrupted { Err(exit::INTERRUPT) } else { Ok(value) },
         Ok(Err(error)) => match error.own_trap() {
             // The handler says where.
             Some(trap) => return Err(exit::trap(trap)),

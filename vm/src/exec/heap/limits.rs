@@ -76,11 +76,15 @@ impl StoreInner {
     }
 
     /// Frees the objects that cannot be reached, for a host function that runs or outside
-    /// all code.
+    /// all code, and gives memory that is free back to the system.
     pub(crate) fn collect_garbage(&mut self) {
         let end = self.machine.stack_top();
         // Values of the host are dropped where the store is whole.
-        drop(self.collect(end, |_| false));
+        let dead = self.collect(end, |_| false);
+        if let Some(heap) = &mut self.heap {
+            heap.trim();
+        }
+        drop(dead);
     }
 
     /// The host, as far as a host function runs or no code at all.

@@ -328,3 +328,24 @@ fn bits_and_pages_take_little_of_the_host_s_memory() {
     assert_eq!(heap.live.len() * 64 * GRANULE as usize, bytes);
     assert_eq!(heap.partial, [pages::NONE; CLASSES]);
 }
+
+#[test]
+fn pages_that_are_given_back_are_zeros_and_can_be_used_again() {
+    let mut objects = Objects::new(8 << 20);
+    let start = objects.inner().roots.enter();
+    for round in 0..3_u32 {
+        let kept = objects.pair(0, 0, round).expect("room");
+        objects.inner().roots.push(kept);
+        for len in [100, 3000, 9000, 500_000] {
+            let array = objects.allocate(objects.bytes, len).expect("room");
+            for at in (ARRAY_DATA..ARRAY_DATA + len.next_multiple_of(4)).step_by(4) {
+                assert_eq!(objects.read(array, at), 0, "round {round}, {len} bytes, at {at}");
+                objects.write(array, at, u32::MAX);
+            }
+        }
+        objects.collect();
+        assert_eq!(objects.live(), u64::from(round) + 1);
+        assert_eq!(objects.read(kept, 16), round);
+    }
+    objects.inner().roots.exit(start);
+}
