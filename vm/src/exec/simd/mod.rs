@@ -7,6 +7,7 @@
 
 #[cfg(target_arch = "x86_64")]
 mod baseline;
+pub(crate) mod fused;
 pub(crate) mod lanes;
 pub(crate) mod memory;
 pub(crate) mod native;

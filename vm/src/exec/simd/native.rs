@@ -235,6 +235,7 @@ mod x86_64 {
                         name: ops::$op::info().name,
                         handlers: const { binary_handlers::<$name>(false) },
                         commutes: false,
+                        loaded: None,
                     });
                     &INFO
                 }

@@ -3,6 +3,7 @@
 
 #[cfg(target_arch = "x86_64")]
 use super::baseline::*;
+use super::fused::{LoadedVector, loaded};
 use super::lanes::*;
 use super::memory::{Extend, Splat, Whole, Zero};
 #[cfg(target_arch = "x86_64")]
@@ -54,6 +55,8 @@ pub(crate) struct VectorBinaryInfo {
     /// Whether the operands may change places; where they may, the left one is in a
     /// slot.
     pub(crate) commutes: bool,
+    /// Handlers that load the right operand, if there are any.
+    pub(crate) loaded: Option<&'static LoadedVector>,
 }
 
 /// What the translator knows of an operator on three vectors.
@@ -309,6 +312,7 @@ macro_rules! define_vector_ops {
                         name: $bin_text,
                         handlers: binary_handlers::<$bin>(COMMUTES),
                         commutes: COMMUTES,
+                        loaded: loaded!($bin),
                     };
                     &INFO
                 }

@@ -188,7 +188,7 @@ for_each_vector_op!(compare);
 #[cfg(target_arch = "x86_64")]
 fn newer_instructions_mean_the_same() {
     for round in 1..=ROUNDS {
-        let mut random = Random(round as u64 * 0x9e37_79b9_7f4a_7c15);
+        let mut random = Random((round as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15));
         let [a, b, c] = std::array::from_fn(|_| Vector::sample(&mut random));
         super::native::for_each_exact(
             |name, native, by_lanes| {

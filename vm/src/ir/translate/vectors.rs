@@ -11,6 +11,7 @@ use crate::exec::simd::native;
 use crate::exec::simd::ops::{
     self, ExtractLaneInfo, ReplaceLaneInfo, VectorBinaryInfo, VectorShiftInfo, VectorTernaryInfo,
 };
+use crate::ir::emit::What;
 use crate::ir::instr::{Instr, Operand};
 use crate::ir::simd::for_each_vector_op;
 use crate::ir::stack::{Ty, Value};
@@ -78,6 +79,9 @@ impl Translator<'_> {
     fn vector_binary(&mut self, info: &'static VectorBinaryInfo) -> Result<(), Stop> {
         let (right, _) = self.pop();
         let (left, _) = self.pop();
+        if self.binary_loaded(info, left, right) || info.commutes && self.binary_loaded(info, right, left) {
+            return Ok(());
+        }
         let (mut left, mut right) = self.fold_either(left, right);
         if info.commutes && left == Operand::Acc {
             std::mem::swap(&mut left, &mut right);
@@ -86,6 +90,34 @@ impl Translator<'_> {
         let instr = Instr::new(info.name, to.slot, 16).operands(10, 0, true, &[left, right]);
         self.push_result(instr, to, Ty::V128);
         Ok(())
+    }
+
+    /// If the last instruction loads one of the operands for this use alone, and there
+    /// is an instruction that does both, appends that in its place.
+    fn binary_loaded(&mut self, info: &'static VectorBinaryInfo, other: Operand, loaded: Operand) -> bool {
+        let (Some(handlers), Operand::Slot(slot)) = (info.loaded, loaded) else {
+            return false;
+        };
+        let Some(last) = self.emit.last_into(slot).filter(|_| other != loaded) else {
+            return false;
+        };
+        let What::Load(load, address) = last.what else {
+            return false;
+        };
+        let Some(firsts) = handlers.get(address.kind as usize).filter(|_| load.computed) else {
+            return false;
+        };
+        let to = firsts[self.emit.first_kind(address.first)];
+        let instr = Instr::new(info.name, to.slot, 24)
+            .inner(load.name)
+            .operands(10, 0, true, &[other])
+            .address(16, &address)
+            .showing([other].into_iter().chain(address.shown()));
+        let slot = self.temp_slot(self.stack.len());
+        self.emit
+            .replace(last, |emit| emit.push_result(instr, slot, to, Ty::V128));
+        self.stack.push(Ty::V128, Value::Temp);
+        true
     }
 
     /// Makes the last instruction pass one of two operands, already popped, in the
