@@ -7,7 +7,7 @@ use super::address::{AddrType, Address, AddressKind, Base, Index, IndexWrap, Sca
 use super::control::{raise, trap};
 use super::dispatch::{Handler, Regs, goto, handler, next};
 use super::exit;
-use super::fused::{FIRST, Ld};
+use super::fused::FIRST;
 use super::memory::MemoryInst;
 use super::operand::{
     A, At, Destinations, Dst, IMM64, K, P, PINNED_FLOATS, Prim, S, SHORT, SRC, Src, Z, constant, destinations,
@@ -373,7 +373,7 @@ handler! {
     /// A load from memory 0 with guard pages at the address of the word at byte
     /// 16.
     fn load_at<L: Load, M: Address, D: Dst>(s) {
-        let value = Ld::<L, M>::get::<L::Out>(&s, At { slot: 0, imm: 0, word: SHORT });
+        let value = <L::Mem as LoadAs<L::Out>>::load(&s, M::at(&s, SHORT));
         D::put(&mut s, value);
         s.ip = s.ip.add(SHORT + 8);
         next(s)

@@ -30,5 +30,6 @@ mod table64;
 mod tail_callers;
 mod tail_calls;
 mod traps;
+mod vector_memory;
 mod vectors;
 mod wide_arithmetic;
