@@ -31,7 +31,7 @@ macro_rules! for_each_proposal {
             LegacyExceptions "legacy-exceptions" wasm_legacy_exceptions LEGACY_EXCEPTIONS on [Exceptions];
             FunctionReferences "function-references" wasm_function_references FUNCTION_REFERENCES on [ReferenceTypes];
             Gc "gc" wasm_gc GC on [FunctionReferences];
-            CustomDescriptors "custom-descriptors" wasm_custom_descriptors CUSTOM_DESCRIPTORS off [Gc];
+            CustomDescriptors "custom-descriptors" wasm_custom_descriptors CUSTOM_DESCRIPTORS on [Gc];
         }
     };
 }

@@ -71,6 +71,8 @@ traps! {
     ArrayOutOfBounds "out of bounds array access";
     /// A reference to something of another type than it was cast to.
     CastFailure "cast failure";
+    /// A reference to something with another descriptor than it was cast to.
+    DescriptorCastFailure "descriptor cast failure";
     /// An object that no heap of the store could hold.
     AllocationTooLarge "allocation size too large";
     /// The heap has no room left, and may not grow.

@@ -18,6 +18,8 @@ use crate::types::{TypeId, TypeInfo};
 pub(crate) trait Test {
     /// Bytes that its fields take.
     const BYTES: usize;
+    /// Why a cast fails.
+    const FAILURE: Trap;
 
     /// Whether the reference in a slot passes.
     ///
@@ -52,6 +54,9 @@ pub(crate) enum ExactData {}
 pub(crate) enum AFunc {}
 /// A function of a type alone.
 pub(crate) enum ExactFunc {}
+
+/// A struct with the descriptor in the slot at byte [`TARGET`].
+pub(crate) enum Described {}
 
 /// The record of an object's type; if the object is a value of the host or an
 /// exception only the shape in it is there.
@@ -99,9 +104,10 @@ unsafe fn is_subtype(s: &Regs, info: *const TypeInfo) -> bool {
 }
 
 macro_rules! tests {
-    ($($name:ident $bytes:expr, |$s:ident, $slot:ident| $body:expr;)*) => {$(
+    ($($name:ident $bytes:expr, $failure:ident, |$s:ident, $slot:ident| $body:expr;)*) => {$(
         impl Test for $name {
             const BYTES: usize = $bytes;
+            const FAILURE: Trap = Trap::$failure;
             #[inline(always)]
             #[allow(unused_variables, unused_unsafe, clippy::multiple_unsafe_ops_per_block)]
             unsafe fn holds($s: &Regs, $slot: u64) -> bool {
@@ -113,28 +119,37 @@ macro_rules! tests {
 }
 
 tests! {
-    Anything 0, |s, slot| true;
-    Nothing 0, |s, slot| false;
-    AnI31 0, |s, slot| slot & 1 != 0;
-    AnEq 0, |s, slot| match kind_of(s, slot) {
+    Anything 0, CastFailure, |s, slot| true;
+    Nothing 0, CastFailure, |s, slot| false;
+    AnI31 0, CastFailure, |s, slot| slot & 1 != 0;
+    AnEq 0, CastFailure, |s, slot| match kind_of(s, slot) {
         Some(kind) => !matches!(kind, Kind::Extern | Kind::Exn),
         None => true,
     };
-    AStruct 0, |s, slot| kind_of(s, slot) == Some(Kind::Struct);
-    AnArray 0, |s, slot| matches!(kind_of(s, slot), Some(Kind::Array | Kind::HandleArray));
-    Data TARGET_BYTES, |s, slot| {
+    AStruct 0, CastFailure, |s, slot| kind_of(s, slot) == Some(Kind::Struct);
+    AnArray 0, CastFailure, |s, slot| matches!(kind_of(s, slot), Some(Kind::Array | Kind::HandleArray));
+    Data TARGET_BYTES, CastFailure, |s, slot| {
         slot & 1 == 0 && {
             let info = info_of(s, slot);
             info == s.field::<*const TypeInfo>(TARGET)
                 || !matches!((*info).shape.kind(), Kind::Extern | Kind::Exn) && is_subtype(s, info)
         }
     };
-    ExactData TARGET_BYTES, |s, slot| slot & 1 == 0 && info_of(s, slot) == s.field::<*const TypeInfo>(TARGET);
-    AFunc TARGET_BYTES, |s, slot| {
+    ExactData TARGET_BYTES, CastFailure, |s, slot| slot & 1 == 0 && info_of(s, slot) == s.field::<*const TypeInfo>(TARGET);
+    AFunc TARGET_BYTES, CastFailure, |s, slot| {
         let info = (*(slot as *const FuncRec)).info;
         info == s.field::<*const TypeInfo>(TARGET) || is_subtype(s, info)
     };
-    ExactFunc TARGET_BYTES, |s, slot| (*(slot as *const FuncRec)).info == s.field::<*const TypeInfo>(TARGET);
+    ExactFunc TARGET_BYTES, CastFailure, |s, slot| {
+        (*(slot as *const FuncRec)).info == s.field::<*const TypeInfo>(TARGET)
+    };
+    Described 8, DescriptorCastFailure, |s, slot| {
+        kind_of(s, slot) == Some(Kind::Struct) && {
+            let at = (*info_of(s, slot)).layout.descriptor;
+            let object = (*s.cx).heap.add(slot as u32 as usize);
+            at != 0 && object.add(at as usize).cast::<u32>().read() == s.slot_at(TARGET).read() as u32
+        }
+    };
 }
 
 /// Whether a reference passes a test that null passes if `nullable`.
@@ -202,7 +217,7 @@ handler! {
         let slot = S::get::<u64>(&s, At::slot(SRC));
         let nullable = s.field::<u16>(NULLABLE);
         if !passes::<T>(&s, slot, nullable) {
-            return trap(s, Trap::CastFailure);
+            return trap(s, T::FAILURE);
         }
         s.ip = s.ip.add(const { SHORT + T::BYTES });
         next(s)
@@ -290,5 +305,7 @@ pub(crate) static DATA: TestInfo = TestInfo::of::<Data>();
 pub(crate) static EXACT_DATA: TestInfo = TestInfo::of::<ExactData>();
 /// [`AFunc`]
 pub(crate) static FUNC: TestInfo = TestInfo::of::<AFunc>();
+/// [`Described`]
+pub(crate) static DESCRIBED: TestInfo = TestInfo::of::<Described>();
 /// [`ExactFunc`]
 pub(crate) static EXACT_FUNC: TestInfo = TestInfo::of::<ExactFunc>();

@@ -104,6 +104,8 @@ pub(crate) struct Import {
     pub(crate) name: Box<str>,
     /// What is imported.
     pub(crate) ty: ImportKind,
+    /// Whether a function has to be of exactly its type (custom-descriptors proposal).
+    pub(crate) is_exact: bool,
 }
 
 /// What an import is.

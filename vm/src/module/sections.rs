@@ -24,9 +24,6 @@ pub(super) fn range(range: Range<u64>) -> Range<usize> {
     to_usize(range.start)..to_usize(range.end)
 }
 
-/// What imports and exports of exact function types need.
-const EXACT: &str = "the custom-descriptors proposal";
-
 /// The error of something the validator lets through but this crate does not
 /// run.
 fn unsupported(Unsupported(what): Unsupported, offset: u64) -> LoadError {
@@ -232,7 +229,7 @@ impl Builder {
         let space = TypeSpace::new(&data.types);
         let index = |i: usize| u32::try_from(i).expect("validation bounds index spaces");
         let ty = match import.ty {
-            TypeRef::Func(ty) => {
+            TypeRef::Func(ty) | TypeRef::FuncExact(ty) => {
                 data.funcs.push(TypeIdx::new(ty));
                 data.num_imported_funcs += 1;
                 ImportKind::Func(TypeIdx::new(ty))
@@ -261,12 +258,12 @@ impl Builder {
                 data.num_imported_tags += 1;
                 ImportKind::Tag(ty)
             }
-            TypeRef::FuncExact(_) => return Err(refuse(Unsupported(EXACT))),
         };
         data.imports.push(Import {
             module: import.module.into(),
             name: import.name.into(),
             ty,
+            is_exact: matches!(import.ty, TypeRef::FuncExact(_)),
         });
         Ok(())
     }
@@ -285,12 +282,11 @@ impl Builder {
 
     fn export_kind(&mut self, export: &wasmparser::Export<'_>) -> Result<ExportKind, Unsupported> {
         Ok(match export.kind {
-            ExternalKind::Func => ExportKind::Func(self.escaping(export.index)),
+            ExternalKind::Func | ExternalKind::FuncExact => ExportKind::Func(self.escaping(export.index)),
             ExternalKind::Table => ExportKind::Table(TableIdx::new(export.index)),
             ExternalKind::Memory => ExportKind::Memory(MemoryIdx::new(export.index)),
             ExternalKind::Global => ExportKind::Global(GlobalIdx::new(export.index)),
             ExternalKind::Tag => ExportKind::Tag(TagIdx::new(export.index)),
-            ExternalKind::FuncExact => return Err(Unsupported(EXACT)),
         })
     }
 

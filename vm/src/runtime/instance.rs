@@ -8,7 +8,7 @@ use super::domain::{Domain, Resource};
 use super::externs::{Export, Extern, Global, Memory, Table, check_store, new_memory, new_table};
 use super::func::{Func, TypedFunc};
 use super::image::Image;
-use super::linking::Link;
+use super::linking::{Link, func_fits};
 use super::module::Module;
 use super::snapshot::Saved;
 use super::store::{InstanceEntity, InstanceId, StoreData, StoreId, StoreInner};
@@ -376,10 +376,7 @@ impl Imports {
             (ImportKind::Func(ty), Extern::Func(func)) => {
                 let func = func.func_ref();
                 self.funcs.push(Some(func));
-                store
-                    .engine
-                    .types()
-                    .matches(func.ty(), module.types[ty.index()].def().id())
+                func_fits(func, module.types[ty.index()].def(), import.is_exact)
             }
             (ImportKind::Table(ty), Extern::Table(table)) => {
                 let table = table.table_ref();

@@ -22,6 +22,7 @@ use crate::exec::context::{FuncRec, FuncRef};
 use crate::exec::host::Binder;
 use crate::ir::translate::listing;
 use crate::module::{FuncIdx, ImportKind, ModuleData};
+use crate::types::DefType;
 
 /// The smallest module.
 const EMPTY: &[u8] = b"\0asm\x01\0\0\0";
@@ -216,6 +217,12 @@ impl Instance {
     }
 }
 
+/// Whether a function can be given for an import of a type.
+pub(super) fn func_fits(given: FuncRef, wanted: &DefType, is_exact: bool) -> bool {
+    let (given, wanted_id) = (given.ty(), wanted.id());
+    given == wanted_id || !is_exact && wanted.registry().matches(given, wanted_id)
+}
+
 impl StoreInner {
     /// An unloaded instance whose place one of `module` can take, in the domain in which
     /// it was: who has its functions gets those of the new one.
@@ -295,10 +302,7 @@ impl StoreInner {
             .and_then(|import| module.imports.get(import));
         let Some(wanted) = wanted else { return Ok(()) };
         let fits = match wanted.ty {
-            ImportKind::Func(ty) => self
-                .engine
-                .types()
-                .matches(given.ty(), module.types[ty.index()].def().id()),
+            ImportKind::Func(ty) => func_fits(given, module.types[ty.index()].def(), wanted.is_exact),
             _ => false,
         };
         if !fits {

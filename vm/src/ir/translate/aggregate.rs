@@ -66,6 +66,13 @@ impl<'a> Translator<'a> {
             Operator::StructNewDefault { struct_type_index } => {
                 self.struct_new(TypeIdx::new(*struct_type_index), false, false)
             }
+            Operator::StructNewDesc { struct_type_index } => {
+                self.struct_new(TypeIdx::new(*struct_type_index), true, true)
+            }
+            Operator::StructNewDefaultDesc { struct_type_index } => {
+                self.struct_new(TypeIdx::new(*struct_type_index), false, true)
+            }
+            Operator::RefGetDesc { type_index } => self.get_descriptor(TypeIdx::new(*type_index)),
             Operator::StructGet {
                 struct_type_index,
                 field_index,
@@ -152,6 +159,17 @@ impl<'a> Translator<'a> {
         let to = get_info(storage, signed).field[object.kind()];
         let instr = Instr::new("struct.get", to.slot, 16).operands(10, 0, false, &[object]);
         self.push_result(instr.u32(12, offset), to, ty_of(storage));
+        Ok(())
+    }
+
+    /// `ref.get_desc`.
+    fn get_descriptor(&mut self, ty: TypeIdx) -> Result<(), Stop> {
+        let offset = self.type_info(ty)?.layout.descriptor;
+        self.check_null(self.stack.len() - 1, Trap::NullReference)?;
+        let object = self.top_operand();
+        let to = handlers::GET_WORD.field[object.kind()];
+        let instr = Instr::new("ref.get_desc", to.slot, 16).operands(10, 0, false, &[object]);
+        self.push_result(instr.u32(12, offset), to, Ty::Ref);
         Ok(())
     }
 

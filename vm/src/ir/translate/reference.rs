@@ -23,13 +23,19 @@ pub(super) struct Test<'a> {
     nullable: bool,
     /// The type, where it is a defined one.
     target: Option<&'a TypeInfo>,
+    /// The slot of the descriptor, where that is asked for.
+    descriptor: Option<u16>,
 }
 
 impl Test<'_> {
     /// Sets the fields of an instruction with the test, which says at a byte whether
     /// null passes.
     fn set(&self, instr: Instr, nullable: usize) -> Instr {
-        set_target(instr.u16(nullable, u16::from(self.nullable)), self.target)
+        let instr = instr.u16(nullable, u16::from(self.nullable));
+        match self.descriptor {
+            Some(slot) => instr.u16(TARGET, slot),
+            None => set_target(instr, self.target),
+        }
     }
 }
 
@@ -64,6 +70,18 @@ impl<'a> Translator<'a> {
                 to_ref_type,
                 ..
             } => self.br_on_cast(*relative_depth, *to_ref_type, false),
+            Operator::RefCastDescEqNonNull { .. } => self.ref_cast_descriptor(false),
+            Operator::RefCastDescEqNullable { .. } => self.ref_cast_descriptor(true),
+            Operator::BrOnCastDescEq {
+                relative_depth,
+                to_ref_type,
+                ..
+            } => self.br_on_descriptor(*relative_depth, *to_ref_type, true),
+            Operator::BrOnCastDescEqFail {
+                relative_depth,
+                to_ref_type,
+                ..
+            } => self.br_on_descriptor(*relative_depth, *to_ref_type, false),
             other => self.aggregate_operator(other),
         }
     }
@@ -172,6 +190,7 @@ impl<'a> Translator<'a> {
             info,
             nullable,
             target: None,
+            descriptor: None,
         };
         let (index, exact) = match heap {
             HeapType::Abstract { ty, .. } => {
@@ -199,6 +218,7 @@ impl<'a> Translator<'a> {
             info,
             nullable,
             target: Some(target),
+            descriptor: None,
         })
     }
 
@@ -216,6 +236,37 @@ impl<'a> Translator<'a> {
     /// `ref.cast`.
     pub(super) fn ref_cast(&mut self, nullable: bool, heap: HeapType) -> Result<(), Stop> {
         let test = self.test(nullable, heap)?;
+        self.cast(test)
+    }
+
+    /// The test for the descriptor that is the top operand, which is removed.
+    fn descriptor_test(&mut self, nullable: bool) -> Result<Test<'a>, Stop> {
+        let top = self.stack.len() - 1;
+        self.check_null(top, Trap::NullDescriptorReference)?;
+        let slot = self.slot_of(top)?;
+        self.stack.pop();
+        Ok(Test {
+            info: &handlers::DESCRIBED,
+            nullable,
+            target: None,
+            descriptor: Some(slot),
+        })
+    }
+
+    /// `ref.cast_desc_eq`.
+    fn ref_cast_descriptor(&mut self, nullable: bool) -> Result<(), Stop> {
+        let test = self.descriptor_test(nullable)?;
+        self.cast(test)
+    }
+
+    /// `br_on_cast_desc_eq`, or `br_on_cast_desc_eq_fail`.
+    fn br_on_descriptor(&mut self, depth: u32, to: wasmparser::RefType, if_passes: bool) -> Result<(), Stop> {
+        let test = self.descriptor_test(to.is_nullable())?;
+        self.branch_on(depth, test, if_passes)
+    }
+
+    /// Checks that the top operand passes a test.
+    fn cast(&mut self, test: Test<'_>) -> Result<(), Stop> {
         let slot = self.slot_of(self.stack.len() - 1)?;
         let instr = Instr::new("ref.cast", test.info.cast, 16 + test.info.bytes);
         self.emit
@@ -226,6 +277,11 @@ impl<'a> Translator<'a> {
     /// `br_on_cast`, or `br_on_cast_fail` if it is not for those that pass.
     pub(super) fn br_on_cast(&mut self, depth: u32, to: wasmparser::RefType, if_passes: bool) -> Result<(), Stop> {
         let test = self.test(to.is_nullable(), to.heap_type())?;
+        self.branch_on(depth, test, if_passes)
+    }
+
+    /// A branch for those that pass a test, or for the others.
+    fn branch_on(&mut self, depth: u32, test: Test<'_>, if_passes: bool) -> Result<(), Stop> {
         self.branch_by(depth, |this, slot, taken| {
             this.end_straight();
             let jump = test.info.branch[usize::from(if_passes != taken)];
