@@ -1,14 +1,52 @@
 //! Runs one module in both engines and says where they differ.
 
+use vm::{Config, Proposal};
 use wasmparser::{FunctionBody, Operator, Parser, Payload};
 
 use crate::machine::{Ending, Machine, Setup, Value};
 use crate::ours::Ours;
-use crate::peer::Peer;
+use crate::peer::Wasmi;
 use crate::random::Random;
+use crate::reference::Wasmtime;
 
 /// How many calls are made into one module.
 const CALLS: usize = 24;
+
+/// Whom this engine is compared with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Peer {
+    /// An interpreter, for what it has.
+    Wasmi,
+    /// A compiler, with all proposals of the standard and some later ones.
+    Wasmtime,
+}
+
+impl Peer {
+    /// The proposals that modules for this peer may use: those that it has, and that
+    /// this engine allows unless it is told otherwise.
+    #[must_use]
+    pub fn proposals(self) -> Vec<Proposal> {
+        let both = [
+            Proposal::Simd,
+            Proposal::TailCall,
+            Proposal::Memory64,
+            Proposal::CustomPageSizes,
+            Proposal::WideArithmetic,
+        ];
+        let wasmtime = [
+            Proposal::RelaxedSimd,
+            Proposal::Threads,
+            Proposal::Exceptions,
+            Proposal::FunctionReferences,
+            Proposal::Gc,
+        ];
+        let all = both.into_iter().chain(match self {
+            Peer::Wasmi => Vec::new(),
+            Peer::Wasmtime => wasmtime.to_vec(),
+        });
+        all.filter(|proposal| Config::new().allows(*proposal)).collect()
+    }
+}
 
 /// What is known of a module beforehand.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -39,6 +77,8 @@ pub enum Finding {
     Refused,
     /// Only the peer refused it.
     RefusedByPeer,
+    /// It imports what nothing can be given for.
+    Unanswerable,
     /// They disagree, as this says.
     Mismatch(String),
 }
@@ -58,6 +98,8 @@ pub struct Tally {
     pub refused: u64,
     /// Modules that only the peer refused.
     pub refused_by_peer: u64,
+    /// Modules that import what nothing can be given for.
+    pub unanswerable: u64,
 }
 
 impl Tally {
@@ -76,13 +118,21 @@ impl Tally {
             }
             Finding::Refused => self.refused += 1,
             Finding::RefusedByPeer => self.refused_by_peer += 1,
+            Finding::Unanswerable => self.unanswerable += 1,
             Finding::Mismatch(_) => {}
         }
     }
 }
 
 /// Runs a module in both engines, and functions that it exports.
-pub fn run(wasm: &[u8], setup: &Setup, random: &mut Random, strictness: Strictness) -> Finding {
+pub fn run(wasm: &[u8], setup: &Setup, random: &mut Random, strictness: Strictness, peer: Peer) -> Finding {
+    match peer {
+        Peer::Wasmi => run_beside::<Wasmi>(wasm, setup, random, strictness),
+        Peer::Wasmtime => run_beside::<Wasmtime>(wasm, setup, random, strictness),
+    }
+}
+
+fn run_beside<P: Machine>(wasm: &[u8], setup: &Setup, random: &mut Random, strictness: Strictness) -> Finding {
     let valid = match strictness {
         Strictness::Valid => true,
         Strictness::Damaged => wasmparser::Validator::new_with_features(wasmparser::WasmFeatures::all())
@@ -97,10 +147,11 @@ pub fn run(wasm: &[u8], setup: &Setup, random: &mut Random, strictness: Strictne
             Ok(_) => Finding::Mismatch("an invalid module was instantiated".into()),
         };
     }
-    let peer = Peer::start(wasm, setup);
+    let peer = P::start(wasm, setup);
     let (mut results, mut traps) = (0, 0);
     let (mut ours, peer) = match (ours, peer) {
         (Ok(ours), Ok(peer)) => (ours, Some(peer)),
+        (Err(Ending::Unanswerable), _) => return Finding::Unanswerable,
         // The peer's limits are narrower in places. Run the module anyway.
         (Ok(ours), Err(Ending::Limit | Ending::Refused(_))) => (ours, None),
         (Err(Ending::Limit), _) | (_, Err(Ending::Limit)) => return Finding::Inconclusive { results, traps },
@@ -151,15 +202,20 @@ pub fn run(wasm: &[u8], setup: &Setup, random: &mut Random, strictness: Strictne
     Finding::Agreed { results, traps }
 }
 
-/// The calls to make: all exported functions in turn, with random arguments.
+/// The calls to make: in turn all exported functions for whose parameters there are
+/// values, with random arguments.
 fn calls(machine: &mut impl Machine, random: &mut Random) -> Vec<(String, Vec<Value>)> {
-    let functions = machine.functions();
+    let mut functions = machine.functions();
+    functions.retain(|(_, types)| types.iter().all(|&ty| random.value(ty).is_some()));
     let calls = functions
         .iter()
         .cycle()
         .take(if functions.is_empty() { 0 } else { CALLS });
     calls
-        .map(|(name, types)| (name.clone(), types.iter().map(|&ty| random.value(ty)).collect()))
+        .map(|(name, types)| {
+            let arguments = types.iter().filter_map(|&ty| random.value(ty)).collect();
+            (name.clone(), arguments)
+        })
         .collect()
 }
 

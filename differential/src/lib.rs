@@ -1,17 +1,21 @@
 //! Random and damaged modules, run by this engine and by another side by side.
 //!
 //! [`Random`] makes modules from seeds; [`compare::run`] runs one in both engines
-//! and says where they differ. The package's test does that for many seeds.
+//! and says where they differ. The package's test does that for many seeds, the fuzz
+//! target `modules` for what a fuzzer finds with [`fuzz`].
 
 #![forbid(unsafe_code)]
 
 pub mod compare;
 mod dense;
+mod harness;
 mod machine;
 mod mutate;
 mod ours;
 mod peer;
 mod random;
+mod reference;
 
+pub use harness::fuzz;
 pub use machine::Setup;
-pub use random::Random;
+pub use random::{Random, SIZES};

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use wasm_encoder::{Encode, ExportKind};
-use wasmparser::{Parser, Payload};
+use wasmparser::{Operator, Parser, Payload};
 
 use crate::random::Random;
 
@@ -121,6 +121,22 @@ fn instructions(wasm: &[u8]) -> Vec<usize> {
         }
     }
     offsets
+}
+
+/// Whether some function of a valid module waits for another thread. Nobody would
+/// wake it.
+pub(crate) fn may_wait(wasm: &[u8]) -> bool {
+    let bodies = Parser::new(0).parse_all(wasm).filter_map(|payload| match payload {
+        Ok(Payload::CodeSectionEntry(body)) => Some(body),
+        _ => None,
+    });
+    let mut operators = bodies.flat_map(|body| body.get_operators_reader().into_iter().flatten());
+    operators.any(|operator| {
+        matches!(
+            operator,
+            Ok(Operator::MemoryAtomicWait32 { .. } | Operator::MemoryAtomicWait64 { .. })
+        )
+    })
 }
 
 /// Replaces an opcode by one of the same type, or changes its immediate.

@@ -1,13 +1,14 @@
 //! This engine.
 
 use vm::{
-    Caller, Config, Engine, Error, Extern, ExternType, Func, Global, Instance, Memory, Module, Ref, RefType, Store,
-    StoreLimits, StoreLimitsBuilder, Table, Tag, Trap, Val, ValType,
+    AnyRef, AsContext, AsContextMut, Caller, Config, Engine, Error, Extern, ExternRef, ExternType, Func, Global,
+    HeapType, I31, Instance, Memory, Module, Ref, RootScope, SharedMemory, Store, StoreLimits, StoreLimitsBuilder,
+    Table, Tag, ThrownException, Trap, V128, Val, ValType,
 };
 
 use crate::machine::{
-    Ending, Hash, MEMORY_LIMIT, Machine, STEPS, STEPS_GLOBAL, Setup, State, TABLE_LIMIT, TrapKind, Type, Value, answer,
-    global_value,
+    Ending, Hash, Kind, MEMORY_LIMIT, Machine, STEPS, STEPS_GLOBAL, Setup, State, TABLE_LIMIT, Type, Value, answer,
+    global_value, hash_of_values,
 };
 
 pub(crate) struct Ours {
@@ -34,7 +35,7 @@ impl Machine for Ours {
         }
         let mut imports = Vec::new();
         for import in module.imports() {
-            imports.push(provide(&mut store, import.name(), &import.ty()).map_err(|error| ending(&error))?);
+            imports.push(provide(&mut store, import.name(), &import.ty())?);
         }
         let instance = Instance::new(&mut store, &module, &imports).map_err(|error| ending(&error))?;
         let exports = instance.exports(&mut store);
@@ -49,7 +50,7 @@ impl Machine for Ours {
     fn functions(&mut self) -> Vec<(String, Vec<Type>)> {
         let functions = self.exports.iter().filter_map(|(name, export)| {
             let ty = (*export).into_func()?.ty(&self.store);
-            Some((name.clone(), ty.params().map(type_of).collect()))
+            Some((name.clone(), ty.params().map(|ty| type_of(&ty)).collect()))
         });
         functions.collect()
     }
@@ -69,32 +70,56 @@ impl Machine for Ours {
             let _ = steps.set(&mut self.store, Val::I32(STEPS));
         }
         let func = find(name).and_then(Extern::into_func).expect("is a function");
-        let arguments: Vec<Val> = arguments.iter().copied().map(from_value).collect();
-        let mut results = vec![Val::I32(0); func.ty(&self.store).results().count()];
-        match func.call(&mut self.store, &arguments, &mut results) {
-            Ok(()) => Ending::Values(results.iter().map(to_value).collect()),
+        let ty = func.ty(&self.store);
+        let mut scope = RootScope::new(&mut self.store);
+        let arguments = arguments
+            .iter()
+            .zip(ty.params())
+            .map(|(value, ty)| from_value(&mut scope, value, &ty))
+            .collect::<Result<Vec<Val>, Error>>();
+        let arguments = match arguments {
+            Ok(arguments) => arguments,
+            Err(error) => return ending(&error),
+        };
+        let mut results = vec![Val::I32(0); ty.results().len()];
+        match func.call(&mut scope, &arguments, &mut results) {
+            Ok(()) => Ending::Values(results.iter().map(|value| to_value(&scope, value)).collect()),
             Err(error) => ending(&error),
         }
     }
 
     fn state(&mut self) -> State {
         let (mut globals, mut memories, mut tables) = (Vec::new(), Vec::new(), Vec::new());
+        let mut scope = RootScope::new(&mut self.store);
         for (name, export) in &self.exports {
             let name = name.clone();
             match export {
-                Extern::Global(global) => globals.push((name, to_value(&global.get(&mut self.store)))),
+                Extern::Global(global) => {
+                    let value = global.get(&mut scope);
+                    globals.push((name, to_value(&scope, &value)));
+                }
                 Extern::Memory(memory) => {
-                    let data = memory.data(&self.store);
-                    memories.push((name, data.len(), Hash::of_bytes(data)));
+                    let ty = memory.ty(&scope);
+                    let bytes = memory.data_size(&scope);
+                    let hash = match ty.is_shared() {
+                        // The peer can look at others with the usual pages only.
+                        true if ty.page_size() != 0x1_0000 => 0,
+                        true => {
+                            let mut copy = vec![0; bytes];
+                            memory.read(&scope, 0, &mut copy).expect("it is as large");
+                            Hash::of_bytes(&copy)
+                        }
+                        false => Hash::of_bytes(memory.data(&scope)),
+                    };
+                    memories.push((name, bytes, hash));
                 }
                 Extern::Table(table) => {
-                    let size = table.size(&self.store);
-                    let mut hash = Hash::new();
-                    for index in 0..size {
-                        let element = table.get(&mut self.store, index).expect("is below the size");
-                        hash.add(matches!(element, Ref::Func(None) | Ref::Extern(None)).into());
-                    }
-                    tables.push((name, size, hash.0));
+                    let size = table.size(&scope);
+                    let values = (0..size).map(|index| {
+                        let element = table.get(&mut scope, index).expect("is below the size");
+                        to_value(&scope, &element.into())
+                    });
+                    tables.push((name, size, hash_of_values(values)));
                 }
                 _ => {}
             }
@@ -108,84 +133,112 @@ impl Machine for Ours {
 }
 
 /// What an import gets.
-fn provide(store: &mut Store<StoreLimits>, name: &str, ty: &ExternType) -> Result<Extern, Error> {
+fn provide(store: &mut Store<StoreLimits>, name: &str, ty: &ExternType) -> Result<Extern, Ending> {
+    let ending = |error: Error| ending(&error);
     Ok(match ty {
         ExternType::Func(ty) => {
-            let (name, types) = (name.to_owned(), ty.results().map(type_of).collect::<Vec<_>>());
-            let answer = move |_: Caller<'_, StoreLimits>, arguments: &[Val], results: &mut [Val]| {
-                let arguments: Vec<Value> = arguments.iter().map(to_value).collect();
-                for (result, value) in results.iter_mut().zip(answer(&name, &arguments, &types)) {
-                    *result = from_value(value);
+            let (name, func) = (name.to_owned(), ty.clone());
+            let types: Vec<Type> = func.results().map(|ty| type_of(&ty)).collect();
+            answer(&name, &[], &types).ok_or(Ending::Unanswerable)?;
+            let answer = move |mut caller: Caller<'_, StoreLimits>, arguments: &[Val], results: &mut [Val]| {
+                let arguments: Vec<Value> = arguments.iter().map(|value| to_value(&caller, value)).collect();
+                let values = answer(&name, &arguments, &types).expect("the same types have values again");
+                for ((result, value), ty) in results.iter_mut().zip(&values).zip(func.results()) {
+                    *result = from_value(&mut caller, value, &ty)?;
                 }
                 Ok(())
             };
             Extern::Func(Func::new(store, ty.clone(), answer))
         }
         ExternType::Global(ty) => {
-            let value = from_value(global_value(name, type_of(ty.content().clone())));
-            Extern::Global(Global::new(store, ty.clone(), value)?)
+            let value = global_value(name, type_of(ty.content())).ok_or(Ending::Unanswerable)?;
+            let value = from_value(store, &value, ty.content()).map_err(ending)?;
+            Extern::Global(Global::new(store, ty.clone(), value).map_err(ending)?)
         }
-        ExternType::Memory(ty) => Extern::Memory(Memory::new(store, *ty)?),
-        ExternType::Tag(ty) => Extern::Tag(Tag::new(store, ty)?),
+        ExternType::Memory(ty) if ty.is_shared() => {
+            let memory = SharedMemory::new(store.engine(), *ty).map_err(ending)?;
+            Extern::Memory(memory.to_memory(store).map_err(ending)?)
+        }
+        ExternType::Memory(ty) => Extern::Memory(Memory::new(store, *ty).map_err(ending)?),
+        ExternType::Tag(ty) => Extern::Tag(Tag::new(store, ty).map_err(ending)?),
         ExternType::Table(ty) => {
-            let null = if *ty.element() == RefType::FUNCREF {
-                Ref::Func(None)
-            } else {
-                Ref::Extern(None)
-            };
-            Extern::Table(Table::new(store, ty.clone(), null)?)
+            if !ty.element().is_nullable() {
+                return Err(Ending::Unanswerable);
+            }
+            let null = Ref::null(ty.element().heap_type());
+            Extern::Table(Table::new(store, ty.clone(), null).map_err(ending)?)
         }
     })
 }
 
-fn type_of(ty: ValType) -> Type {
+fn type_of(ty: &ValType) -> Type {
     match ty {
         ValType::I32 => Type::I32,
         ValType::I64 => Type::I64,
         ValType::F32 => Type::F32,
         ValType::F64 => Type::F64,
-        ValType::Ref(ty) if ty == RefType::FUNCREF => Type::Func,
-        ValType::Ref(_) => Type::Extern,
-        ValType::V128 => unreachable!("the random modules have no vectors"),
+        ValType::V128 => Type::V128,
+        ValType::Ref(ty) => {
+            let kind = match ty.heap_type() {
+                HeapType::Func => Kind::Func,
+                HeapType::Extern => Kind::Extern,
+                HeapType::Any | HeapType::Eq | HeapType::I31 => Kind::I31,
+                _ => Kind::Other,
+            };
+            if ty.is_nullable() {
+                Type::Null(kind)
+            } else {
+                Type::NonNull(kind)
+            }
+        }
     }
 }
 
-fn to_value(value: &Val) -> Value {
+fn to_value(store: &impl AsContext, value: &Val) -> Value {
     match value {
         Val::I32(value) => Value::I32(*value),
         Val::I64(value) => Value::I64(*value),
         Val::F32(bits) => Value::F32(*bits),
         Val::F64(bits) => Value::F64(*bits),
-        Val::V128(_) => unreachable!("the random modules have no vectors"),
-        Val::FuncRef(func) => Value::Func { null: func.is_none() },
-        Val::ExternRef(value) => Value::Extern { null: value.is_none() },
-        Val::AnyRef(_) | Val::ExnRef(_) => unreachable!("the random modules have no such types"),
+        Val::V128(bits) => Value::V128(bits.as_u128()),
+        Val::FuncRef(None) | Val::ExternRef(None) | Val::AnyRef(None) | Val::ExnRef(None) => Value::Null,
+        Val::FuncRef(Some(_)) => Value::Func,
+        Val::ExternRef(Some(value)) => {
+            let data = value.data(store).expect("is of this store").expect("is the host's");
+            Value::Host(*data.downcast_ref::<u32>().expect("made below"))
+        }
+        Val::AnyRef(Some(value)) => match value.as_i31(store).expect("is of this store") {
+            Some(number) => Value::I31(number.get_u32()),
+            None => Value::Deep,
+        },
+        Val::ExnRef(Some(_)) => Value::Deep,
     }
 }
 
-fn from_value(value: Value) -> Val {
-    match value {
-        Value::I32(value) => Val::I32(value),
-        Value::I64(value) => Val::I64(value),
-        Value::F32(bits) => Val::F32(bits),
-        Value::F64(bits) => Val::F64(bits),
-        Value::Func { .. } => Val::FuncRef(None),
-        Value::Extern { .. } => Val::ExternRef(None),
-    }
+fn from_value(store: &mut impl AsContextMut, value: &Value, ty: &ValType) -> Result<Val, Error> {
+    Ok(match (value, ty) {
+        (Value::I32(value), _) => Val::I32(*value),
+        (Value::I64(value), _) => Val::I64(*value),
+        (Value::F32(bits), _) => Val::F32(*bits),
+        (Value::F64(bits), _) => Val::F64(*bits),
+        (Value::V128(bits), _) => Val::V128(V128::from(*bits)),
+        (Value::Null, ValType::Ref(ty)) => Ref::null(ty.heap_type()).into(),
+        (Value::I31(bits), _) => Val::AnyRef(Some(AnyRef::from_i31(&mut *store, I31::wrapping_u32(*bits)))),
+        (Value::Host(number), _) => Val::ExternRef(Some(ExternRef::new(&mut *store, *number)?)),
+        _ => unreachable!("no other values are given to guests"),
+    })
 }
 
 fn ending(error: &Error) -> Ending {
-    Ending::Trap(match error.trap() {
-        Some(Trap::UnreachableCodeReached) => TrapKind::Unreachable,
-        Some(Trap::MemoryOutOfBounds) => TrapKind::MemoryOutOfBounds,
-        // The peer has one word for both.
-        Some(Trap::TableOutOfBounds | Trap::UndefinedElement) => TrapKind::TableOutOfBounds,
-        Some(Trap::IndirectCallToNull) => TrapKind::NullElement,
-        Some(Trap::IntegerDivisionByZero) => TrapKind::DivisionByZero,
-        Some(Trap::IntegerOverflow) => TrapKind::IntegerOverflow,
-        Some(Trap::BadConversionToInteger) => TrapKind::BadConversion,
-        Some(Trap::BadSignature) => TrapKind::BadSignature,
-        Some(Trap::StackOverflow | Trap::OutOfFuel) => return Ending::Limit,
-        other => return Ending::Refused(format!("{other:?}: {error}")),
-    })
+    if error.downcast_ref::<ThrownException>().is_some() {
+        return Ending::Exception(Vec::new());
+    }
+    match error.trap() {
+        Some(Trap::StackOverflow | Trap::OutOfFuel | Trap::AllocationTooLarge | Trap::HeapExhausted) => Ending::Limit,
+        // The peers have one word for both.
+        Some(Trap::UndefinedElement) => Ending::Trap(format!("{:?}", Trap::TableOutOfBounds)),
+        Some(Trap::NullFuncReference) => Ending::Trap(format!("{:?}", Trap::NullReference)),
+        Some(trap) => Ending::Trap(format!("{trap:?}")),
+        None => Ending::Refused(error.to_string()),
+    }
 }

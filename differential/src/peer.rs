@@ -2,22 +2,23 @@
 
 use wasmi::errors::{ErrorKind, InstantiationError};
 use wasmi::{
-    Caller, CompilationMode, Config, Engine, Error, Extern, ExternType, F32, F64, Func, Global, Instance, Memory,
-    Module, Ref, Store, StoreLimits, StoreLimitsBuilder, Table, TrapCode, Val, ValType,
+    AsContext, AsContextMut, Caller, CompilationMode, Config, Engine, Error, Extern, ExternRef, ExternType, F32, F64,
+    Func, Global, Instance, Memory, Module, Ref, Store, StoreLimits, StoreLimitsBuilder, Table, TrapCode, V128, Val,
+    ValType,
 };
 
 use crate::machine::{
-    Ending, Hash, MEMORY_LIMIT, Machine, STEPS, STEPS_GLOBAL, Setup, State, TABLE_LIMIT, TrapKind, Type, Value, answer,
-    global_value,
+    Ending, Hash, Kind, MEMORY_LIMIT, Machine, STEPS, STEPS_GLOBAL, Setup, State, TABLE_LIMIT, Type, Value, answer,
+    global_value, hash_of_values,
 };
 
-pub(crate) struct Peer {
+pub(crate) struct Wasmi {
     store: Store<StoreLimits>,
     exports: Vec<(String, Extern)>,
     fuel: Option<u64>,
 }
 
-impl Machine for Peer {
+impl Machine for Wasmi {
     fn start(wasm: &[u8], setup: &Setup) -> Result<Self, Ending> {
         let mut config = Config::default();
         config
@@ -25,10 +26,10 @@ impl Machine for Peer {
             .compilation_mode(CompilationMode::LazyTranslation)
             .set_max_recursion_depth(10_000)
             .set_max_stack_height(1 << 22)
-            .wasm_tail_call(false)
-            .wasm_memory64(false)
-            .wasm_wide_arithmetic(false)
-            .wasm_custom_page_sizes(false);
+            .wasm_tail_call(true)
+            .wasm_memory64(true)
+            .wasm_wide_arithmetic(true)
+            .wasm_custom_page_sizes(true);
         let engine = Engine::new(&config);
         let module = Module::new(&engine, wasm).map_err(|error| ending(&error))?;
         let limits = StoreLimitsBuilder::new()
@@ -42,7 +43,7 @@ impl Machine for Peer {
         }
         let mut imports = Vec::new();
         for import in module.imports() {
-            imports.push(provide(&mut store, import.name(), import.ty()).map_err(|error| ending(&error))?);
+            imports.push(provide(&mut store, import.name(), import.ty())?);
         }
         let instance = Instance::new(&mut store, &module, &imports).map_err(|error| ending(&error))?;
         let exports = instance.exports(&store);
@@ -77,7 +78,11 @@ impl Machine for Peer {
             let _ = steps.set(&mut self.store, Val::I32(STEPS));
         }
         let func = find(name).and_then(Extern::into_func).expect("is a function");
-        let arguments: Vec<Val> = arguments.iter().copied().map(from_value).collect();
+        let arguments: Vec<Val> = arguments
+            .iter()
+            .zip(func.ty(&self.store).params())
+            .map(|(value, ty)| from_value(&mut self.store, value, *ty))
+            .collect();
         let mut results: Vec<Val> = func
             .ty(&self.store)
             .results()
@@ -85,7 +90,7 @@ impl Machine for Peer {
             .map(|&ty| Val::default(ty))
             .collect();
         match func.call(&mut self.store, &arguments, &mut results) {
-            Ok(()) => Ending::Values(results.iter().map(to_value).collect()),
+            Ok(()) => Ending::Values(results.iter().map(|value| to_value(&self.store, value)).collect()),
             Err(error) => ending(&error),
         }
     }
@@ -95,23 +100,18 @@ impl Machine for Peer {
         for (name, export) in &self.exports {
             let name = name.clone();
             match *export {
-                Extern::Global(global) => globals.push((name, to_value(&global.get(&self.store)))),
+                Extern::Global(global) => globals.push((name, to_value(&self.store, &global.get(&self.store)))),
                 Extern::Memory(memory) => {
                     let data = memory.data(&self.store);
                     memories.push((name, data.len(), Hash::of_bytes(data)));
                 }
                 Extern::Table(table) => {
                     let size = table.size(&self.store);
-                    let mut hash = Hash::new();
-                    for index in 0..size {
+                    let values = (0..size).map(|index| {
                         let element = table.get(&self.store, index).expect("is below the size");
-                        let null = matches!(
-                            to_value(&element),
-                            Value::Func { null: true } | Value::Extern { null: true }
-                        );
-                        hash.add(null.into());
-                    }
-                    tables.push((name, size, hash.0));
+                        to_value(&self.store, &element)
+                    });
+                    tables.push((name, size, hash_of_values(values)));
                 }
                 Extern::Func(_) => {}
             }
@@ -125,28 +125,33 @@ impl Machine for Peer {
 }
 
 /// What an import gets.
-fn provide(store: &mut Store<StoreLimits>, name: &str, ty: &ExternType) -> Result<Extern, Error> {
+fn provide(store: &mut Store<StoreLimits>, name: &str, ty: &ExternType) -> Result<Extern, Ending> {
+    let ending = |error: Error| ending(&error);
     Ok(match ty {
         ExternType::Func(ty) => {
-            let (name, types) = (
-                name.to_owned(),
-                ty.results().iter().copied().map(type_of).collect::<Vec<_>>(),
-            );
-            let answer = move |_: Caller<'_, StoreLimits>, arguments: &[Val], results: &mut [Val]| {
-                let arguments: Vec<Value> = arguments.iter().map(to_value).collect();
-                for (result, value) in results.iter_mut().zip(answer(&name, &arguments, &types)) {
-                    *result = from_value(value);
+            let (name, func) = (name.to_owned(), ty.clone());
+            let types: Vec<Type> = func.results().iter().copied().map(type_of).collect();
+            answer(&name, &[], &types).ok_or(Ending::Unanswerable)?;
+            let answer = move |mut caller: Caller<'_, StoreLimits>, arguments: &[Val], results: &mut [Val]| {
+                let arguments: Vec<Value> = arguments.iter().map(|value| to_value(&caller, value)).collect();
+                let values = answer(&name, &arguments, &types).expect("the same types have values again");
+                for ((result, value), ty) in results.iter_mut().zip(&values).zip(func.results()) {
+                    *result = from_value(&mut caller, value, *ty);
                 }
                 Ok(())
             };
             Extern::Func(Func::new(store, ty.clone(), answer))
         }
         ExternType::Global(ty) => {
-            let value = from_value(global_value(name, type_of(ty.content())));
+            let value = global_value(name, type_of(ty.content())).ok_or(Ending::Unanswerable)?;
+            let value = from_value(&mut *store, &value, ty.content());
             Extern::Global(Global::new(store, value, ty.mutability()))
         }
-        ExternType::Memory(ty) => Extern::Memory(Memory::new(store, *ty)?),
-        ExternType::Table(ty) => Extern::Table(Table::new(store, *ty, Val::default(ty.element()))?),
+        ExternType::Memory(ty) => Extern::Memory(Memory::new(store, *ty).map_err(ending)?),
+        ExternType::Table(ty) => {
+            let null = Val::default(ty.element());
+            Extern::Table(Table::new(store, *ty, null).map_err(ending)?)
+        }
     })
 }
 
@@ -156,51 +161,59 @@ fn type_of(ty: ValType) -> Type {
         ValType::I64 => Type::I64,
         ValType::F32 => Type::F32,
         ValType::F64 => Type::F64,
-        ValType::FuncRef => Type::Func,
-        ValType::ExternRef => Type::Extern,
-        ValType::V128 => unreachable!("vectors are switched off"),
+        ValType::V128 => Type::V128,
+        ValType::FuncRef => Type::Null(Kind::Func),
+        ValType::ExternRef => Type::Null(Kind::Extern),
     }
 }
 
-fn to_value(value: &Val) -> Value {
+fn to_value(store: impl AsContext, value: &Val) -> Value {
     match value {
         Val::I32(value) => Value::I32(*value),
         Val::I64(value) => Value::I64(*value),
         Val::F32(value) => Value::F32(value.to_bits()),
         Val::F64(value) => Value::F64(value.to_bits()),
-        Val::FuncRef(value) => Value::Func { null: value.is_null() },
-        Val::ExternRef(value) => Value::Extern { null: value.is_null() },
-        Val::V128(_) => unreachable!("vectors are switched off"),
+        Val::V128(value) => Value::V128(value.as_u128()),
+        Val::FuncRef(value) if value.is_null() => Value::Null,
+        Val::FuncRef(_) => Value::Func,
+        Val::ExternRef(Ref::Null) => Value::Null,
+        Val::ExternRef(Ref::Val(value)) => {
+            let number = value.data(&store).downcast_ref::<u32>();
+            Value::Host(*number.expect("made below"))
+        }
     }
 }
 
-fn from_value(value: Value) -> Val {
+fn from_value(mut store: impl AsContextMut, value: &Value, ty: ValType) -> Val {
     match value {
-        Value::I32(value) => Val::I32(value),
-        Value::I64(value) => Val::I64(value),
-        Value::F32(bits) => Val::F32(F32::from_bits(bits)),
-        Value::F64(bits) => Val::F64(F64::from_bits(bits)),
-        Value::Func { .. } => Val::FuncRef(Ref::Null),
-        Value::Extern { .. } => Val::ExternRef(Ref::Null),
+        Value::I32(value) => Val::I32(*value),
+        Value::I64(value) => Val::I64(*value),
+        Value::F32(bits) => Val::F32(F32::from_bits(*bits)),
+        Value::F64(bits) => Val::F64(F64::from_bits(*bits)),
+        Value::V128(bits) => Val::V128(V128::from(*bits)),
+        Value::Null => Val::default(ty),
+        Value::Host(number) => Val::ExternRef(Ref::Val(ExternRef::new(&mut store, *number))),
+        _ => unreachable!("no other values are given to guests"),
     }
 }
 
 fn ending(error: &Error) -> Ending {
     if let ErrorKind::Instantiation(InstantiationError::ElementSegmentDoesNotFit { .. }) = error.kind() {
-        return Ending::Trap(TrapKind::TableOutOfBounds);
+        return Ending::Trap("TableOutOfBounds".to_owned());
     }
-    Ending::Trap(match error.as_trap_code() {
-        Some(TrapCode::UnreachableCodeReached) => TrapKind::Unreachable,
-        Some(TrapCode::MemoryOutOfBounds) => TrapKind::MemoryOutOfBounds,
-        Some(TrapCode::TableOutOfBounds) => TrapKind::TableOutOfBounds,
-        Some(TrapCode::IndirectCallToNull) => TrapKind::NullElement,
-        Some(TrapCode::IntegerDivisionByZero) => TrapKind::DivisionByZero,
-        Some(TrapCode::IntegerOverflow) => TrapKind::IntegerOverflow,
-        Some(TrapCode::BadConversionToInteger) => TrapKind::BadConversion,
-        Some(TrapCode::BadSignature) => TrapKind::BadSignature,
+    let name = match error.as_trap_code() {
+        Some(TrapCode::MemoryOutOfBounds) => "MemoryOutOfBounds",
+        Some(TrapCode::UnreachableCodeReached) => "UnreachableCodeReached",
+        Some(TrapCode::TableOutOfBounds) => "TableOutOfBounds",
+        Some(TrapCode::IndirectCallToNull) => "IndirectCallToNull",
+        Some(TrapCode::IntegerDivisionByZero) => "IntegerDivisionByZero",
+        Some(TrapCode::IntegerOverflow) => "IntegerOverflow",
+        Some(TrapCode::BadConversionToInteger) => "BadConversionToInteger",
+        Some(TrapCode::BadSignature) => "BadSignature",
         Some(TrapCode::StackOverflow | TrapCode::OutOfFuel | TrapCode::GrowthOperationLimited) => return Ending::Limit,
         // An active segment that does not fit.
-        None if error.to_string().starts_with("out of bounds table access") => TrapKind::TableOutOfBounds,
+        None if error.to_string().starts_with("out of bounds table access") => "TableOutOfBounds",
         None => return Ending::Refused(error.to_string()),
-    })
+    };
+    Ending::Trap(name.to_owned())
 }

@@ -1,7 +1,9 @@
-//! Random and damaged modules, run by this engine and by wasmi side by side.
+//! Random and damaged modules, run by this engine and by another side by side: by
+//! wasmi, which is small, for what it has; by wasmtime with all proposals.
 //!
 //! Random modules (wasm-smith, and `dense`) are valid: both engines must give the same
-//! results, the same kinds of traps, and leave the same globals, memories and tables.
+//! results, the same traps and exceptions, and leave the same globals, memories and
+//! tables, and the same objects behind them.
 //! Damaged modules (`mutate`) must be refused, or run to a result, a trap or the
 //! end of their fuel, in bounded memory; where they are valid, use no floating
 //! point and both engines finish them, results must agree too.
@@ -10,7 +12,12 @@
 //!
 //! - `ORCAVM_DIFFERENTIAL_SEED`: the first seed (0)
 //! - `ORCAVM_DIFFERENTIAL_COUNT`: how many random modules of each kind; there are
-//!   twice as many damaged ones
+//!   twice as many damaged ones, and half as many for wasmtime
+//! - `ORCAVM_DIFFERENTIAL_WITHOUT`: proposals that no module uses, such as
+//!   `gc,threads`, to find out which one a failure needs
+//! - `ORCAVM_DIFFERENTIAL_SIZE`: how many operators functions of dense modules have, a
+//!   few, to find a smaller module that fails; `ORCAVM_DIFFERENTIAL_PEER`: the engine
+//!   for all dense modules, `wasmi` or `wasmtime`
 //!
 //! A failure names the seed and the file the module was written to. After a crash,
 //! `differential-*.seed` in cargo's folder for temporary files holds the seed.
@@ -20,8 +27,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::thread;
 
-use orcavm_differential::compare::{self, Finding, Tally};
-use orcavm_differential::{Random, Setup};
+use orcavm_differential::compare::{self, Finding, Peer, Strictness, Tally};
+use orcavm_differential::{Random, SIZES, Setup};
+use vm::Proposal;
 
 fn number(name: &str, default: u64) -> u64 {
     env::var(name).map_or(default, |value| {
@@ -34,6 +42,16 @@ fn count() -> u64 {
         "ORCAVM_DIFFERENTIAL_COUNT",
         if cfg!(debug_assertions) { 400 } else { 4000 },
     )
+}
+
+/// The proposals that modules for this peer use.
+fn proposals(peer: Peer) -> Vec<Proposal> {
+    let without = env::var("ORCAVM_DIFFERENTIAL_WITHOUT").unwrap_or_default();
+    let left_out = |proposal: &Proposal| without.split(',').any(|name| name == proposal.name());
+    peer.proposals()
+        .into_iter()
+        .filter(|proposal| !left_out(proposal))
+        .collect()
 }
 
 /// Runs `check` on each seed and adds up what it reports.
@@ -88,29 +106,18 @@ impl Drop for Case {
     }
 }
 
-/// How the engines run the module of a seed: each variant of the translator and of
-/// memory access gets its share.
-fn setup(seed: u64, terminates: bool) -> Setup {
-    Setup {
-        fuel: match terminates {
-            true => seed.is_multiple_of(3).then_some(100_000_000),
-            false => Some(20_000),
-        },
-        guard: !seed.is_multiple_of(5),
-    }
-}
-
 #[test]
 fn random_modules_agree() {
     let tally = each_seed("random", count(), |seed, case| {
         let mut random = Random::new(seed);
-        let (wasm, terminates) = random.module(seed);
+        let (wasm, terminates) = random.module(seed, &proposals(Peer::Wasmi));
         case.wasm = wasm;
         compare::run(
             &case.wasm,
-            &setup(seed, terminates),
+            &Setup::of_seed(seed, terminates),
             &mut random,
-            compare::Strictness::Valid,
+            Strictness::Valid,
+            Peer::Wasmi,
         )
     });
     // Otherwise this test says little.
@@ -129,11 +136,55 @@ fn random_modules_agree() {
 }
 
 #[test]
+fn modules_with_all_proposals_agree() {
+    let proposals = proposals(Peer::Wasmtime);
+    let tally = each_seed("proposals", count().div_ceil(2), |seed, case| {
+        let mut random = Random::new(seed ^ 0x0a11_0000_0000_0000);
+        let (wasm, terminates) = random.module(seed, &proposals);
+        case.wasm = wasm;
+        compare::run(
+            &case.wasm,
+            &Setup::of_seed(seed, terminates),
+            &mut random,
+            Strictness::Valid,
+            Peer::Wasmtime,
+        )
+    });
+    assert!(
+        tally.modules < 100 || tally.results > tally.modules,
+        "too few results: {tally:?}"
+    );
+    assert!(
+        tally.refused_by_peer * 10 <= tally.modules,
+        "the peer refuses too much: {tally:?}"
+    );
+    assert!(
+        (tally.inconclusive + tally.unanswerable) * 2 <= tally.modules,
+        "too little is compared: {tally:?}"
+    );
+}
+
+#[test]
 fn dense_modules_agree() {
     let tally = each_seed("dense", count(), |seed, case| {
         let mut random = Random::new(seed ^ 0x0000_de45_e000_0000);
-        case.wasm = random.dense_module();
-        compare::run(&case.wasm, &setup(seed, true), &mut random, compare::Strictness::Valid)
+        let peer = match env::var("ORCAVM_DIFFERENTIAL_PEER").as_deref() {
+            Ok("wasmi") => Peer::Wasmi,
+            Ok("wasmtime") => Peer::Wasmtime,
+            _ if seed.is_multiple_of(4) => Peer::Wasmtime,
+            _ => Peer::Wasmi,
+        };
+        let size = number("ORCAVM_DIFFERENTIAL_SIZE", 0);
+        let size = usize::try_from(size).expect("a small number");
+        let sizes = if size == 0 { &SIZES[..] } else { &[size] };
+        case.wasm = random.dense_module(&proposals(peer), sizes);
+        compare::run(
+            &case.wasm,
+            &Setup::of_seed(seed, true),
+            &mut random,
+            Strictness::Valid,
+            peer,
+        )
     });
     assert!(
         tally.modules < 100 || tally.results > 10 * tally.modules,
@@ -150,12 +201,13 @@ fn damaged_modules_do_no_harm() {
     let before = peak_memory();
     let tally = each_seed("damaged", 2 * count(), |seed, case| {
         let mut random = Random::new(seed ^ 0x00da_3a6e_d000_0000);
-        case.wasm = random.damaged_module(seed);
+        case.wasm = random.damaged_module(seed, &proposals(Peer::Wasmtime));
         compare::run(
             &case.wasm,
-            &setup(seed, false),
+            &Setup::of_seed(seed, false),
             &mut random,
-            compare::Strictness::Damaged,
+            Strictness::Damaged,
+            Peer::Wasmi,
         )
     });
     assert!(

@@ -1,8 +1,9 @@
 //! A function body being written: its locals, values and expressions.
 
-use wasm_encoder::{BlockType, Function, InstructionSink};
+use wasm_encoder::{BlockType, Function, InstructionSink, ValType};
 
-use super::{GLOBALS, NUMBERS, Signature, encoded, some_types};
+use super::objects::Objects;
+use super::{Features, Signature, encoded, some_types};
 use crate::machine::{Type, Value};
 use crate::random::Random;
 
@@ -79,35 +80,60 @@ const REINTERPRET_FLOAT: [u8; 2] = [0xbc, 0xbd];
 pub(super) struct Body<'a> {
     pub(super) random: &'a mut Random,
     pub(super) earlier: &'a [Signature],
-    signature: &'a Signature,
-    code: Vec<u8>,
+    pub(super) features: &'a Features,
+    pub(super) objects: &'a Objects,
+    pub(super) signature: &'a Signature,
+    pub(super) code: Vec<u8>,
     /// The types of all locals, parameters first.
-    locals: Vec<Type>,
+    locals: Vec<ValType>,
     /// How many of them any statement may set; behind them, one for `canonical` of each
-    /// type, and the loops' counters.
+    /// type, one for each type of objects, and the loops' counters.
     settable: usize,
+    pub(super) first_object_local: u32,
     pub(super) has_loops: bool,
     /// How many more operators may be written.
     pub(super) budget: usize,
 }
 
 impl<'a> Body<'a> {
-    pub(super) fn new(random: &'a mut Random, earlier: &'a [Signature], signature: &'a Signature) -> Self {
-        let mut locals = signature.params.clone();
-        locals.extend(NUMBERS);
-        locals.extend(some_types(random, 8));
+    pub(super) fn new(
+        random: &'a mut Random,
+        features: &'a Features,
+        objects: &'a Objects,
+        earlier: &'a [Signature],
+        signature: &'a Signature,
+        sizes: &[usize],
+    ) -> Self {
+        let numbers = features.numbers();
+        let mut locals: Vec<ValType> = signature.params.iter().map(encoded).collect();
+        locals.extend(numbers.iter().map(encoded));
+        locals.extend(some_types(random, numbers, 8).iter().map(encoded));
         let settable = locals.len();
-        locals.extend([Type::F32, Type::F64]);
-        let budget = *random.pick(&[20, 100, 400]);
+        locals.extend([ValType::F32, ValType::F64]);
+        if features.simd {
+            locals.push(ValType::V128);
+        }
+        if features.exceptions {
+            locals.push(ValType::EXNREF);
+        }
+        let first_object_local = u32::try_from(locals.len()).expect("few");
+        if features.gc {
+            locals.extend((0..objects.count()).map(|number| objects.local_type(number)));
+            locals.push(ValType::Ref(wasm_encoder::RefType::ANYREF));
+        }
+        let budget = *random.pick(sizes);
         // The first two functions have no loops, and so may be called from loops.
         let has_loops = earlier.len() >= 2;
         Self {
             random,
             earlier,
+            features,
+            objects,
             signature,
             code: Vec::new(),
             locals,
             settable,
+            first_object_local,
             has_loops,
             budget,
         }
@@ -119,18 +145,22 @@ impl<'a> Body<'a> {
 
     pub(super) fn finish(mut self) -> Function {
         for index in self.signature.params.len()..self.settable {
-            let (ty, local) = (self.locals[index], u32::try_from(index).expect("few"));
+            let (ty, local) = (number_of(self.locals[index]), u32::try_from(index).expect("few"));
             let value = self.ordinary(ty);
             self.push(value);
             self.sink().local_set(local);
         }
+        self.first_objects();
         while self.budget > 0 {
             self.statement(0);
+        }
+        if self.features.tail_call && self.random.below(2) == 0 {
+            self.tail_call();
         }
         self.results();
         self.sink().end();
         let params = self.signature.params.len();
-        let mut function = Function::new_with_locals_types(self.locals[params..].iter().map(encoded));
+        let mut function = Function::new_with_locals_types(self.locals[params..].iter().copied());
         function.raw(self.code);
         function
     }
@@ -146,30 +176,35 @@ impl<'a> Body<'a> {
             }
             for index in 0..self.locals.len() {
                 let local = self.locals[index];
+                // The helper of `simd` has vectors with any NaNs.
+                let helper = local == ValType::V128 && index == self.settable + 2;
+                if helper || matches!(local, ValType::Ref(_)) {
+                    continue;
+                }
                 self.sink().local_get(u32::try_from(index).expect("few"));
-                self.mix(local, *ty);
+                self.mix(number_of(local), *ty);
             }
+            self.mix_objects(*ty);
         }
     }
 
     /// Takes a value of type `ty` and one of type `from`; leaves one of type `ty`.
-    fn mix(&mut self, from: Type, ty: Type) {
-        use Type::{F32, F64, I32, I64};
-        self.canonical(from);
-        let mut sink = self.sink();
-        match from {
-            F32 => {
-                sink.i32_reinterpret_f32().i64_extend_i32_u();
-            }
-            F64 => {
-                sink.i64_reinterpret_f64();
-            }
-            I32 => {
-                sink.i64_extend_i32_s();
-            }
-            _ => {}
+    pub(super) fn mix(&mut self, from: Type, ty: Type) {
+        use Type::{F32, I32, I64, V128};
+        if from == V128 && ty == V128 {
+            // Another lane comes first each time.
+            self.sink()
+                .i8x16_add()
+                .v128_const(0x0102_0304_0506_0708_090a_0b0c_0d0e_0f10);
+            self.sink().i8x16_add();
+            return;
         }
+        self.convert(from, I64);
+        let mut sink = self.sink();
         match ty {
+            V128 => {
+                sink.i64x2_splat().i64x2_add();
+            }
             I64 => {
                 sink.i64_xor().i64_const(11).i64_rotl();
             }
@@ -190,14 +225,79 @@ impl<'a> Body<'a> {
         self.canonical(ty);
     }
 
-    /// Replaces a NaN on the stack by the canonical one.
-    pub(super) fn canonical(&mut self, ty: Type) {
+    /// Takes a number of one type; leaves one of another, made from its bits.
+    pub(super) fn convert(&mut self, from: Type, ty: Type) {
+        use Type::{F32, F64, I32, V128};
+        if from == ty {
+            return;
+        }
+        self.canonical(from);
+        match from {
+            F32 => {
+                self.sink().i32_reinterpret_f32().i64_extend_i32_u();
+            }
+            F64 => {
+                self.sink().i64_reinterpret_f64();
+            }
+            I32 => {
+                self.sink().i64_extend_i32_s();
+            }
+            V128 => {
+                let local = self.canonical_local(V128);
+                let mut sink = self.sink();
+                sink.local_tee(local).i64x2_extract_lane(0);
+                sink.local_get(local)
+                    .i64x2_extract_lane(1)
+                    .i64_const(5)
+                    .i64_rotl()
+                    .i64_xor();
+            }
+            _ => {}
+        }
+        let mut sink = self.sink();
+        match ty {
+            I32 => {
+                sink.i32_wrap_i64();
+            }
+            F32 => {
+                sink.f32_convert_i64_s();
+            }
+            F64 => {
+                sink.f64_convert_i64_s();
+            }
+            V128 => {
+                sink.i64x2_splat();
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn zero(&mut self, ty: Type) {
+        let value = Value::of_bits(ty, 0).expect("a number");
+        self.push(value);
+    }
+
+    /// The local in which `canonical` and its like keep a number.
+    pub(super) fn canonical_local(&self, ty: Type) -> u32 {
         let helper = match ty {
             Type::F32 => self.settable,
             Type::F64 => self.settable + 1,
-            _ => return,
+            _ => self.settable + 2,
         };
-        let local = u32::try_from(helper).expect("few");
+        u32::try_from(helper).expect("few")
+    }
+
+    /// The local for a caught exception.
+    pub(super) fn exception_local(&self) -> u32 {
+        self.first_object_local - 1
+    }
+
+    /// Replaces a NaN on the stack by the canonical one.
+    pub(super) fn canonical(&mut self, ty: Type) {
+        if !matches!(ty, Type::F32 | Type::F64) {
+            return;
+        }
+        let local = self.canonical_local(ty);
         let mut sink = self.sink();
         sink.local_tee(local);
         match ty {
@@ -216,13 +316,15 @@ impl<'a> Body<'a> {
     }
 
     pub(super) fn new_local(&mut self, ty: Type) -> u32 {
-        self.locals.push(ty);
+        self.locals.push(encoded(&ty));
         u32::try_from(self.locals.len() - 1).expect("few")
     }
 
     /// A local of this type that may be set.
     pub(super) fn some_local(&mut self, ty: Type) -> u32 {
-        let matching: Vec<usize> = (0..self.settable).filter(|&index| self.locals[index] == ty).collect();
+        let matching: Vec<usize> = (0..self.settable)
+            .filter(|&index| self.locals[index] == encoded(&ty))
+            .collect();
         u32::try_from(*self.random.pick(&matching)).expect("few")
     }
 
@@ -231,11 +333,9 @@ impl<'a> Body<'a> {
         self.sink().local_get(local);
     }
 
-    pub(super) fn global_of(ty: Type) -> u32 {
-        (0..GLOBALS)
-            .zip(NUMBERS)
-            .find(|(_, number)| *number == ty)
-            .map_or(0, |(index, _)| index)
+    pub(super) fn global_of(&self, ty: Type) -> u32 {
+        let position = self.features.numbers().iter().position(|number| *number == ty);
+        u32::try_from(position.unwrap_or(0)).expect("few")
     }
 
     pub(super) fn raw(&mut self, first: u8, last: u8) -> u8 {
@@ -246,8 +346,8 @@ impl<'a> Body<'a> {
 
     fn constant(&mut self, ty: Type) {
         let value = match self.random.below(4) {
-            0 => self.random.value(ty),
-            1 => Value::of_bits(ty, self.random.next() % 40),
+            0 => self.random.number(ty),
+            1 => Value::of_bits(ty, self.random.next() % 40).expect("a number"),
             _ => self.ordinary(ty),
         };
         self.push(value);
@@ -260,7 +360,8 @@ impl<'a> Body<'a> {
             Value::I64(value) => sink.i64_const(value),
             Value::F32(bits) => sink.f32_const(f32::from_bits(bits).into()),
             Value::F64(bits) => sink.f64_const(f64::from_bits(bits).into()),
-            Value::Func { .. } | Value::Extern { .. } => unreachable!("numbers only"),
+            Value::V128(bits) => sink.v128_const(bits.cast_signed()),
+            _ => unreachable!("numbers only"),
         };
     }
 
@@ -271,7 +372,8 @@ impl<'a> Body<'a> {
         match ty {
             Type::F32 => Value::F32((((random % 0x40_0000) as f32 - 2e6) / 1024.0).to_bits()),
             Type::F64 => Value::F64((((random % (1 << 40)) as f64 - 5e11) / 4096.0).to_bits()),
-            _ => Value::of_bits(ty, random),
+            Type::V128 => self.random.number(ty),
+            _ => Value::of_bits(ty, random).expect("a number"),
         }
     }
 
@@ -281,13 +383,24 @@ impl<'a> Body<'a> {
         if depth >= 5 || self.budget == 0 || self.random.below(4) == 0 {
             return match self.random.below(8) {
                 0 => {
-                    self.sink().global_get(Self::global_of(ty));
+                    let global = self.global_of(ty);
+                    self.sink().global_get(global);
                 }
                 1..4 => self.constant(ty),
                 _ => self.local_of(ty),
             };
         }
+        if ty != Type::V128 && self.random.below(6) == 0 {
+            if self.features.simd && self.random.below(2) == 0 {
+                return self.from_vector(ty, depth);
+            }
+            if self.features.gc {
+                return self.from_objects(ty, depth);
+            }
+        }
         match self.random.below(20) {
+            0..15 if ty == Type::V128 => self.vector(depth),
+            19 if ty == Type::V128 => self.vector(depth),
             0..5 => self.unary(ty, depth),
             5..13 => self.binary(ty, depth),
             13..15 => self.load(ty, depth),
@@ -378,10 +491,14 @@ impl<'a> Body<'a> {
 
     /// An address, inside the memory nearly always; aligned or not.
     pub(super) fn address(&mut self, depth: u32) {
-        self.expression(Type::I32, depth + 1);
+        let wide = self.features.memory64;
+        self.expression(if wide { Type::I64 } else { Type::I32 }, depth + 1);
         if self.random.below(50) > 0 {
             let mask = *self.random.pick(&[0x7fff, 0x7ff8, 0xff, 0xf8]);
-            self.sink().i32_const(mask).i32_and();
+            match wide {
+                true => self.sink().i64_const(mask.into()).i64_and(),
+                false => self.sink().i32_const(mask).i32_and(),
+            };
         }
     }
 
@@ -398,5 +515,16 @@ impl<'a> Body<'a> {
         self.address(depth);
         self.raw(first, last);
         self.offset();
+    }
+}
+
+fn number_of(ty: ValType) -> Type {
+    match ty {
+        ValType::I32 => Type::I32,
+        ValType::I64 => Type::I64,
+        ValType::F32 => Type::F32,
+        ValType::F64 => Type::F64,
+        ValType::V128 => Type::V128,
+        ValType::Ref(_) => unreachable!("numbers only"),
     }
 }

@@ -2,15 +2,18 @@
 
 use wasm_encoder::BlockType;
 
+use super::Signature;
 use super::body::{Body, STORES};
-use super::{NUMBERS, Signature};
 use crate::machine::Type;
 
 impl Body<'_> {
     /// Code that leaves the stack as it was.
     pub(super) fn statement(&mut self, loops: u32) {
         self.budget = self.budget.saturating_sub(1);
-        let ty = *self.random.pick(&NUMBERS);
+        let ty = *self.random.pick(self.features.numbers());
+        if self.budget > 0 && self.random.below(3) == 0 && self.newer(loops) {
+            return;
+        }
         let kind = if self.budget == 0 { 0 } else { self.random.below(20) };
         match kind {
             0..8 => {
@@ -21,7 +24,8 @@ impl Body<'_> {
             8 => {
                 self.expression(ty, 0);
                 self.canonical(ty);
-                self.sink().global_set(Self::global_of(ty));
+                let global = self.global_of(ty);
+                self.sink().global_set(global);
             }
             9..12 => {
                 let (first, last, ty) = *self.random.pick(&STORES);
@@ -54,6 +58,20 @@ impl Body<'_> {
                 self.sink().end();
             }
         }
+    }
+
+    /// A statement of a proposal's, if the module has the one that chance picks.
+    fn newer(&mut self, loops: u32) -> bool {
+        match self.random.below(7) {
+            0 if self.features.simd => self.store_vector(),
+            1 if self.features.threads => self.atomic_access(),
+            2 if self.features.wide_arithmetic => self.wide_arithmetic(),
+            3 if self.features.exceptions => self.try_table(loops),
+            4 if self.features.exceptions && self.random.below(4) == 0 => self.throw(),
+            5 | 6 if self.features.gc => self.change_objects(),
+            _ => return false,
+        }
+        true
     }
 
     fn statements(&mut self, loops: u32) {
@@ -151,9 +169,10 @@ impl Body<'_> {
                 } else {
                     self.random.below(callable + 3)
                 };
-                let element = i32::try_from(element).expect("few");
-                self.sink().i32_const(element).call_indirect(0, index);
+                self.element(element);
+                self.sink().call_indirect(0, index);
             }
+            1 if self.features.function_references => self.call_reference(callee),
             _ => {
                 self.sink().call(index);
             }
@@ -165,26 +184,40 @@ impl Body<'_> {
     }
 
     fn bulk(&mut self) {
-        self.address(0);
-        match self.random.below(4) {
+        let wide = self.features.memory64;
+        let kind = self.random.below(4);
+        if kind < 2 {
+            self.address(0);
+        }
+        match kind {
             0 => {
                 self.expression(Type::I32, 2);
-                self.sink().i32_const(100).memory_fill(0);
+                self.count(100);
+                self.sink().memory_fill(0);
             }
             1 => {
                 self.address(1);
-                self.sink().i32_const(300).memory_copy(0, 0);
+                self.count(300);
+                self.sink().memory_copy(0, 0);
             }
-            2 => {
-                self.sink().drop().i32_const(1).memory_grow(0);
-                let local = self.some_local(Type::I32);
-                self.sink().local_set(local);
-            }
-            _ => {
-                self.sink().drop().memory_size(0);
-                let local = self.some_local(Type::I32);
+            kind => {
+                if kind == 2 {
+                    self.count(1);
+                    self.sink().memory_grow(0);
+                } else {
+                    self.sink().memory_size(0);
+                }
+                let local = self.some_local(if wide { Type::I64 } else { Type::I32 });
                 self.sink().local_set(local);
             }
         }
+    }
+
+    /// A number of bytes or pages of the memory.
+    fn count(&mut self, count: i32) {
+        match self.features.memory64 {
+            true => self.sink().i64_const(count.into()),
+            false => self.sink().i32_const(count),
+        };
     }
 }
