@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use vm::FuncType;
+use vm::{FuncType, TagType};
 
 use crate::interface::Element;
 use crate::plan::{ELEMENTS, HostFunctions, Missing, NewSlot, no_room};
@@ -156,6 +156,7 @@ impl Binder<'_> {
                 (None, Some(address)) => (Binding::Data(Provider::Host, address), false, None),
                 (None, None) => (Binding::Data(Provider::Nobody, 0), !is_weak, None),
             },
+            Need::Tag { ty } => return self.tag(importer, name, ty),
             _ => return Ok(Binding::Own),
         };
         if is_missing {
@@ -184,6 +185,25 @@ impl Binder<'_> {
             ));
         }
         Some((Provider::Host, FunctionKey::Name(name.into()), (self.host)(name)?))
+    }
+
+    /// Who provides a tag; nobody does where all who need it have it of the linker.
+    fn tag(&self, importer: &Part<'_>, name: &str, ty: &TagType) -> Result<Binding, PlanError> {
+        let of = |at: &usize| Some((*at, self.parts.get(*at)?.interface.tags.get(name)?));
+        let Some((provider, found)) = self.scope.iter().find_map(of) else {
+            return Ok(Binding::Tag(Provider::Nobody));
+        };
+        let provider = Provider::Part(provider);
+        if found == ty {
+            return Ok(Binding::Tag(provider));
+        }
+        Err(PlanError::TagType {
+            importer: importer.name.into(),
+            provider: crate::plan::name_of(self.parts, provider).into(),
+            symbol: name.into(),
+            expected: ty.clone(),
+            found: found.clone(),
+        })
     }
 
     /// Who provides data, and its address.

@@ -1,6 +1,6 @@
 //! Why modules could not be linked.
 
-use vm::ExternType;
+use vm::{ExternType, TagType};
 
 use crate::find::shown;
 use crate::{DylinkError, FindError, GatherError, InterfaceError, Missing, PlanError};
@@ -62,6 +62,22 @@ pub enum LoadError {
         name: Box<str>,
         /// What it is to be.
         ty: Box<ExternType>,
+    },
+    /// A tag of a module that cannot be made before the one that imports it.
+    #[error("{importer} and the module that has the tag `{}`, {ty}, need each other's tags", shown(.tag))]
+    TagLater {
+        /// The module that imports it.
+        importer: Box<str>,
+        /// The tag.
+        tag: Box<str>,
+        /// Its type.
+        ty: TagType,
+    },
+    /// A namespace has as many tags of no module's as it may.
+    #[error("no more tags can be made: there are {limit} that no module exports")]
+    TooManyTags {
+        /// The limit.
+        limit: usize,
     },
     /// The program brings no table, and a library needs one.
     #[error("the program exports no table `__indirect_function_table`, which its libraries need")]

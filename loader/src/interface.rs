@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use vm::{ExternType, FuncType, Module, Mutability, Val, ValType};
+use vm::{ExternType, FuncType, Module, Mutability, TagType, Val, ValType};
 
 use crate::Dylink;
 
@@ -51,6 +51,11 @@ pub enum Need {
     FunctionAddress {
         /// It may be missing, and is 0 then.
         is_weak: bool,
+    },
+    /// A tag of `env`, as `__cpp_exception`: the one of that name in the namespace.
+    Tag {
+        /// Its type, as the module has it.
+        ty: TagType,
     },
     /// Something of another import module, as WASI's, which is the host's or another
     /// instance's.
@@ -181,6 +186,8 @@ pub struct Interface {
     pub functions: BTreeMap<Box<str>, Function>,
     /// The data that it exports.
     pub data: BTreeMap<Box<str>, Data>,
+    /// The tags that it exports, with their types.
+    pub tags: BTreeMap<Box<str>, TagType>,
     /// Where its functions are in the table, by their index.
     pub elements: BTreeMap<u32, Element>,
     /// Its thread-local data, if it says how to make it: by exporting `__wasm_init_tls`
@@ -300,7 +307,10 @@ impl Interface {
                     };
                     this.data.insert(export.name().into(), data);
                 }
-                ExternType::Global(_) | ExternType::Memory(_) | ExternType::Table(_) | ExternType::Tag(_) => {}
+                ExternType::Tag(ty) => {
+                    this.tags.insert(export.name().into(), ty);
+                }
+                ExternType::Global(_) | ExternType::Memory(_) | ExternType::Table(_) => {}
             }
         }
         Ok(this)
@@ -393,6 +403,7 @@ fn need(module: &str, name: &str, ty: ExternType, dylink: &Dylink) -> Result<Nee
         ),
         (ENV, _) => match ty {
             ExternType::Func(ty) => Ok(Need::Function { ty, is_weak }),
+            ExternType::Tag(ty) => Ok(Need::Tag { ty }),
             other => Ok(Need::Other(other)),
         },
         _ => Ok(Need::Other(ty)),

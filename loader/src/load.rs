@@ -243,7 +243,7 @@ impl<T: 'static> Session<T> {
             let shared = make_shared(store, new, memory_size, self.table_end(), stack_end)?;
             self.set_shared(store, shared);
         }
-        for at in order(new, roots, is_program) {
+        for at in tags_first(new, order(new, roots, is_program), &known) {
             let Some(module) = new.get(at) else { continue };
             if self.state().shared.is_some() {
                 let room = self.make_room(store, module, domain.as_ref());
@@ -255,7 +255,7 @@ impl<T: 'static> Session<T> {
                     error => error,
                 })?;
             }
-            let instance = self.instantiate(store, module, host)?;
+            let instance = self.instantiate(store, module, &known, host)?;
             if let Some(object) = self.state().objects.get_mut(&module.id) {
                 object.instance = Some(instance);
             }
@@ -290,7 +290,7 @@ impl<T: 'static> Session<T> {
             let slots = elements.map(|(index, element)| (index, element.slot(&module.place.table)));
             let uses = module.bindings.iter().filter_map(|binding| match *binding {
                 Binding::Function(Provider::Part(at)) | Binding::Data(Provider::Part(at), _) => Some(at),
-                Binding::Slot(Provider::Part(at), _) => Some(at),
+                Binding::Slot(Provider::Part(at), _) | Binding::Tag(Provider::Part(at)) => Some(at),
                 _ => None,
             });
             let uses = uses
@@ -326,6 +326,7 @@ impl<T: 'static> Session<T> {
         state.namespaces.entry(request.namespace).or_insert_with(|| Namespace {
             global: local.to_vec(),
             leaders: if is_first { request.leaders() } else { 0 },
+            tags: HashMap::new(),
         });
         if request.is_global {
             state.show_all(request.namespace, local);
@@ -490,6 +491,36 @@ impl Known {
             interface: &self.interface,
         }
     }
+}
+
+/// Modules in this order, but each after those whose tags it has: unlike functions,
+/// tags have to be there when an instance is made. In cycles some are not.
+fn tags_first(new: &[New], order: Vec<usize>, known: &[ObjectId]) -> Vec<usize> {
+    let places: HashMap<ObjectId, usize> = new.iter().zip(0..).map(|(new, at)| (new.id, at)).collect();
+    let mut first = Vec::with_capacity(order.len());
+    let (mut seen, mut done) = (vec![false; new.len()], vec![false; new.len()]);
+    // What waits, and what comes after it.
+    let mut waiting: Vec<usize> = order.into_iter().rev().collect();
+    while let Some(at) = waiting.pop() {
+        let Some(module) = new.get(at) else { continue };
+        if done[at] {
+            continue;
+        }
+        let is_new = !std::mem::replace(&mut seen[at], true);
+        let providers = module.bindings.iter().filter_map(|binding| match binding {
+            Binding::Tag(Provider::Part(provider)) => places.get(known.get(*provider)?).copied(),
+            _ => None,
+        });
+        let providers: Vec<usize> = providers.filter(|provider| !seen[*provider]).collect();
+        if is_new && !providers.is_empty() {
+            waiting.push(at);
+            waiting.extend(providers);
+            continue;
+        }
+        done[at] = true;
+        first.push(at);
+    }
+    first
 }
 
 /// What a module says of itself.

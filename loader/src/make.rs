@@ -7,18 +7,21 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use tracing::{debug, trace};
 use vm::{
-    AsContextMut, Error, ExternType, Func, FuncType, Global, GlobalType, Instance, Link, Memory, MemoryType,
-    Mutability, Ref, RefType, StoreContextMut, Table, TableType, Val, ValType,
+    AsContextMut, Error, Extern, ExternType, Func, FuncType, Global, GlobalType, Instance, Link, Memory, MemoryType,
+    Mutability, Ref, RefType, StoreContextMut, Table, TableType, Tag, TagType, Val, ValType,
 };
 
 use crate::find::shown;
-use crate::interface::{MEMORY, STACK_POINTER, TABLE};
+use crate::interface::{ENV, MEMORY, STACK_POINTER, TABLE};
 use crate::load::{New, order};
 use crate::object::{ObjectId, Shared, StandIn};
 use crate::plan::PAGE;
 use crate::room::memory_type;
 use crate::session::Session;
-use crate::{Binding, Found, Import, LoadError, Need, NewSlot, Provider};
+use crate::{Binding, Found, Import, LoadError, Need, NewSlot, PlanError, Provider};
+
+/// Tags that the linker makes for a namespace: a store keeps them for good.
+const MOST_TAGS: usize = 1000;
 
 impl<T: 'static> Session<T> {
     /// Makes the instance of a module.
@@ -26,6 +29,7 @@ impl<T: 'static> Session<T> {
         &self,
         store: &mut StoreContextMut<'_, T>,
         module: &New,
+        known: &[ObjectId],
         host: &HashMap<Box<str>, (Func, FuncType)>,
     ) -> Result<Instance, LoadError> {
         let shared = self.state().shared;
@@ -59,11 +63,22 @@ impl<T: 'static> Session<T> {
                     self.stand_in(store, module.id, import, ty.clone()).into()
                 }
                 (Need::Function { .. }, _) => Link::Unbound,
+                (Need::Tag { ty }, Binding::Tag(Provider::Part(provider))) => {
+                    let tag = known.get(*provider).and_then(|id| self.instance_of(*id));
+                    let tag = tag.and_then(|instance| instance.get_tag(&mut *store, &import.name));
+                    let tag = tag.ok_or_else(|| LoadError::TagLater {
+                        importer: (&*module.found.name).into(),
+                        tag: import.name.clone(),
+                        ty: ty.clone(),
+                    })?;
+                    tag.into()
+                }
+                (Need::Tag { ty }, _) => self.tag(store, module, &import.name, ty)?.into(),
                 (Need::Other(_), _) => {
                     let given = self.host(store, theirs.module(), theirs.name());
                     given.ok_or_else(missing)?.into()
                 }
-                (_, Binding::Own | Binding::Lazy | Binding::Function(_)) => return Err(missing()),
+                (_, Binding::Own | Binding::Lazy | Binding::Function(_) | Binding::Tag(_)) => return Err(missing()),
             });
         }
         // So the store keeps the session.
@@ -72,6 +87,51 @@ impl<T: 'static> Session<T> {
             move |mut store: StoreContextMut<'_, T>, import: usize| session.bind_function(&mut store, id, import);
         let instance = Instance::link(&mut *store, &module.found.module, &links, find);
         instance.map_err(|error| refused(error, &module.found))
+    }
+
+    /// The tag that all of a module's namespace have by a name which none of them
+    /// exports: the host's, or one that is made when it is first needed.
+    fn tag(
+        &self,
+        store: &mut StoreContextMut<'_, T>,
+        module: &New,
+        name: &str,
+        ty: &TagType,
+    ) -> Result<Tag, LoadError> {
+        let (namespace, known) = {
+            let state = self.state();
+            let namespace = state.objects.get(&module.id).map(|object| object.namespace);
+            let namespace = namespace.ok_or(LoadError::Handle)?;
+            let tags = state.namespaces.get(&namespace).map(|namespace| &namespace.tags);
+            let known = tags.and_then(|tags| tags.get(name)).copied();
+            if known.is_none() && tags.is_some_and(|tags| tags.len() >= MOST_TAGS) {
+                return Err(LoadError::TooManyTags { limit: MOST_TAGS });
+            }
+            (namespace, known)
+        };
+        let (tag, provider) = match known {
+            Some(tag) => (tag, "another module"),
+            None => match self.host(store, ENV, name).and_then(Extern::into_tag) {
+                Some(tag) => (tag, "the host"),
+                None => (Tag::new(&mut *store, ty)?, "the linker"),
+            },
+        };
+        let found = tag.ty(&*store);
+        if found != *ty {
+            return Err(PlanError::TagType {
+                importer: (&*module.found.name).into(),
+                provider: provider.into(),
+                symbol: name.into(),
+                expected: ty.clone(),
+                found,
+            }
+            .into());
+        }
+        let mut state = self.state();
+        if let Some(namespace) = state.namespaces.get_mut(&namespace) {
+            namespace.tags.insert(name.into(), tag);
+        }
+        Ok(tag)
     }
 
     /// A function that stands for an imported one and calls it: where a module refers

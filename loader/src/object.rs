@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 
-use vm::{Extern, Func, FuncType, Global, Instance, Memory, Region, Table};
+use vm::{Extern, Func, FuncType, Global, Instance, Memory, Region, Table, Tag};
 
 use crate::bind::first;
 use crate::space::Free;
@@ -108,6 +108,8 @@ pub(crate) struct Shared {
 pub(crate) struct Namespace {
     /// In the order in which they are searched.
     pub(crate) global: Vec<ObjectId>,
+    /// Tags that nobody of it exports, by name: the linker has made them.
+    pub(crate) tags: HashMap<Box<str>, Tag>,
     /// How many of them, from the first on, come before the host where the host comes
     /// before libraries.
     pub(crate) leaders: usize,

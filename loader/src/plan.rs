@@ -6,7 +6,7 @@
 use std::fmt;
 use std::ops::Range;
 
-use vm::FuncType;
+use vm::{FuncType, TagType};
 
 use crate::bind::Binder;
 use crate::space::Free;
@@ -65,6 +65,8 @@ pub enum Binding {
     Data(Provider, u32),
     /// The place of a function in the table; 0 is nobody's.
     Slot(Provider, u32),
+    /// A tag. What nobody provides the host may have, or else the linker makes it.
+    Tag(Provider),
 }
 
 /// Where a module is.
@@ -172,6 +174,20 @@ pub enum PlanError {
         /// The type it has.
         found: FuncType,
     },
+    /// A tag is used as another type than it has.
+    #[error("{importer} has the tag `{symbol}` as {expected}, and {provider} as {found}")]
+    TagType {
+        /// The module that imports it.
+        importer: Box<str>,
+        /// The module that has it.
+        provider: Box<str>,
+        /// The tag.
+        symbol: Box<str>,
+        /// The type it is imported with.
+        expected: TagType,
+        /// The type it has.
+        found: TagType,
+    },
     /// There is no program, or it is not where it has to be.
     #[error("{module} brings a memory of its own, which only a program can")]
     NotTheProgram {
@@ -244,6 +260,8 @@ impl Plan {
                     Binding::Own => continue,
                     Binding::Lazy => format!("{name}: when it is called"),
                     Binding::Function(provider) => format!("{name}: {}", name_of(parts, provider)),
+                    Binding::Tag(Provider::Nobody) => format!("{name}: a tag of all"),
+                    Binding::Tag(provider) => format!("{name}: {}", name_of(parts, provider)),
                     Binding::Slot(provider, slot) => format!("&{name}(): {} {slot}", name_of(parts, provider)),
                     Binding::Data(provider, address) => {
                         format!("&{name}: {} {address:#x}", name_of(parts, provider))

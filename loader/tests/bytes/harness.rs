@@ -386,6 +386,10 @@ fn check(plan: &Plan, parts: &[Part<'_>], room: &Room) {
             };
             match *binding {
                 Binding::Own | Binding::Lazy => {}
+                Binding::Tag(Provider::Part(at)) => {
+                    assert!(parts[at].interface.tags.contains_key(&import.name));
+                }
+                Binding::Tag(provider) => assert_eq!(provider, Provider::Nobody),
                 Binding::Function(provider) => assert!(has(provider, false)),
                 Binding::Data(provider, address) => {
                     assert!(has(provider, true));
