@@ -3,7 +3,7 @@
 //! | exit code | when                                                          |
 //! | --------- | ------------------------------------------------------------- |
 //! | the guest's | it exited                                                   |
-//! | 134       | it trapped                                                    |
+//! | 134       | it trapped, or did not catch an exception                     |
 //! | 1         | a module, or anything else given, cannot be used              |
 //! | 2         | the command line itself is wrong                              |
 
