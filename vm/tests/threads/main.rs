@@ -4,6 +4,7 @@
 mod common;
 
 mod atomics;
+mod fuel;
 mod groups;
 mod memories;
 mod waiting;
