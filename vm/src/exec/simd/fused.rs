@@ -57,4 +57,8 @@ loaded_or_none! {
     F32x4Add F32x4Sub F32x4Mul
     F64x2Add F64x2Sub F64x2Mul
 }
+#[allow(
+    clippy::single_component_path_imports,
+    reason = "the lint sees no macro that another one makes"
+)]
 pub(super) use loaded;
