@@ -1,14 +1,14 @@
 //! This engine.
 
 use vm::{
-    AnyRef, AsContext, AsContextMut, Caller, Config, Engine, Error, Extern, ExternRef, ExternType, Func, Global,
-    HeapType, I31, Instance, Memory, Module, Ref, RootScope, SharedMemory, Store, StoreLimits, StoreLimitsBuilder,
-    Table, Tag, ThrownException, Trap, V128, Val, ValType,
+    AnyRef, AsContextMut, Caller, Config, Engine, Error, Extern, ExternRef, ExternType, Func, Global, HeapType, I31,
+    Instance, Memory, Module, Ref, RootScope, Rooted, SharedMemory, Store, StoreLimits, StoreLimitsBuilder, Table, Tag,
+    ThrownException, Trap, V128, Val, ValType,
 };
 
 use crate::machine::{
-    Ending, Hash, Kind, MEMORY_LIMIT, Machine, STEPS, STEPS_GLOBAL, Setup, State, TABLE_LIMIT, Type, Value, answer,
-    global_value, hash_of_values,
+    DEPTH, ELEMENTS, Ending, Hash, Kind, MEMORY_LIMIT, Machine, STEPS, STEPS_GLOBAL, Setup, State, TABLE_LIMIT, Type,
+    Value, answer, global_value, hash_of_values,
 };
 
 pub(crate) struct Ours {
@@ -83,7 +83,7 @@ impl Machine for Ours {
         };
         let mut results = vec![Val::I32(0); ty.results().len()];
         match func.call(&mut scope, &arguments, &mut results) {
-            Ok(()) => Ending::Values(results.iter().map(|value| to_value(&scope, value)).collect()),
+            Ok(()) => Ending::Values(results.iter().map(|value| to_value(&mut scope, value, DEPTH)).collect()),
             Err(error) => ending(&error),
         }
     }
@@ -96,7 +96,7 @@ impl Machine for Ours {
             match export {
                 Extern::Global(global) => {
                     let value = global.get(&mut scope);
-                    globals.push((name, to_value(&scope, &value)));
+                    globals.push((name, to_value(&mut scope, &value, DEPTH)));
                 }
                 Extern::Memory(memory) => {
                     let ty = memory.ty(&scope);
@@ -117,7 +117,7 @@ impl Machine for Ours {
                     let size = table.size(&scope);
                     let values = (0..size).map(|index| {
                         let element = table.get(&mut scope, index).expect("is below the size");
-                        to_value(&scope, &element.into())
+                        to_value(&mut scope, &element.into(), 1)
                     });
                     tables.push((name, size, hash_of_values(values)));
                 }
@@ -141,7 +141,7 @@ fn provide(store: &mut Store<StoreLimits>, name: &str, ty: &ExternType) -> Resul
             let types: Vec<Type> = func.results().map(|ty| type_of(&ty)).collect();
             answer(&name, &[], &types).ok_or(Ending::Unanswerable)?;
             let answer = move |mut caller: Caller<'_, StoreLimits>, arguments: &[Val], results: &mut [Val]| {
-                let arguments: Vec<Value> = arguments.iter().map(|value| to_value(&caller, value)).collect();
+                let arguments: Vec<Value> = arguments.iter().map(|value| to_value(&mut caller, value, 1)).collect();
                 let values = answer(&name, &arguments, &types).expect("the same types have values again");
                 for ((result, value), ty) in results.iter_mut().zip(&values).zip(func.results()) {
                     *result = from_value(&mut caller, value, &ty)?;
@@ -194,25 +194,61 @@ fn type_of(ty: &ValType) -> Type {
     }
 }
 
-fn to_value(store: &impl AsContext, value: &Val) -> Value {
+/// A value as the comparison has it, with what it refers to up to some depth.
+fn to_value(store: &mut impl AsContextMut, value: &Val, depth: u32) -> Value {
     match value {
         Val::I32(value) => Value::I32(*value),
         Val::I64(value) => Value::I64(*value),
         Val::F32(bits) => Value::F32(*bits),
         Val::F64(bits) => Value::F64(*bits),
         Val::V128(bits) => Value::V128(bits.as_u128()),
-        Val::FuncRef(None) | Val::ExternRef(None) | Val::AnyRef(None) | Val::ExnRef(None) => Value::Null,
         Val::FuncRef(Some(_)) => Value::Func,
-        Val::ExternRef(Some(value)) => {
-            let data = value.data(store).expect("is of this store").expect("is the host's");
-            Value::Host(*data.downcast_ref::<u32>().expect("made below"))
-        }
-        Val::AnyRef(Some(value)) => match value.as_i31(store).expect("is of this store") {
-            Some(number) => Value::I31(number.get_u32()),
-            None => Value::Deep,
-        },
-        Val::ExnRef(Some(_)) => Value::Deep,
+        Val::ExternRef(Some(value)) => external(store, *value, depth),
+        Val::AnyRef(Some(value)) => internal(store, *value, depth),
+        Val::ExnRef(Some(_)) => Value::Exn,
+        Val::FuncRef(None) | Val::ExternRef(None) | Val::AnyRef(None) | Val::ExnRef(None) => Value::Null,
     }
+}
+
+fn external(store: &mut impl AsContextMut, value: Rooted<ExternRef>, depth: u32) -> Value {
+    let data = value.data(&*store).expect("is of this store");
+    match data {
+        Some(data) => Value::Host(*data.downcast_ref::<u32>().expect("made below")),
+        None => {
+            let value = AnyRef::convert_extern(&mut *store, value).expect("is of this store");
+            internal(store, value, depth)
+        }
+    }
+}
+
+fn internal(store: &mut impl AsContextMut, value: Rooted<AnyRef>, depth: u32) -> Value {
+    const OURS: &str = "is of this store";
+    if let Some(number) = value.as_i31(&*store).expect(OURS) {
+        return Value::I31(number.get_u32());
+    }
+    if let Some(object) = value.as_struct(&*store).expect(OURS) {
+        if depth == 0 {
+            return Value::Deep;
+        }
+        let fields: Vec<Val> = object.fields(&mut *store).expect(OURS).collect();
+        return Value::Struct(all(store, &fields, depth - 1));
+    }
+    if let Some(array) = value.as_array(&*store).expect(OURS) {
+        if depth == 0 {
+            return Value::Deep;
+        }
+        let length = array.len(&*store).expect(OURS);
+        let elements: Vec<Val> = (0..length.min(ELEMENTS))
+            .map(|index| array.get(&mut *store, index).expect("is below the length"))
+            .collect();
+        return Value::Array(length, all(store, &elements, depth - 1));
+    }
+    let value = ExternRef::convert_any(&mut *store, value).expect(OURS);
+    external(store, value, depth)
+}
+
+fn all(store: &mut impl AsContextMut, values: &[Val], depth: u32) -> Vec<Value> {
+    values.iter().map(|value| to_value(store, value, depth)).collect()
 }
 
 fn from_value(store: &mut impl AsContextMut, value: &Value, ty: &ValType) -> Result<Val, Error> {
@@ -231,13 +267,13 @@ fn from_value(store: &mut impl AsContextMut, value: &Value, ty: &ValType) -> Res
 
 fn ending(error: &Error) -> Ending {
     if error.downcast_ref::<ThrownException>().is_some() {
-        return Ending::Exception(Vec::new());
+        return Ending::Exception;
     }
     match error.trap() {
         Some(Trap::StackOverflow | Trap::OutOfFuel | Trap::AllocationTooLarge | Trap::HeapExhausted) => Ending::Limit,
-        // The peers have one word for both.
+        // The peers have one word for both, and one for all null references.
         Some(Trap::UndefinedElement) => Ending::Trap(format!("{:?}", Trap::TableOutOfBounds)),
-        Some(Trap::NullFuncReference) => Ending::Trap(format!("{:?}", Trap::NullReference)),
+        Some(trap) if trap.to_string().starts_with("null ") => Ending::Trap(format!("{:?}", Trap::NullReference)),
         Some(trap) => Ending::Trap(format!("{trap:?}")),
         None => Ending::Refused(error.to_string()),
     }

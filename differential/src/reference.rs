@@ -302,11 +302,7 @@ fn to_value(store: &mut impl AsContextMut, value: &Val, depth: u32) -> Value {
         Val::FuncRef(Some(_)) => Value::Func,
         Val::ExternRef(Some(value)) => external(store, *value, depth),
         Val::AnyRef(Some(value)) => internal(store, *value, depth),
-        Val::ExnRef(Some(_)) if depth == 0 => Value::Deep,
-        Val::ExnRef(Some(value)) => {
-            let payload: Vec<Val> = value.fields(&mut *store).expect("is of this store").collect();
-            Value::Exn(all(store, &payload, depth - 1))
-        }
+        Val::ExnRef(Some(_)) => Value::Exn,
         Val::FuncRef(None) | Val::ExternRef(None) | Val::AnyRef(None) | Val::ExnRef(None) => Value::Null,
         Val::ContRef(_) => unreachable!("continuations are switched off"),
     }
@@ -369,12 +365,9 @@ fn from_value(store: &mut impl AsContextMut, value: &Value, ty: &ValType) -> Res
 
 fn ending(store: &mut impl AsContextMut, error: &Error) -> Ending {
     if error.downcast_ref::<ThrownException>().is_some() {
-        let exception = store.as_context_mut().take_pending_exception();
-        let exception = exception.expect("that error comes with one");
-        return match to_value(store, &Val::ExnRef(Some(exception)), DEPTH) {
-            Value::Exn(_) => Ending::Exception(Vec::new()),
-            other => unreachable!("not an exception: {other:?}"),
-        };
+        // The store keeps it until then.
+        store.as_context_mut().take_pending_exception();
+        return Ending::Exception;
     }
     if error.downcast_ref::<GcHeapOutOfMemory<()>>().is_some() {
         return Ending::Limit;
