@@ -14,6 +14,7 @@
 mod aggregate;
 mod assigned;
 mod atomics;
+mod br_table;
 mod calls;
 mod control;
 mod exceptions;
@@ -142,7 +143,7 @@ struct Translator<'a> {
     /// Where the innermost loop begins, if its address is in its register.
     head: Option<usize>,
     /// The beginning of an open loop that is worth repeating.
-    header: Option<control::Header>,
+    header: Option<br_table::Header>,
     /// Words of repeated headers so far.
     repeated: usize,
     /// Which locals have been assigned.
