@@ -31,7 +31,7 @@ mod table64;
 mod tail_callers;
 mod tail_calls;
 mod traps;
-mod vector_memory;
 mod types;
+mod vector_memory;
 mod vectors;
 mod wide_arithmetic;
