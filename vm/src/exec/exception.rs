@@ -80,3 +80,20 @@ impl Exception {
         unsafe { std::slice::from_raw_parts(self.at(inner, PAYLOAD), slots) }
     }
 }
+
+impl StoreInner {
+    /// An exception that the host makes, of a tag of this store; `payload` has the
+    /// slots of what it carries, whose handles the host holds. `whole` is the store.
+    ///
+    /// # Errors
+    /// As [`StoreInner::allocate`].
+    ///
+    /// # Panics
+    /// If there are not as many slots as the tag's type says.
+    pub(crate) fn new_exception(&mut self, whole: *mut (), tag: TagRef, payload: &[u64]) -> Result<Exception, Error> {
+        assert_eq!(payload.len(), tag.shape().slots as usize, "what the tag's type says");
+        let asker = self.asker(whole);
+        // SAFETY: the host holds what the handles refer to.
+        unsafe { Exception::new(self, asker, tag, payload) }
+    }
+}

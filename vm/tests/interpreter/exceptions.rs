@@ -1,6 +1,9 @@
 //! Exceptions: what is caught where, with which values, locals and frames.
 
-use vm::{Config, Engine, Error, Instance, Linker, Module, Store, ThrownException, Trap, Val};
+use vm::{
+    Caller, Config, Engine, Error, ExnRef, ExternRef, Func, Instance, Linker, Module, Store, ThrownException, Trap,
+    V128, Val,
+};
 
 use crate::common;
 
@@ -434,4 +437,144 @@ fn exceptions_pass_instances_and_are_told_apart_by_their_tags() {
     let imports = [program.get_export(&mut store, "tag").unwrap(), shared.into()];
     let catcher = Instance::new(&mut store, &module, &imports).unwrap();
     assert_eq!(call_in(&mut store, catcher, "run", &[1]).unwrap(), [100]);
+}
+
+/// A program that calls the host, and that the host calls.
+const HOSTED: &str = r#"(module
+    (import "host" "pass" (func $pass (param i32)))
+    (tag $e (export "e") (param i32 externref v128))
+    (tag $other)
+    (func (export "throw") (param i32)
+        (throw $e (local.get 0) (ref.null extern) (v128.const i32x4 1 2 3 4)))
+    (func (export "other") (param i32) (throw $other))
+    (func (export "run") (param i32) (result i32)
+        (block $l (result i32 externref v128)
+            (try_table (catch $e $l) (call $pass (local.get 0)))
+            (return (i32.const -1)))
+        (drop) (drop) (i32.add (i32.const 1000)))
+    (func (export "all") (param i32) (result i32)
+        (block $l (try_table (catch_all $l) (call $pass (local.get 0))))
+        (i32.const 5)))"#;
+
+#[test]
+fn exceptions_pass_host_functions_that_let_them() {
+    let (mut store, instance) = common::linked(HOSTED, None::<Func>, |linker| {
+        linker.func_wrap(
+            "host",
+            "pass",
+            |mut caller: Caller<'_, Option<Func>>, n: i32| -> Result<(), Error> {
+                let func = caller.data().expect("set below");
+                func.call(&mut caller, &[Val::I32(n)], &mut [])
+            },
+        )?;
+        Ok(())
+    });
+    let mut call = |guest: &str, name: &str| {
+        *store.data_mut() = instance.get_func(&mut store, guest);
+        let run = instance.get_typed_func::<i32, i32>(&mut store, name).unwrap();
+        let result = run.call(&mut store, 7);
+        (result, store.has_pending_exception())
+    };
+    assert!(matches!(call("throw", "run"), (Ok(1007), false)));
+    assert!(matches!(call("throw", "all"), (Ok(5), false)));
+    assert!(matches!(call("other", "all"), (Ok(5), false)));
+    let (result, is_kept) = call("other", "run");
+    let error = result.unwrap_err();
+    assert_eq!(error.to_string(), "uncaught exception `other`");
+    assert!(is_kept);
+    let frames = error.backtrace().expect("a guest stood somewhere").frames();
+    let names: Vec<String> = frames.iter().filter_map(vm::FrameInfo::func_name).collect();
+    assert_eq!(names, ["other", "run"]);
+}
+
+#[test]
+fn the_host_throws_and_catches() {
+    let (mut store, instance) = common::linked(HOSTED, None::<vm::Tag>, |linker| {
+        linker.func_wrap(
+            "host",
+            "pass",
+            |mut caller: Caller<'_, Option<vm::Tag>>, n: i32| -> Result<(), Error> {
+                let tag = caller.data().expect("set below");
+                let value = ExternRef::new(&mut caller, n)?;
+                let vector = V128::from(5_u128 << 64 | 9);
+                let fields = [Val::I32(n * 2), Val::ExternRef(Some(value)), Val::V128(vector)];
+                let exception = ExnRef::new(&mut caller, tag, &fields)?;
+                vm::AsContextMut::as_context_mut(&mut caller).gc();
+                Ok(caller.throw(exception)?)
+            },
+        )?;
+        Ok(())
+    });
+    let tag = instance.get_tag(&mut store, "e").unwrap();
+    *store.data_mut() = Some(tag);
+    let run = instance.get_typed_func::<i32, i32>(&mut store, "run").unwrap();
+    assert_eq!(run.call(&mut store, 21).unwrap(), 1042);
+    // A guest's exception, caught by the host.
+    let throw = instance.get_typed_func::<i32, ()>(&mut store, "throw").unwrap();
+    let error = throw.call(&mut store, 3).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "uncaught exception `e` with i32 3, externref, v128 0x00000004000000030000000200000001"
+    );
+    store.gc();
+    let exception = store.take_pending_exception().expect("it is kept");
+    assert!(store.take_pending_exception().is_none());
+    assert_eq!(exception.tag(&mut store).unwrap(), tag);
+    let fields: Vec<Val> = exception.fields(&mut store).unwrap().collect();
+    assert!(
+        matches!(fields[..], [Val::I32(3), Val::ExternRef(None), Val::V128(v)] if v.as_u128() == 4 << 96 | 3 << 64 | 2 << 32 | 1)
+    );
+    // Wrong values are refused.
+    assert!(ExnRef::new(&mut store, tag, &[Val::I32(1)]).is_err());
+}
+
+/// A reference to an exception lives in locals, tables and globals, and keeps what
+/// it carries.
+#[test]
+fn references_to_exceptions_are_kept() {
+    let text = r#"(module
+        (tag $e (param i32 externref))
+        (table $t 4 exnref)
+        (global $g (mut exnref) (ref.null exn))
+        (func $throw (param i32 externref) (throw $e (local.get 0) (local.get 1)))
+        (func (export "keep") (param i32 externref)
+            (local $x exnref)
+            (block $l (result exnref)
+                (try_table (catch_all_ref $l) (call $throw (local.get 0) (local.get 1)))
+                (unreachable))
+            (local.set $x)
+            (table.set $t (i32.const 2) (local.get $x))
+            (global.set $g (table.get $t (i32.const 2))))
+        (func (export "churn") (param i32)
+            (loop $next
+                (block $l (result i32 externref exnref)
+                    (try_table (catch_ref $e $l) (call $throw (local.get 0) (ref.null extern)))
+                    (unreachable))
+                (drop) (drop) (drop)
+                (br_if $next (local.tee 0 (i32.sub (local.get 0) (i32.const 1))))))
+        (func (export "again") (result i32 externref)
+            (try_table (catch $e 0) (throw_ref (global.get $g)))
+            (unreachable))
+        (func (export "null") (throw_ref (ref.null exn))))"#;
+    let (mut store, instance) = common::instance(text);
+    let value = ExternRef::new(&mut store, String::from("orca")).unwrap();
+    let keep = instance.get_func(&mut store, "keep").unwrap();
+    keep.call(&mut store, &[Val::I32(8), Val::ExternRef(Some(value))], &mut [])
+        .unwrap();
+    instance
+        .get_typed_func::<i32, ()>(&mut store, "churn")
+        .unwrap()
+        .call(&mut store, 200_000)
+        .unwrap();
+    store.gc();
+    assert!(store.gc_heap_stats().live_objects < 10);
+    let mut results = [Val::I32(0), Val::I32(0)];
+    let again = instance.get_func(&mut store, "again").unwrap();
+    again.call(&mut store, &[], &mut results).unwrap();
+    let [Val::I32(8), Val::ExternRef(Some(value))] = results else {
+        panic!("{results:?}");
+    };
+    let value = value.data(&store).unwrap().expect("a value of the host");
+    assert_eq!(value.downcast_ref::<String>().unwrap(), "orca");
+    assert_eq!(common::trap(&mut store, instance, "null"), Some(Trap::NullReference));
 }
