@@ -392,10 +392,10 @@ impl<'a> Body<'a> {
         }
         if ty != Type::V128 && self.random.below(6) == 0 {
             if self.features.simd && self.random.below(2) == 0 {
-                return self.from_vector(ty, depth);
+                return self.taken_from_vector(ty, depth);
             }
             if self.features.gc {
-                return self.from_objects(ty, depth);
+                return self.taken_from_objects(ty, depth);
             }
         }
         match self.random.below(20) {

@@ -391,7 +391,7 @@ impl Body<'_> {
     }
 
     /// Code that leaves a number that comes from objects.
-    pub(super) fn from_objects(&mut self, ty: Type, depth: u32) {
+    pub(super) fn taken_from_objects(&mut self, ty: Type, depth: u32) {
         match self.random.below(10) {
             0..4 => {
                 let number = self.some_struct();

@@ -184,7 +184,7 @@ impl Body<'_> {
     }
 
     /// Code that leaves a number made from a vector.
-    pub(super) fn from_vector(&mut self, ty: Type, depth: u32) {
+    pub(super) fn taken_from_vector(&mut self, ty: Type, depth: u32) {
         self.expression(Type::V128, depth + 1);
         if ty == Type::I32 && self.random.below(3) == 0 {
             let opcode = *self.random.pick(&TESTS);
