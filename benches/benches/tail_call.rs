@@ -40,8 +40,11 @@ fn modules(n: i32) -> i32 {
         .fold(0, |acc: i32, i| acc.wrapping_add(i).wrapping_mul(5))
 }
 
+/// What a loop gives for a number of rounds.
+type Expected = fn(i32) -> i32;
+
 /// Exports, what they are called here, and what they give.
-const LOOPS: [(&str, &str, fn(i32) -> i32); 4] = [
+const LOOPS: [(&str, &str, Expected); 4] = [
     ("itself", "itself", itself),
     ("two functions, other types", "two", two),
     ("an interpreter by a table", "table", table),

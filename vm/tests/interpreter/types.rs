@@ -77,6 +77,10 @@ fn large_groups_that_name_themselves_load_and_go() {
 }
 
 #[test]
+#[allow(
+    clippy::mutable_key_type,
+    reason = "a type leads to its engine's registry, but is compared by identity"
+)]
 fn types_that_name_themselves_are_shown_and_compared() {
     let engine = Engine::default();
     let text = r#"(module
