@@ -225,6 +225,7 @@ impl Val {
         };
         // What the value itself is of, which its static type need not say.
         let found = match self {
+            Self::FuncRef(Some(_)) if *wanted.heap_type() == HeapType::Func => RefType::new(false, HeapType::Func),
             Self::FuncRef(Some(func)) => RefType::new(false, HeapType::ExactFunc(func.ty_in(store))),
             Self::FuncRef(None) => RefType::new(true, HeapType::NoFunc),
             Self::ExternRef(None) => RefType::new(true, HeapType::NoExtern),
