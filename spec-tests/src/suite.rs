@@ -56,7 +56,8 @@ impl TestFile {
     /// An engine that takes what the file's modules may be. Those of the threads
     /// proposal are from before modules could have several memories and tables, and
     /// some of them say so; those of the standard say that casts are not valid which
-    /// are with custom descriptors.
+    /// are with custom descriptors; and older versions of the standard and of
+    /// proposals say so of what came later.
     ///
     /// # Errors
     ///
@@ -68,6 +69,15 @@ impl TestFile {
         }
         if self.folder() == "core" {
             config.wasm_custom_descriptors(false);
+        }
+        // One memory was all there was when this was written.
+        if self.text.contains("\"multiple memories\"") {
+            config.wasm_multi_memory(false);
+        }
+        if self.folder() == "wasm-2.0" {
+            for proposal in vm::Proposal::ALL {
+                config.proposal(*proposal, VERSION_2.contains(proposal));
+            }
         }
         Engine::new(&config)
     }
@@ -175,6 +185,22 @@ impl Suite {
         }
     }
 }
+
+/// The proposals that are part of version 2.0 of the standard.
+const VERSION_2: [vm::Proposal; 7] = {
+    use vm::Proposal::{
+        BulkMemory, MultiValue, MutableGlobal, NontrappingFloatToInt, ReferenceTypes, SignExtension, Simd,
+    };
+    [
+        MutableGlobal,
+        SignExtension,
+        NontrappingFloatToInt,
+        MultiValue,
+        BulkMemory,
+        ReferenceTypes,
+        Simd,
+    ]
+};
 
 /// The proposals whose files the official suite keeps at its root.
 const MERGED: [Proposal; 16] = [
