@@ -22,6 +22,7 @@ pub struct Config {
     proposals: Proposals,
     pub(crate) threads: Option<usize>,
     pub(crate) gc_heap: u64,
+    pub(crate) gc_zeal: bool,
 }
 
 /// Bytes of a store's value stack unless configured otherwise.
@@ -44,6 +45,7 @@ impl Default for Config {
             proposals: Proposals::default(),
             threads: None,
             gc_heap: DEFAULT_GC_HEAP,
+            gc_zeal: false,
         }
     }
 }
@@ -77,6 +79,14 @@ impl Config {
         self.gc_heap = bytes
             .clamp(heap::MIN_BYTES, heap::MAX_BYTES)
             .next_multiple_of(heap::BYTES_STEP);
+        self
+    }
+
+    /// Whether each object that is made is preceded by a collection: to find references that
+    /// are not kept where they must be.
+    #[doc(hidden)]
+    pub fn gc_zeal(&mut self, enable: bool) -> &mut Self {
+        self.gc_zeal = enable;
         self
     }
 

@@ -6,7 +6,9 @@ use crate::error::{Error, LimitError};
 /// may hold.
 ///
 /// A store asks its limiter at each instantiation and growth. Sizes are in
-/// bytes for memories and in elements for tables.
+/// bytes for memories and in elements for tables. The store's heap of
+/// garbage-collected objects is asked for as a memory is; where it may not grow, and
+/// nothing can be freed, the guest ends.
 pub trait ResourceLimiter {
     /// Whether a memory may grow from `current` to `desired` bytes; `maximum`
     /// is its type's. `false` makes `memory.grow` give -1.
@@ -142,7 +144,7 @@ impl StoreLimitsBuilder {
         Self::default()
     }
 
-    /// Bytes that each memory may have.
+    /// Bytes that each memory may have, and the heap of garbage-collected objects.
     #[must_use]
     pub fn memory_size(mut self, bytes: usize) -> Self {
         self.0.memory_size = bytes;

@@ -9,6 +9,7 @@ mod bulk;
 mod calls;
 mod exceptions;
 mod fusion;
+mod gc;
 mod host_calls;
 mod host_stack;
 mod instantiation;

@@ -6,6 +6,7 @@
 mod common;
 
 mod guests;
+mod heaps;
 mod images;
 mod regions;
 mod snapshots;

@@ -95,7 +95,10 @@ impl Heap {
         }
         let next = at;
         if at < end {
-            at = self.next_live(at, end);
+            at = match self.is_zealous {
+                true => at + cell,
+                false => self.next_live(at, end),
+            };
         }
         self.pages.at(span).cursor = (at - base) as u16;
         if at == next {
@@ -128,6 +131,11 @@ impl Heap {
             class: class as u8,
             index: index as u8,
         });
+        if self.is_zealous {
+            // One after the other.
+            self.current[class] = span;
+            return self.next_run(span, class);
+        }
         let bytes = SPAN_CELLS[class] * CELLS[class];
         self.pages.at(span).cursor = bytes as u16;
         let next = span * PAGE;

@@ -141,8 +141,9 @@ impl StoreInner {
     /// The heap, which is made if there is none.
     fn heap(&mut self) -> Result<&mut Heap, Error> {
         if self.heap.is_none() {
-            let bytes = self.engine.config().gc_heap;
-            let heap = Heap::new(bytes).map_err(|_| LimitError::HeapUnavailable { bytes })?;
+            let config = self.engine.config();
+            let bytes = config.gc_heap;
+            let heap = Heap::new(bytes, config.gc_zeal).map_err(|_| LimitError::HeapUnavailable { bytes })?;
             self.machine.set_heap(heap.base());
             for instance in &self.instances {
                 instance.cx.set_heap(heap.base());
@@ -170,19 +171,28 @@ impl StoreInner {
     fn grow_heap(&mut self, asker: Asker, bytes: u64) -> Result<bool, Error> {
         let heap = self.heap()?;
         let (current, most) = (heap.space.accessible(), heap.space.bytes());
+        // Without the free pages at the end, which those that are added belong to.
+        let used = current - heap.pages.tail() as usize * PAGE as usize;
         let Some(needed) = usize::try_from(bytes).ok().and_then(|bytes| {
             // The first page is no object's.
-            let bytes = bytes.checked_add(PAGE as usize)?;
-            current
-                .checked_add(bytes.next_multiple_of(STEP))
-                .filter(|sum| *sum <= most)
+            let bytes = bytes.checked_next_multiple_of(PAGE as usize)?;
+            let end = used.max(PAGE as usize).checked_add(bytes)?;
+            let end = end.checked_next_multiple_of(STEP)?.max(current + STEP);
+            (end <= most).then_some(end)
         }) else {
             return Ok(false);
         };
         let wanted = current + (current / GROWTH).max(FIRST);
         let wanted = wanted.next_multiple_of(STEP).min(most).max(needed);
         for desired in [wanted, needed] {
-            if self.admit_heap(asker, current, desired, most)? {
+            let admitted = self.admit_heap(asker, current, desired, most);
+            // More than is needed is only asked for.
+            let admitted = if desired == needed {
+                admitted?
+            } else {
+                admitted.unwrap_or(false)
+            };
+            if admitted {
                 if self.heap()?.grow(desired) {
                     return Ok(true);
                 }
@@ -255,7 +265,7 @@ impl Heap {
 
     /// Whether so much has been given out that it is time for a collection.
     fn is_due(&self) -> bool {
-        self.allocated >= self.budget
+        self.allocated >= self.budget || self.is_zealous
     }
 
     /// Whether the last collection has left too little room.

@@ -109,6 +109,8 @@ pub(crate) struct Heap {
     allocated: u64,
     /// How many may be before the next.
     budget: u64,
+    /// Whether each allocation collects before, for tests.
+    is_zealous: bool,
     /// Objects yet to be scanned, kept for its memory.
     marker: mark::Stack,
     stats: GcHeapStats,
@@ -116,11 +118,11 @@ pub(crate) struct Heap {
 
 impl Heap {
     /// A heap of up to `bytes`, a positive multiple of [`BYTES_STEP`] up to
-    /// [`MAX_BYTES`].
+    /// [`MAX_BYTES`]. One that `is_zealous` collects before it makes anything.
     ///
     /// # Errors
     /// If there is no address space for it.
-    fn new(bytes: u64) -> io::Result<Self> {
+    fn new(bytes: u64, is_zealous: bool) -> io::Result<Self> {
         let bytes = usize::try_from(bytes).map_err(|_| io::ErrorKind::OutOfMemory)?;
         Ok(Self {
             space: Space::new(bytes)?,
@@ -132,6 +134,7 @@ impl Heap {
             values: HostValues::default(),
             allocated: 0,
             budget: collect::MIN_BUDGET,
+            is_zealous,
             marker: mark::Stack::default(),
             stats: GcHeapStats::default(),
         })

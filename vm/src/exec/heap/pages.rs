@@ -105,11 +105,22 @@ impl Pages {
             cursor: 0,
             link: NONE,
         };
+        let tail = self.tail();
         self.all.resize(len as usize, page);
         if let Some(zero) = self.all.first_mut() {
             zero.used = Use::LargeRest;
         }
-        self.add(first, len.saturating_sub(first));
+        match tail {
+            0 => self.add(first, len.saturating_sub(first)),
+            // One run with those before.
+            _ => self.find_free(),
+        }
+    }
+
+    /// How many pages are free at the end.
+    pub(super) fn tail(&self) -> u32 {
+        let is_free = |page: &&Page| matches!(page.used, Use::Free { .. });
+        self.all.iter().rev().take_while(is_free).count() as u32
     }
 
     fn add(&mut self, first: u32, len: u32) {
@@ -215,7 +226,9 @@ mod tests {
         pages.set(first, 60, |_| Use::LargeRest);
         assert!(pages.take(4).is_none());
         pages.extend(80);
-        assert_eq!(pages.free(), 19);
+        assert_eq!((pages.free(), pages.tail()), (19, 19));
+        assert_eq!(pages.take(19), Some((61, true)), "one run");
+        pages.find_free();
         pages.release(first, 60);
         pages.find_free();
         assert_eq!((pages.free(), pages.runs().collect::<Vec<_>>()), (79, vec![(1, 79)]));
