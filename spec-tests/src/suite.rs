@@ -63,6 +63,27 @@ impl TestFile {
     ///
     /// Those of making an engine.
     pub fn engine(&self) -> Result<Engine, vm::Error> {
+        Engine::new(&self.config())
+    }
+
+    /// Such an engine that collects garbage before it makes anything.
+    ///
+    /// # Errors
+    ///
+    /// Those of making an engine.
+    pub fn zealous_engine(&self) -> Result<Engine, vm::Error> {
+        Engine::new(self.config().gc_zeal(true))
+    }
+
+    /// Whether its modules make objects that are garbage some time.
+    #[must_use]
+    pub fn makes_objects(&self) -> bool {
+        ["struct.new", "array.new", "throw", "ref.extern", "ref.host"]
+            .iter()
+            .any(|word| self.text.contains(word))
+    }
+
+    fn config(&self) -> Config {
         let mut config = Config::new();
         if self.folder() == "proposals/threads" {
             config.wasm_multi_memory(false).wasm_reference_types(false);
@@ -79,7 +100,7 @@ impl TestFile {
                 config.proposal(*proposal, VERSION_2.contains(proposal));
             }
         }
-        Engine::new(&config)
+        config
     }
 }
 
