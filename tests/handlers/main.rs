@@ -244,6 +244,32 @@ const ALLOWED: &[Allowed] = &[
         may: May::Push(1),
         why: "as for loads",
     },
+    Allowed {
+        handler: "shuffle",
+        variants: &[],
+        may: May::Call(&[
+            "vm::exec::simd::ops::shuffle_lanes",
+            "core::panicking::panic_cannot_unwind",
+        ]),
+        why: "x86-64 without SSSE3 has no instruction for it",
+    },
+    Allowed {
+        handler: "vector_binary",
+        variants: &["I8x16Swizzle", "I8x16RelaxedSwizzle"],
+        may: May::Call(&["vm::exec::simd::lanes::swizzle"]),
+        why: "as `shuffle`",
+    },
+    Allowed {
+        handler: "vector_ternary",
+        variants: &[
+            "F32x4RelaxedMadd",
+            "F32x4RelaxedNmadd",
+            "F64x2RelaxedMadd",
+            "F64x2RelaxedNmadd",
+        ],
+        may: May::Call(&["vm::exec::simd::lanes::fused32", "vm::exec::simd::lanes::fused64"]),
+        why: "x86-64 without FMA rounds products",
+    },
 ];
 
 /// Called where a Rust function unwinds into a handler, which ends the process.

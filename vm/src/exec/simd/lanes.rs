@@ -114,7 +114,7 @@ pub(super) fn bitmask<const N: usize>(lanes: [bool; N]) -> u32 {
 }
 
 /// The lanes of `a` that `b` names, 0 for those there are not.
-#[inline(always)]
+#[inline(never)]
 pub(super) fn swizzle(a: u8x16, b: u8x16) -> u8x16 {
     b.map(|i| a.get(usize::from(i)).copied().unwrap_or(0))
 }
