@@ -370,14 +370,14 @@ pub(crate) fn shared_of<T: 'static>(
     })
 }
 
-/// What instantiation failed with; a trap there is the module's.
+/// What instantiation failed with; a trap or exception there is the module's.
 pub(crate) fn refused(error: Error, found: &Found) -> LoadError {
-    match error.trap() {
-        Some(_) => LoadError::Constructor {
+    match error {
+        Error::Trap(_) | Error::Exception(_) => LoadError::Constructor {
             module: (&*found.name).into(),
             source: Box::new(error),
         },
-        None => LoadError::Instantiate {
+        _ => LoadError::Instantiate {
             module: (&*found.name).into(),
             source: Box::new(error),
         },

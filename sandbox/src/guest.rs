@@ -73,7 +73,7 @@ impl From<Error> for Refusal {
             Error::Link(_) => Errno::Nolink,
             Error::Memory(_) => Errno::Fault,
             Error::Type(_) => Errno::Inval,
-            Error::Trap(_) => {
+            Error::Trap(_) | Error::Exception(_) => {
                 return Self {
                     code: TRAPPED,
                     message: error.to_string(),

@@ -578,3 +578,32 @@ fn references_to_exceptions_are_kept() {
     assert_eq!(value.downcast_ref::<String>().unwrap(), "orca");
     assert_eq!(common::trap(&mut store, instance, "null"), Some(Trap::NullReference));
 }
+
+/// A `br_table` loop whose beginning is repeated where it goes back: not in a block
+/// that catches, where calls in it would be caught too.
+#[test]
+fn what_is_repeated_is_not_caught_elsewhere() {
+    let text = r#"(module
+        (tag $e)
+        (global $left (mut i32) (i32.const 0))
+        (func $count (result i32)
+            (global.set $left (i32.sub (global.get $left) (i32.const 1)))
+            (if (i32.eqz (global.get $left)) (then (throw $e)))
+            (i32.const 0))
+        (func (export "run") (param i32) (result i32)
+            (global.set $left (local.get 0))
+            (block $outer
+                (try_table (catch_all $outer)
+                    (loop $next
+                        (block $two
+                            (block $one
+                                (br_table $one $two (call $count)))
+                            (block $inner
+                                (try_table (catch_all $inner) (br $next)))
+                            (return (i32.const 1)))
+                        (return (i32.const 2)))))
+            (i32.const 3)))"#;
+    assert_eq!(call(text, "run", &[1]), [3]);
+    assert_eq!(call(text, "run", &[2]), [3]);
+    assert_eq!(call(text, "run", &[9]), [3]);
+}

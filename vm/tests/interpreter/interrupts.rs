@@ -43,6 +43,17 @@ const ENDLESS: &[(&str, &str)] = &[
             (i32.store (i32.const 0) (i32.add (i32.load (i32.const 0)) (i32.const 1))) (br 0)))"#,
     ),
     (
+        "a loop that catches what it throws",
+        r#"(tag $e) (func (export "run") (loop (try_table (catch_all 0) (throw $e))))"#,
+    ),
+    (
+        "a loop that catches what calls throw",
+        r#"(tag $e) (func $f (param i32)
+            (if (i32.eqz (local.get 0)) (then (throw $e)))
+            (call $f (i32.sub (local.get 0) (i32.const 1))))
+        (func (export "run") (loop (try_table (catch_all 0) (call $f (i32.const 1000)))))"#,
+    ),
+    (
         "a loop over calls",
         r#"(func $f (export "run") (loop (call $g) (br 0))) (func $g)"#,
     ),
