@@ -80,6 +80,12 @@ const ALLOWED: &[Allowed] = &[
         why: "makes an object where none is at hand",
     },
     Allowed {
+        handler: "out_of_fuel",
+        variants: &[],
+        may: May::Call(&["vm::exec::control::more_fuel"]),
+        why: "takes fuel from what several stores have, or ends the run",
+    },
+    Allowed {
         handler: "load_mapped",
         variants: &[],
         may: May::Call(&["vm::exec::data::mapped"]),

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 
 use super::access::{Place, StoreAs, touch_frame};
 use super::address::Base;
-use super::context::{Cx, FuncRec};
+use super::context::{Cx, FuncRec, Rt};
 use super::data::{I32Load, I32Load8U};
 use super::dispatch::{Handler, Regs, goto, handler, next, next_taken};
 use super::fused::{FIRST, Ld};
@@ -177,6 +177,19 @@ pub(crate) const SKIP_BYTES: usize = 16;
 
 /// Byte of a branch's offset.
 const OFFSET: usize = 8;
+
+/// Takes so much fuel, or what there is, from what several stores have.
+///
+/// # Safety
+/// `rt` is the block of the running store.
+#[inline(never)]
+unsafe fn more_fuel(rt: *const Rt, missing: u64) -> u64 {
+    // SAFETY: the caller's promise; the store keeps the pool.
+    match unsafe { (*rt).fuel_pool.as_ref() } {
+        Some(pool) => pool.take(missing),
+        None => 0,
+    }
+}
 
 handler! {
     /// `br`; copies from slot to slot go before, see [`copy_slots`].
@@ -393,7 +406,7 @@ handler! {
     fn out_of_fuel(s) {
         let rt = (*s.cx).rt;
         let missing = u64::from(s.field::<u32>(8)) - (*rt).fuel;
-        let taken = if (*rt).fuel_pool.is_null() { 0 } else { (*(*rt).fuel_pool).take(missing) };
+        let taken = more_fuel(rt, missing);
         (*rt).fuel += taken;
         if taken < missing {
             return trap(s, Trap::OutOfFuel);

@@ -160,7 +160,7 @@ macro_rules! by_length {
                 let end = unsafe { Self::end(s, index, width) }?;
                 // SAFETY: the caller's promise.
                 let memory = unsafe { Self::memory(s) };
-                (end <= memory.own() as u64).then(|| Place {
+                (end <= memory.own_in_place() as u64).then(|| Place {
                     base: memory.base(),
                     index: end as usize - width,
                 })

@@ -197,6 +197,14 @@ impl MemoryInst {
         self.own.load(Ordering::Relaxed)
     }
 
+    /// The same for handlers, which compare it where it stands: an atomic read would
+    /// take a register more than they have.
+    #[inline(always)]
+    pub(crate) fn own_in_place(&self) -> usize {
+        // SAFETY: only the thread that has the store writes it, and it is the caller's.
+        unsafe { self.own.as_ptr().read() }
+    }
+
     /// Bytes at the start that nobody else has: all, those before the first mapping,
     /// or none of a shared memory.
     pub(crate) fn unshared(&self) -> usize {
