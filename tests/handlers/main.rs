@@ -88,13 +88,13 @@ const ALLOWED: &[Allowed] = &[
     Allowed {
         handler: "load_mapped",
         variants: &[],
-        may: May::Call(&["vm::exec::data::mapped"]),
+        may: May::Call(&["vm::exec::reach::mapped"]),
         why: "loads from a region mapped into a memory that is checked",
     },
     Allowed {
         handler: "store_mapped",
         variants: &[],
-        may: May::Call(&["vm::exec::data::mapped"]),
+        may: May::Call(&["vm::exec::reach::mapped"]),
         why: "stores to a region mapped into a memory that is checked",
     },
     Allowed {

@@ -5,9 +5,10 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::address::AddrType;
-use super::context::{Cx, Pending};
+use super::context::Cx;
 use super::control::{interrupted, poll, raise};
 use super::dispatch::{Handler, goto, handler, next};
+use super::machine::Pending;
 use super::memory::MemoryRef;
 #[cfg(target_arch = "x86_64")]
 use super::small;

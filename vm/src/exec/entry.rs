@@ -4,7 +4,8 @@ use std::panic::resume_unwind;
 use std::ptr;
 
 use super::chain::Mark;
-use super::context::{FuncRef, Machine, Pending, Rt};
+use super::context::{FuncRef, Rt};
+use super::machine::{Machine, Pending};
 use super::{backtrace, dispatch, exit, host, stubs};
 use crate::error::{Error, HostError, TrapError};
 use crate::runtime::store::{StoreData, StoreInner};

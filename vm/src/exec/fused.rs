@@ -12,10 +12,11 @@ use std::marker::PhantomData;
 
 use super::address::{Address, Base, Sum, Wrap};
 use super::control::{Jump, Return, Way, jump, opaque, ret_one, returns};
-use super::data::{self, Guarded, Load, Store, store};
+use super::data::{self, Load, Store, store};
 use super::dispatch::{Handler, Regs, handler, next};
 use super::numeric::{self, Binary, BinaryId, Compare, binary};
 use super::operand::{A, At, Destinations, Dst, K, P, Prim, S, SHORT, SRC, Src, destinations};
+use super::reach::Guarded;
 use crate::exec::access::LoadAs;
 
 /// An operand that the load `L` reads at the address `M`.

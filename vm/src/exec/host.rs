@@ -5,7 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 use std::sync::Arc;
 
-use super::context::{Cx, FuncRec, FuncRef, Pending, Rt};
+use super::context::{Cx, FuncRec, FuncRef, Rt};
+use super::machine::Pending;
 use super::{entry, exit, stubs};
 use crate::error::{Error, PermissionError};
 use crate::runtime::domain;

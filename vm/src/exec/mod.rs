@@ -19,11 +19,13 @@ pub(crate) mod float;
 pub(crate) mod heap;
 pub(crate) mod host;
 pub(crate) mod lend;
+pub(crate) mod machine;
 pub(crate) mod mappings;
 pub(crate) mod memory;
 pub(crate) mod object;
 pub(crate) mod operand;
 pub(crate) mod profile;
+pub(crate) mod reach;
 pub(crate) mod replica;
 pub(crate) mod slow;
 #[cfg(target_arch = "x86_64")]

@@ -9,10 +9,11 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use super::data::{self, Guarded, Load, Mode, Store, load, store};
+use super::data::{self, Load, Store, load, store};
 use super::dispatch::{Handler, goto, handler};
 use super::numeric::{self, Binary, binary};
 use super::operand::{A, B, Dst, K, P, S, Src, W};
+use super::reach::{Guarded, Mode};
 
 /// How many handlers there are for an instruction that has copies.
 pub(crate) const COPIES: usize = 4;

@@ -1,9 +1,10 @@
 //! Code that stands where a function's own is not (yet): the end of a run,
 //! translation on the first call, and calls of host functions.
 
-use super::context::{Cx, FuncRec, Pending};
+use super::context::{Cx, FuncRec};
 use super::control::{ENTRY_BEFORE_RETURN, raise};
 use super::dispatch::{Handler, Regs, goto, handler, next};
+use super::machine::Pending;
 use super::tail::stub;
 use super::{exit, host, unwind};
 use crate::error::Error;

@@ -12,12 +12,13 @@
 
 use std::ptr::NonNull;
 
-use super::context::{Cx, Pending, Rt};
+use super::context::{Cx, Rt};
 use super::control::{LEAVES, raise};
 use super::dispatch::{Regs, goto, handler, next};
 use super::exception::Exception;
 use super::heap::guest;
 use super::heap::limits::Asker;
+use super::machine::Pending;
 use super::tag::{TagInst, TagRef};
 use super::tail::stub;
 use super::{exit, stubs};

@@ -1,10 +1,10 @@
 //! Translation: function bodies to the interpreter's code.
 //!
-//! [`table`] and [`table_atomic`] declare the plain operators, [`translate`] turns one validated
-//! [`table`] and [`simd`] declare the plain operators, [`translate`] turns one validated
-//! body into [`code::FuncCode`], and [`code::CodeSet`] does that for each
+//! [`table`], [`table_atomic`] and [`simd`] declare the plain operators, [`translate`]
+//! turns one validated body into [`code::FuncCode`], and [`code::CodeSet`] does that for each
 //! function of a module on its first call. Nothing here touches a store.
 
+pub(crate) mod bump;
 pub(crate) mod catches;
 pub(crate) mod code;
 pub(crate) mod emit;

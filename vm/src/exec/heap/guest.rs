@@ -5,8 +5,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use super::limits::Asker;
 use super::shape::Shape;
 use crate::error::Error;
-use crate::exec::context::{Cx, Pending};
+use crate::exec::context::Cx;
 use crate::exec::exit;
+use crate::exec::machine::Pending;
 use crate::runtime::store::StoreInner;
 
 /// Writes the handle of a new object for running code to `out`; the value is an exit

@@ -6,7 +6,7 @@ use wasmparser::{MemArg, MemArgTarget};
 use super::{Stop, Translator};
 use crate::exec::address::AddressKind;
 use crate::exec::bulk::{self, Bulk};
-use crate::exec::data::{self, LoadInfo, Reach, StoreInfo};
+use crate::exec::data::{self, LoadInfo, StoreInfo};
 use crate::exec::dispatch::Handler;
 use crate::exec::fused;
 use crate::exec::native;
@@ -14,6 +14,7 @@ use crate::exec::numeric::{
     Binary, BinaryInfo, I32Add, I32Shl, I32Sub, I32WrapI64, I64Add, I64ExtendI32U, I64Shl, I64Sub, Unary, UnaryInfo,
 };
 use crate::exec::operand::Destinations;
+use crate::exec::reach::Reach;
 use crate::ir::emit::{Last, What};
 use crate::ir::instr::{Address, Instr, Operand};
 use crate::ir::stack::{Ty, Value};
