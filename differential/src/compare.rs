@@ -157,7 +157,7 @@ fn run_beside<P: Machine>(wasm: &[u8], setup: &Setup, random: &mut Random, stric
         (Err(Ending::Limit), _) | (_, Err(Ending::Limit)) => return Finding::Inconclusive { results, traps },
         // It may use a proposal that only the peer or only the validator has on.
         (Err(Ending::Refused(_)), _) if strictness == Strictness::Damaged => return Finding::Refused,
-        (Err(Ending::Trap(ours)), Err(Ending::Trap(peer))) if ours == peer => {
+        (Err(ours @ (Ending::Trap(_) | Ending::Exception)), Err(peer)) if ours == peer => {
             return Finding::Agreed { results, traps: 1 };
         }
         (ours, peer) => {

@@ -271,8 +271,10 @@ fn ending(error: &Error) -> Ending {
     }
     match error.trap() {
         Some(Trap::StackOverflow | Trap::OutOfFuel | Trap::AllocationTooLarge | Trap::HeapExhausted) => Ending::Limit,
-        // The peers have one word for both, and one for all null references.
+        // The peers have one word for both, and one for all null references. Which one an
+        // atomic access gives that is neither aligned nor inside is nobody's promise.
         Some(Trap::UndefinedElement) => Ending::Trap(format!("{:?}", Trap::TableOutOfBounds)),
+        Some(Trap::HeapMisaligned) => Ending::Trap(format!("{:?}", Trap::MemoryOutOfBounds)),
         Some(trap) if trap.to_string().starts_with("null ") => Ending::Trap(format!("{:?}", Trap::NullReference)),
         Some(trap) => Ending::Trap(format!("{trap:?}")),
         None => Ending::Refused(error.to_string()),

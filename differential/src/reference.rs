@@ -374,6 +374,8 @@ fn ending(store: &mut impl AsContextMut, error: &Error) -> Ending {
     }
     match error.downcast_ref::<Trap>() {
         Some(Trap::StackOverflow | Trap::OutOfFuel | Trap::AllocationTooLarge) => Ending::Limit,
+        // As for this engine.
+        Some(Trap::HeapMisaligned) => Ending::Trap(format!("{:?}", Trap::MemoryOutOfBounds)),
         Some(trap) => Ending::Trap(format!("{trap:?}")),
         None => Ending::Refused(format!("{error:?}")),
     }
