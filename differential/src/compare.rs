@@ -160,6 +160,7 @@ fn run_beside<P: Machine>(wasm: &[u8], setup: &Setup, random: &mut Random, stric
         (Err(ours @ (Ending::Trap(_) | Ending::Exception)), Err(peer)) if ours == peer => {
             return Finding::Agreed { results, traps: 1 };
         }
+        (Err(Ending::Trap(_) | Ending::Exception), Err(Ending::Refused(_))) => return Finding::RefusedByPeer,
         (ours, peer) => {
             let (ours, peer) = (ours.err(), peer.err());
             return Finding::Mismatch(format!(

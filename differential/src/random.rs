@@ -129,7 +129,12 @@ impl Random {
             1..4 => dense::module(self, proposals, &SIZES),
             _ => self.module(seed | 1, proposals).0,
         };
-        mutate::damage(wasm, mutate::PROGRAMS[self.below(mutate::PROGRAMS.len())], self)
+        let donor = mutate::PROGRAMS[self.below(mutate::PROGRAMS.len())];
+        let damaged = mutate::damage(wasm, donor, self);
+        match mutate::may_wait(&damaged) {
+            true => self.damaged_module(seed, proposals),
+            false => damaged,
+        }
     }
 
     /// What wasm-smith may use: WebAssembly 2.0 without vectors, extended constant
