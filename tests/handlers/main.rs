@@ -80,6 +80,54 @@ const ALLOWED: &[Allowed] = &[
         why: "makes an object where none is at hand",
     },
     Allowed {
+        handler: "struct_new",
+        variants: &[],
+        may: May::Push(6),
+        why: "writes fields of any number and width in a loop",
+    },
+    Allowed {
+        handler: "array_set",
+        variants: &[],
+        may: May::Push(1),
+        why: "an array, an index, a value and what is compared",
+    },
+    Allowed {
+        handler: "callee",
+        variants: &[],
+        may: May::Push(1),
+        why: "looks whether a function is of a subtype, where it is not of the type itself",
+    },
+    Allowed {
+        handler: "copy_within",
+        variants: &["u64"],
+        may: May::Push(1),
+        why: "three numbers of 64 bits that may overflow; a copy is worth it",
+    },
+    Allowed {
+        handler: "fill_within",
+        variants: &["u64"],
+        may: May::Push(1),
+        why: "as `copy_within`",
+    },
+    Allowed {
+        handler: "sum",
+        variants: &[],
+        may: May::Push(1),
+        why: "four halves, and the carry",
+    },
+    Allowed {
+        handler: "store_at",
+        variants: &["u64"],
+        may: May::Push(1),
+        why: "a constant at a computed address of 64 bits, which is compared too",
+    },
+    Allowed {
+        handler: "atomic_fence",
+        variants: &[],
+        may: May::Call(&[]),
+        why: "the fence is an instruction on a word below the stack's end",
+    },
+    Allowed {
         handler: "out_of_fuel",
         variants: &[],
         may: May::Call(&["vm::exec::control::more_fuel"]),
@@ -262,7 +310,7 @@ const ALLOWED: &[Allowed] = &[
     Allowed {
         handler: "vector_binary",
         variants: &["I8x16Swizzle", "I8x16RelaxedSwizzle"],
-        may: May::Call(&["vm::exec::simd::lanes::swizzle"]),
+        may: May::Call(&["vm::exec::simd::lanes::swizzle_vectors"]),
         why: "as `shuffle`",
     },
     Allowed {
@@ -273,7 +321,10 @@ const ALLOWED: &[Allowed] = &[
             "F64x2RelaxedMadd",
             "F64x2RelaxedNmadd",
         ],
-        may: May::Call(&["vm::exec::simd::lanes::fused32", "vm::exec::simd::lanes::fused64"]),
+        may: May::Call(&[
+            "vm::exec::simd::lanes::fused32_vectors",
+            "vm::exec::simd::lanes::fused64_vectors",
+        ]),
         why: "x86-64 without FMA rounds products",
     },
 ];

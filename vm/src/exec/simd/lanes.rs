@@ -114,9 +114,9 @@ pub(super) fn bitmask<const N: usize>(lanes: [bool; N]) -> u32 {
 }
 
 /// The lanes of `a` that `b` names, 0 for those there are not.
-#[inline(never)]
+#[inline(always)]
 pub(super) fn swizzle(a: u8x16, b: u8x16) -> u8x16 {
-    b.map(|i| a.get(usize::from(i)).copied().unwrap_or(0))
+    u8x16::of(swizzle_vectors(a.value(), b.value()))
 }
 
 /// The bits of `a` where those of `c` are 1, of `b` elsewhere.
@@ -154,15 +154,47 @@ pub(super) fn dot_i8_add(a: i8x16, b: i8x16, c: i32x4) -> i32x4 {
 }
 
 /// `a * b + c`, rounded once.
-#[inline(never)]
+#[inline(always)]
 pub(super) fn fused32(a: f32x4, b: f32x4, c: f32x4) -> f32x4 {
-    std::array::from_fn(|i| a[i].mul_add(b[i], c[i]))
+    f32x4::of(fused32_vectors(a.value(), b.value(), c.value()))
 }
 
 /// `a * b + c`, rounded once.
-#[inline(never)]
+#[inline(always)]
 pub(super) fn fused64(a: f64x2, b: f64x2, c: f64x2) -> f64x2 {
-    std::array::from_fn(|i| a[i].mul_add(b[i], c[i]))
+    f64x2::of(fused64_vectors(a.value(), b.value(), c.value()))
+}
+
+// What follows is for processors without an instruction for it. In this convention
+// vectors go in registers: a handler with arrays of its own, whose addresses another
+// function has, could not jump to the next one.
+
+/// [`swizzle`]
+#[inline(never)]
+#[allow(improper_ctypes_definitions, reason = "the host's vectors go in registers")]
+extern "C" fn swizzle_vectors(a: Vector, b: Vector) -> Vector {
+    let a = u8x16::of(a);
+    u8x16::of(b)
+        .map(|i| a.get(usize::from(i)).copied().unwrap_or(0))
+        .value()
+}
+
+/// [`fused32`]
+#[inline(never)]
+#[allow(improper_ctypes_definitions, reason = "the host's vectors go in registers")]
+extern "C" fn fused32_vectors(a: Vector, b: Vector, c: Vector) -> Vector {
+    let (a, b, c) = (f32x4::of(a), f32x4::of(b), f32x4::of(c));
+    let lanes: f32x4 = std::array::from_fn(|i| a[i].mul_add(b[i], c[i]));
+    lanes.value()
+}
+
+/// [`fused64`]
+#[inline(never)]
+#[allow(improper_ctypes_definitions, reason = "the host's vectors go in registers")]
+extern "C" fn fused64_vectors(a: Vector, b: Vector, c: Vector) -> Vector {
+    let (a, b, c) = (f64x2::of(a), f64x2::of(b), f64x2::of(c));
+    let lanes: f64x2 = std::array::from_fn(|i| a[i].mul_add(b[i], c[i]));
+    lanes.value()
 }
 
 /// `nearest`: the sum with a number so large that no fraction has room rounds to
