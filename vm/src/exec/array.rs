@@ -11,6 +11,7 @@ use super::heap::alloc::bump;
 use super::heap::classes::class_of;
 use super::heap::guest;
 use super::heap::shape::{ARRAY_DATA, ARRAY_LEN, Shape};
+use super::slow::range_of;
 use crate::trap::Trap;
 
 /// The shape of a type of the running context's module.
@@ -119,12 +120,6 @@ unsafe fn write_slots(to: *mut u8, shape: *const Shape, slots: &[u64]) {
     }
 }
 
-/// A part of a segment.
-fn part<V>(segment: &[V], at: u32, len: u64) -> Option<&[V]> {
-    let start = at as usize;
-    segment.get(start..start.checked_add(usize::try_from(len).ok()?)?)
-}
-
 /// Slots that an element takes as a value.
 ///
 /// # Safety
@@ -161,7 +156,7 @@ unsafe fn data<'a>(cx: *mut Cx, shape: *const Shape, segment: u32, at: u32, len:
     unsafe {
         let data = store_of(cx).0.instances[(*cx).instance as usize].data(segment);
         let bytes = u64::from(len) * u64::from((*shape).element_size());
-        part(data, at, bytes).ok_or_else(|| exit::trap(Trap::MemoryOutOfBounds))
+        range_of(data, at.into(), bytes).ok_or_else(|| exit::trap(Trap::MemoryOutOfBounds))
     }
 }
 
@@ -172,7 +167,7 @@ unsafe fn data<'a>(cx: *mut Cx, shape: *const Shape, segment: u32, at: u32, len:
 unsafe fn elems<'a>(cx: *mut Cx, segment: u32, at: u32, len: u32) -> Result<&'a [u64], u64> {
     // SAFETY: the caller's promise.
     let elems = unsafe { store_of(cx).0.instances[(*cx).instance as usize].elem(segment) };
-    part(elems, at, len.into()).ok_or_else(|| exit::trap(Trap::TableOutOfBounds))
+    range_of(elems, at.into(), len.into()).ok_or_else(|| exit::trap(Trap::TableOutOfBounds))
 }
 
 macro_rules! array_ops {

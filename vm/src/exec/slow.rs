@@ -143,7 +143,7 @@ pub(crate) fn table_copy(to: TableRef, from: TableRef, dst: u64, src: u64, len: 
 }
 
 /// The elements `at..at + len` of a slice.
-fn range_of<V>(slice: &[V], at: u64, len: u64) -> Option<&[V]> {
+pub(super) fn range_of<V>(slice: &[V], at: u64, len: u64) -> Option<&[V]> {
     let start = usize::try_from(at).ok()?;
     slice.get(start..start.checked_add(usize::try_from(len).ok()?)?)
 }
