@@ -7,38 +7,38 @@ use std::str::FromStr;
 use wasmparser::WasmFeatures;
 
 /// Calls the macro `$callback` with a row for each proposal: its name in code and in
-/// text, its setter in [`Config`](crate::Config), the validator's flags, whether it is
-/// on at first, and what it builds on. Each stands behind those.
+/// text, its setter in [`Config`](crate::Config), the validator's flags, and what it
+/// builds on. Each stands behind those.
 macro_rules! for_each_proposal {
     ($callback:ident) => {
         $callback! {
-            MutableGlobal "mutable-global" wasm_mutable_global MUTABLE_GLOBAL on [];
-            SignExtension "sign-extension" wasm_sign_extension SIGN_EXTENSION on [];
-            NontrappingFloatToInt "nontrapping-float-to-int" wasm_nontrapping_float_to_int SATURATING_FLOAT_TO_INT on [];
-            MultiValue "multi-value" wasm_multi_value MULTI_VALUE on [];
-            BulkMemory "bulk-memory" wasm_bulk_memory BULK_MEMORY on [];
-            ReferenceTypes "reference-types" wasm_reference_types REFERENCE_TYPES on [];
-            ExtendedConst "extended-const" wasm_extended_const EXTENDED_CONST on [];
-            MultiMemory "multi-memory" wasm_multi_memory MULTI_MEMORY on [];
-            Simd "simd" wasm_simd SIMD on [];
-            RelaxedSimd "relaxed-simd" wasm_relaxed_simd RELAXED_SIMD on [Simd];
-            TailCall "tail-call" wasm_tail_call TAIL_CALL on [];
-            Threads "threads" wasm_threads THREADS on [];
-            Memory64 "memory64" wasm_memory64 MEMORY64 on [];
-            CustomPageSizes "custom-page-sizes" wasm_custom_page_sizes CUSTOM_PAGE_SIZES on [];
-            WideArithmetic "wide-arithmetic" wasm_wide_arithmetic WIDE_ARITHMETIC on [];
-            Exceptions "exceptions" wasm_exceptions EXCEPTIONS on [ReferenceTypes];
-            LegacyExceptions "legacy-exceptions" wasm_legacy_exceptions LEGACY_EXCEPTIONS on [Exceptions];
-            FunctionReferences "function-references" wasm_function_references FUNCTION_REFERENCES on [ReferenceTypes];
-            Gc "gc" wasm_gc GC on [FunctionReferences];
-            CustomDescriptors "custom-descriptors" wasm_custom_descriptors CUSTOM_DESCRIPTORS on [Gc];
+            MutableGlobal "mutable-global" wasm_mutable_global MUTABLE_GLOBAL [];
+            SignExtension "sign-extension" wasm_sign_extension SIGN_EXTENSION [];
+            NontrappingFloatToInt "nontrapping-float-to-int" wasm_nontrapping_float_to_int SATURATING_FLOAT_TO_INT [];
+            MultiValue "multi-value" wasm_multi_value MULTI_VALUE [];
+            BulkMemory "bulk-memory" wasm_bulk_memory BULK_MEMORY [];
+            ReferenceTypes "reference-types" wasm_reference_types REFERENCE_TYPES [];
+            ExtendedConst "extended-const" wasm_extended_const EXTENDED_CONST [];
+            MultiMemory "multi-memory" wasm_multi_memory MULTI_MEMORY [];
+            Simd "simd" wasm_simd SIMD [];
+            RelaxedSimd "relaxed-simd" wasm_relaxed_simd RELAXED_SIMD [Simd];
+            TailCall "tail-call" wasm_tail_call TAIL_CALL [];
+            Threads "threads" wasm_threads THREADS [];
+            Memory64 "memory64" wasm_memory64 MEMORY64 [];
+            CustomPageSizes "custom-page-sizes" wasm_custom_page_sizes CUSTOM_PAGE_SIZES [];
+            WideArithmetic "wide-arithmetic" wasm_wide_arithmetic WIDE_ARITHMETIC [];
+            Exceptions "exceptions" wasm_exceptions EXCEPTIONS [ReferenceTypes];
+            LegacyExceptions "legacy-exceptions" wasm_legacy_exceptions LEGACY_EXCEPTIONS [Exceptions];
+            FunctionReferences "function-references" wasm_function_references FUNCTION_REFERENCES [ReferenceTypes];
+            Gc "gc" wasm_gc GC [FunctionReferences];
+            CustomDescriptors "custom-descriptors" wasm_custom_descriptors CUSTOM_DESCRIPTORS [Gc];
         }
     };
 }
 pub(crate) use for_each_proposal;
 
 macro_rules! define {
-    ($($name:ident $text:literal $setter:ident $flag:ident $first:ident [$($base:ident),*];)*) => {
+    ($($name:ident $text:literal $setter:ident $flag:ident [$($base:ident),*];)*) => {
         /// A proposal, by which modules may do more than those of WebAssembly 1.0.
         /// Most have become part of the standard since.
         ///
@@ -87,17 +87,8 @@ macro_rules! define {
                     $(Self::$name => WasmFeatures::$flag,)*
                 }
             }
-
-            /// Whether it is on unless somebody says otherwise.
-            fn is_on_at_first(self) -> bool {
-                match self {
-                    $(Self::$name => define!(@ $first),)*
-                }
-            }
         }
     };
-    (@ on) => { true };
-    (@ off) => { false };
 }
 for_each_proposal!(define);
 
@@ -143,11 +134,11 @@ impl FromStr for Proposal {
 pub(crate) struct Proposals(u32);
 
 impl Default for Proposals {
-    /// Those that are on at first.
+    /// All.
     fn default() -> Self {
         let mut this = Self(0);
         for proposal in Proposal::ALL {
-            this.set(*proposal, proposal.is_on_at_first());
+            this.set(*proposal, true);
         }
         this
     }
@@ -195,9 +186,6 @@ mod tests {
     #[test]
     fn what_builds_on_a_proposal_is_off_with_it() {
         let mut all = Proposals::default();
-        for proposal in Proposal::ALL {
-            all.set(*proposal, true);
-        }
         assert!(
             all.features()
                 .contains(WasmFeatures::GC | WasmFeatures::CUSTOM_DESCRIPTORS)

@@ -141,7 +141,7 @@ impl Config {
 }
 
 macro_rules! setters {
-    ($($name:ident $text:literal $setter:ident $flag:ident $first:ident [$($base:ident),*];)*) => {
+    ($($name:ident $text:literal $setter:ident $flag:ident [$($base:ident),*];)*) => {
         impl Config {
             $(
                 #[doc = concat!("Whether modules may use the ", $text, " proposal: [`Config::proposal`].")]
