@@ -303,24 +303,6 @@ fn a_throw_takes_fuel_for_the_frames_that_it_leaves() {
 }
 
 #[test]
-fn millions_of_throws_take_no_memory() {
-    let _alone = common::alone();
-    let (mut store, instance) = common::instance(DEEP);
-    assert_eq!(
-        call_in(&mut store, instance, "again", &[100_000, 3]).unwrap(),
-        [700_000]
-    );
-    common::rollup("Anonymous:");
-    let before = common::rollup("Anonymous:");
-    assert_eq!(
-        call_in(&mut store, instance, "again", &[1_000_000, 3]).unwrap(),
-        [7_000_000]
-    );
-    let after = common::rollup("Anonymous:");
-    assert!(after < before + (1 << 20), "{before} bytes before, {after} after");
-}
-
-#[test]
 fn what_nobody_catches_is_the_hosts_error() {
     let (mut store, instance) = common::instance(DEEP);
     let error = common::run(&mut store, instance, "uncaught").unwrap_err();

@@ -5,6 +5,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod exceptions;
 mod guests;
 mod heaps;
 mod images;
