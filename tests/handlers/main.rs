@@ -260,12 +260,6 @@ const ALLOWED: &[Allowed] = &[
         why: "moves five values or more, which is rare",
     },
     Allowed {
-        handler: "enter_many",
-        variants: &[],
-        may: May::Call(&["memset"]),
-        why: "clears nine locals or more",
-    },
-    Allowed {
         handler: "unary",
         variants: &[
             "F32Ceil",

@@ -257,8 +257,15 @@ handler! {
 
     /// [`enter`] for the number of slots at byte 10.
     fn enter_many(s) {
-        let n = s.field::<u16>(10);
-        std::ptr::write_bytes(s.slot_at(8), 0, usize::from(n));
+        let n = usize::from(s.field::<u16>(10));
+        let mut local = s.slot_at(8);
+        let end = local.add(n);
+        // Opaque, or it would become a call, whose fault at the end of the stack
+        // would not tell which function's frame has no room.
+        while local != end {
+            local.write(0);
+            local = opaque(local.add(1) as u64) as *mut u64;
+        }
         s.ip = s.ip.add(16);
         next(s)
     }
