@@ -166,7 +166,7 @@ pub(crate) unsafe fn enter(
 }
 
 /// Saves what the callee must preserve, notes the stack pointer in `act`, and
-/// calls `first(ip, fp, mb, cx, 0, 0, 0.0, …)`.
+/// calls `first(ip, fp, mb, cx, 0, 0, 0.0, …)`, with zero in all that it preserves.
 ///
 /// # Safety
 /// As for [`enter`].
@@ -210,6 +210,14 @@ unsafe extern "sysv64" fn shim(
         "mov rcx, r9",
         "xor r8d, r8d",
         "xor r9d, r9d",
+        // A handler that saves these would leave addresses of this entry where a
+        // sampler looks for those of the running frame.
+        "xor ebp, ebp",
+        "xor ebx, ebx",
+        "xor r12d, r12d",
+        "xor r13d, r13d",
+        "xor r14d, r14d",
+        "xor r15d, r15d",
         "xorps xmm0, xmm0",
         "xorps xmm1, xmm1",
         "xorps xmm2, xmm2",

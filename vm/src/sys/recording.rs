@@ -14,7 +14,7 @@ pub(super) const WINDOW_SLOTS: usize = 8 << 10;
 /// Words of the window that a sample keeps at most.
 pub(super) const MAX_WORDS: usize = 256;
 /// Candidates that a sample keeps at most.
-pub(super) const MAX_CANDIDATES: usize = 40;
+pub(super) const MAX_CANDIDATES: usize = 64;
 /// Words before a sample's candidates.
 const HEAD: usize = 3;
 

@@ -47,7 +47,7 @@ const ABOVE: usize = 64;
 
 /// Words of the host stack below the entry shim's that are looked at when a
 /// handler has called something: its spilled registers are among them.
-const NATIVE_WORDS: usize = 24;
+const NATIVE_WORDS: usize = 48;
 
 /// The value of our timers' signals is this variable's address.
 static MARK: u64 = 0;
