@@ -134,16 +134,10 @@ const ALLOWED: &[Allowed] = &[
         why: "takes fuel from what several stores have, or ends the run",
     },
     Allowed {
-        handler: "load_mapped",
+        handler: "find_mapped",
         variants: &[],
         may: May::Call(&["vm::exec::reach::mapped"]),
-        why: "loads from a region mapped into a memory that is checked",
-    },
-    Allowed {
-        handler: "store_mapped",
-        variants: &[],
-        may: May::Call(&["vm::exec::reach::mapped"]),
-        why: "stores to a region mapped into a memory that is checked",
+        why: "looks for an access's bytes in regions mapped into a memory that is checked",
     },
     Allowed {
         handler: "throw",
@@ -279,18 +273,6 @@ const ALLOWED: &[Allowed] = &[
         variants: &["I32DivS", "I64DivS"],
         may: May::Push(1),
         why: "the division takes rax and rdx, the check for overflow one more",
-    },
-    Allowed {
-        handler: "load",
-        variants: &["Checked"],
-        may: May::Push(1),
-        why: "of memories that are not guarded; the check takes two more",
-    },
-    Allowed {
-        handler: "store",
-        variants: &["Checked"],
-        may: May::Push(1),
-        why: "as for loads",
     },
     Allowed {
         handler: "shuffle",

@@ -29,6 +29,7 @@ use crate::types::{TypeId, TypeInfo};
 use super::dispatch::Regs;
 use super::globals::GlobalRef;
 use super::heap::{Bump, Bumps};
+use super::reach::Beyond;
 use super::stubs;
 use super::tag::{TagInst, TagRef, TagShape};
 
@@ -123,6 +124,8 @@ pub(crate) struct Rt {
     pub(crate) heap: *mut u8,
     /// Free cells of the heap.
     pub(crate) bumps: Bumps,
+    /// The access for which a handler has found no address in its memory.
+    pub(crate) beyond: Beyond,
     /// Registers between two handlers where calls do not become jumps.
     pub(crate) scratch: Regs,
 }
@@ -161,6 +164,7 @@ impl Rt {
             trap_cx: ptr::null_mut(),
             heap: ptr::null_mut(),
             bumps: Bump::NONE,
+            beyond: Beyond::NONE,
             scratch: Regs::zero(),
         }
     }

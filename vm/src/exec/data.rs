@@ -1,6 +1,6 @@
 //! Loads, stores, copies, globals and `select`.
 
-use super::access::{LoadAs, Place, StoreAs};
+use super::access::{LoadAs, StoreAs};
 use super::address::{Address, AddressKind, Base, Index, IndexWrap, Scaled, Sum, Wrap};
 use super::control::raise;
 use super::dispatch::{Handler, Regs, goto, handler, next};
@@ -8,7 +8,7 @@ use super::fused::FIRST;
 use super::operand::{
     A, At, Destinations, Dst, IMM64, K, P, PINNED_FLOATS, Prim, S, SHORT, SRC, Src, Z, constant, destinations,
 };
-use super::reach::{ByLength, Checked, Checked64, FIRST_ADDRESS, Guarded, Mode, Reach, mapped};
+use super::reach::{ByLength, CHECKED_EXTRA, Checked, Checked64, FIRST_ADDRESS, Guarded, Mode, Reach, found, mapped};
 use super::simd::vector::Vector;
 use crate::ir::stack::Ty;
 use crate::ir::table::for_each_plain_op;
@@ -120,43 +120,44 @@ handler! {
                 s.ip = s.ip.add(const { SHORT + M::EXTRA });
                 next(s)
             }
-            None => M::load_beyond::<L, I, D>(s),
+            None => M::load_beyond::<L, D>(s, index),
         }
     }
 
-    /// [`load`] of bytes that are not the memory's own.
+    /// Goes on with a [`load`] of bytes that are not the memory's own, when
+    /// [`find_mapped`] has found them.
     #[cold]
     #[inline(never)]
-    pub(super) fn load_mapped<L: Load, M: ByLength, I: Src, D: Dst>(s) {
-        let index = I::get::<M::Index>(&s, At::slot(SRC));
-        let width = <L::Mem as LoadAs<L::Out>>::BYTES;
-        let at = mapped(M::memory(&s), M::end(&s, index, width), width, false);
-        if at < FIRST_ADDRESS {
-            s.a0 = at;
-            return goto(s, raise);
-        }
-        let value = <L::Mem as LoadAs<L::Out>>::load(&s, Place { base: at as *mut u8, index: 0 });
+    pub(super) fn load_found<L: Load, D: Dst>(s) {
+        let value = <L::Mem as LoadAs<L::Out>>::load(&s, found(&s));
         D::put(&mut s, value);
-        s.ip = s.ip.add(const { SHORT + M::EXTRA });
+        s.ip = s.ip.add(const { SHORT + CHECKED_EXTRA });
         next(s)
     }
 
-    /// [`store`] to bytes that are not the memory's own.
+    /// Goes on with a [`store`] as [`load_found`] does with a load.
     #[cold]
     #[inline(never)]
-    pub(super) fn store_mapped<O: Store, M: ByLength, I: Src, V: Src>(s) {
-        let last = const { SHORT + M::EXTRA };
-        let index = I::get::<M::Index>(&s, At::slot(8));
-        let width = <O::Mem as StoreAs<O::In>>::BYTES;
-        let at = mapped(M::memory(&s), M::end(&s, index, width), width, true);
+    pub(super) fn store_found<O: Store, V: Src>(s) {
+        let last = const { SHORT + CHECKED_EXTRA };
+        let value = V::get::<O::In>(&s, At { slot: 10, imm: last, word: last });
+        <O::Mem as StoreAs<O::In>>::store(&s, found(&s), value);
+        s.ip = s.ip.add(const { SHORT + CHECKED_EXTRA + 8 * V::WORDS + if V::CONST { 8 } else { 0 } });
+        next(s)
+    }
+
+    /// Looks where the bytes are that the access noted in [`Beyond`] is to reach, and goes
+    /// on with it.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn find_mapped<M: ByLength>(s) {
+        let beyond = &raw mut (*(*s.cx).rt).beyond;
+        let at = mapped(M::memory(&s), beyond);
         if at < FIRST_ADDRESS {
             s.a0 = at;
             return goto(s, raise);
         }
-        let value = V::get::<O::In>(&s, At { slot: 10, imm: last, word: last });
-        <O::Mem as StoreAs<O::In>>::store(&s, Place { base: at as *mut u8, index: 0 }, value);
-        s.ip = s.ip.add(const { SHORT + M::EXTRA + 8 * V::WORDS + if V::CONST { 8 } else { 0 } });
-        next(s)
+        goto(s, (*beyond).then)
     }
 
     /// A store: the operands' slots are at bytes 8 (address) and 10, the
@@ -174,7 +175,7 @@ handler! {
                 s.ip = s.ip.add(const { SHORT + M::EXTRA + 8 * V::WORDS + if V::CONST { 8 } else { 0 } });
                 next(s)
             }
-            None => M::store_beyond::<O, I, V>(s),
+            None => M::store_beyond::<O, V>(s, index),
         }
     }
 

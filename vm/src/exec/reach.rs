@@ -3,11 +3,11 @@
 
 use std::marker::PhantomData;
 
-use super::access::Place;
+use super::access::{LoadAs, Place, StoreAs};
 use super::address::AddrType;
-use super::control::trap;
-use super::data::{Load, MEM_OFFSET, Store, load_mapped, store_mapped};
-use super::dispatch::{Regs, goto};
+use super::control::{opaque, raise, trap};
+use super::data::{Load, MEM_OFFSET, Store, find_mapped, load_found, store_found};
+use super::dispatch::{Handler, Regs, goto};
 use super::exit;
 use super::memory::MemoryInst;
 use super::operand::{Dst, SHORT, Src};
@@ -26,16 +26,16 @@ pub(crate) trait Mode {
     /// # Safety
     /// `s` are the registers of a load or store of this mode.
     unsafe fn address(s: &Regs, index: Self::Index, width: usize) -> Option<Place>;
-    /// Goes on with a load for which there is no address.
+    /// Goes on with a load for which there is no address at `index`.
     ///
     /// # Safety
     /// In tail position of that load's handler.
-    unsafe fn load_beyond<L: Load, I: Src, D: Dst>(s: Regs) -> u64;
-    /// Goes on with a store for which there is no address.
+    unsafe fn load_beyond<L: Load, D: Dst>(s: Regs, index: Self::Index) -> u64;
+    /// Goes on with a store for which there is no address at `index`.
     ///
     /// # Safety
     /// In tail position of that store's handler.
-    unsafe fn store_beyond<O: Store, I: Src, V: Src>(s: Regs) -> u64;
+    unsafe fn store_beyond<O: Store, V: Src>(s: Regs, index: Self::Index) -> u64;
 }
 
 /// A [`Mode`]; an index in tables.
@@ -88,17 +88,20 @@ impl<T: AddrType> Mode for Guarded<T> {
     }
 
     #[inline(always)]
-    unsafe fn load_beyond<L: Load, I: Src, D: Dst>(s: Regs) -> u64 {
+    unsafe fn load_beyond<L: Load, D: Dst>(s: Regs, _: T) -> u64 {
         // SAFETY: the caller's promise.
         unsafe { trap(s, Trap::MemoryOutOfBounds) }
     }
 
     #[inline(always)]
-    unsafe fn store_beyond<O: Store, I: Src, V: Src>(s: Regs) -> u64 {
+    unsafe fn store_beyond<O: Store, V: Src>(s: Regs, _: T) -> u64 {
         // SAFETY: the caller's promise.
         unsafe { trap(s, Trap::MemoryOutOfBounds) }
     }
 }
+
+/// [`Mode::EXTRA`] of those that check.
+pub(super) const CHECKED_EXTRA: usize = 8;
 
 /// A [`Mode`] that checks.
 pub(super) trait ByLength: Mode {
@@ -132,7 +135,8 @@ impl ByLength for Checked {
     unsafe fn end(s: &Regs, index: u32, width: usize) -> Option<u64> {
         // SAFETY: the caller's promise.
         let offset = unsafe { s.field::<u32>(MEM_OFFSET) };
-        Some(u64::from(index) + u64::from(offset) + width as u64)
+        // Opaque, or the sum without the width would take a register of its own.
+        Some(opaque(u64::from(index) + u64::from(offset) + width as u64))
     }
 }
 
@@ -149,29 +153,32 @@ macro_rules! by_length {
     ($($mode:ident $index:ident;)*) => {$(
         impl Mode for $mode {
             type Index = $index;
-            const EXTRA: usize = 8;
+            const EXTRA: usize = CHECKED_EXTRA;
             #[inline(always)]
             unsafe fn address(s: &Regs, index: $index, width: usize) -> Option<Place> {
                 // SAFETY: the caller's promise.
                 let end = unsafe { Self::end(s, index, width) }?;
                 // SAFETY: the caller's promise.
                 let memory = unsafe { Self::memory(s) };
+                // The index is what is waited for, so the base takes the subtraction.
                 (end <= memory.own_in_place() as u64).then(|| Place {
-                    base: memory.base(),
-                    index: end as usize - width,
+                    base: memory.base().wrapping_sub(width),
+                    index: end as usize,
                 })
             }
 
             #[inline(always)]
-            unsafe fn load_beyond<L: Load, I: Src, D: Dst>(s: Regs) -> u64 {
+            unsafe fn load_beyond<L: Load, D: Dst>(s: Regs, index: $index) -> u64 {
+                let width = <L::Mem as LoadAs<L::Out>>::BYTES;
                 // SAFETY: the caller's promise.
-                unsafe { goto(s, load_mapped::<L, Self, I, D>) }
+                unsafe { beyond::<Self>(s, index, width, false, load_found::<L, D>) }
             }
 
             #[inline(always)]
-            unsafe fn store_beyond<O: Store, I: Src, V: Src>(s: Regs) -> u64 {
+            unsafe fn store_beyond<O: Store, V: Src>(s: Regs, index: $index) -> u64 {
+                let width = <O::Mem as StoreAs<O::In>>::BYTES;
                 // SAFETY: the caller's promise.
-                unsafe { goto(s, store_mapped::<O, Self, I, V>) }
+                unsafe { beyond::<Self>(s, index, width, true, store_found::<O, V>) }
             }
         }
     )*};
@@ -182,19 +189,85 @@ by_length! {
     Checked64 u64;
 }
 
-/// The address of `width` bytes that end at `end` in a memory that is checked,
-/// whose own bytes they are not; or an exit code, if they are not a mapped
-/// region's either. Addresses are larger than exit codes.
+/// An access to bytes that are not its memory's own.
+#[derive(Debug)]
+pub(crate) struct Beyond {
+    /// Where it ends, or 2^64 - 1, where no memory does.
+    end: u64,
+    /// How many bytes it is of.
+    width: usize,
+    /// Whether it is a store.
+    write: bool,
+    /// Where the bytes are, when that is known.
+    at: *mut u8,
+    /// What goes on with it then.
+    pub(super) then: Handler,
+}
+
+impl Beyond {
+    /// No access.
+    pub(super) const NONE: Self = Self {
+        end: 0,
+        width: 0,
+        write: false,
+        at: std::ptr::null_mut(),
+        then: raise,
+    };
+}
+
+/// Goes on with an access for which there is no address: the handlers would be large that
+/// looked for one themselves, and there are many.
+///
+/// # Safety
+/// In tail position of that access's handler; `then` goes on with it.
+#[inline(always)]
+unsafe fn beyond<M: ByLength>(s: Regs, index: M::Index, width: usize, write: bool, then: Handler) -> u64 {
+    // SAFETY: the caller's promise; the running thread owns the block.
+    unsafe {
+        let beyond = &raw mut (*(*s.cx).rt).beyond;
+        (*beyond).end = M::end(&s, index, width).unwrap_or(u64::MAX);
+        (*beyond).width = width;
+        (*beyond).write = write;
+        (*beyond).then = then;
+        goto(s, find_mapped::<M>)
+    }
+}
+
+/// Looks for the bytes of an access in the regions mapped into a memory that is checked:
+/// an exit code, if they are not there, otherwise their address. Addresses are larger than
+/// exit codes.
+///
+/// # Safety
+/// Nobody else has the access.
 #[cold]
 #[inline(never)]
-pub(super) fn mapped(memory: &MemoryInst, end: Option<u64>, width: usize, write: bool) -> u64 {
+pub(super) unsafe fn mapped(memory: &MemoryInst, beyond: *mut Beyond) -> u64 {
+    // SAFETY: the caller's promise.
+    let beyond = unsafe { &mut *beyond };
     memory.catch_up();
-    let Some(at) = end.and_then(|end| end.checked_sub(width as u64)) else {
+    let width = beyond.width as u64;
+    let Some(start) = beyond.end.checked_sub(width) else {
         return exit::trap(Trap::MemoryOutOfBounds);
     };
-    match memory.range(at, width as u64, write) {
-        Ok(range) => memory.base().wrapping_add(range.start) as u64,
+    match memory.range(start, width, beyond.write) {
+        Ok(range) => {
+            beyond.at = memory.base().wrapping_add(range.start);
+            beyond.at as u64
+        }
         Err(error) => exit::trap(error.into()),
+    }
+}
+
+/// The bytes that [`mapped`] has found.
+///
+/// # Safety
+/// `s` are the registers of what goes on with the access.
+#[inline(always)]
+pub(super) unsafe fn found(s: &Regs) -> Place {
+    Place {
+        // SAFETY: the caller's promise; the running thread owns the block.
+        base: unsafe { (*(*s.cx).rt).beyond.at },
+        index: 0,
     }
 }
 
