@@ -411,7 +411,14 @@ fn faults_of(
 ) -> Vec<String> {
     // What is wrong, the first instruction, and how many more there are.
     let mut found: Vec<(String, &Finding, usize)> = Vec::new();
+    let is_scalar = handler
+        .names
+        .iter()
+        .any(|name| matches!(*name, "binary" | "binary_again"));
     for finding in &handler.scan.findings {
+        if finding.deed == Deed::Lanes && !is_scalar {
+            continue;
+        }
         if let Some(excuse) = excuse(handler, binary, finding.deed) {
             needed.extend(excuse);
         } else if let Some(fault) = fault(binary, starts, finding.deed) {
@@ -473,6 +480,7 @@ fn fault(binary: &Binary, starts: &BTreeSet<u64>, deed: Deed) -> Option<String> 
         Deed::Leave(target) => format!("jumps to {}, which is no handler", binary.name(target)),
         Deed::Return => "returns".to_owned(),
         Deed::DeadEnd => "ends in neither a jump nor a return".to_owned(),
+        Deed::Lanes => "computes with what stands beside a float, too".to_owned(),
     })
 }
 

@@ -33,6 +33,8 @@ pub enum Deed {
     Return,
     /// Ends in an instruction that none follows, or beyond the function's end.
     DeadEnd,
+    /// Computes with all floats of a register, whatever stands beside the one.
+    Lanes,
 }
 
 /// A deed and the instruction that does it.
@@ -109,6 +111,14 @@ fn deed(instruction: &Instruction, own: &Range<u64>) -> Option<Deed> {
         _ => match instruction.mnemonic() {
             Mnemonic::Push => Some(Deed::Push),
             Mnemonic::Pop => Some(Deed::Pop),
+            Mnemonic::Addpd
+            | Mnemonic::Subpd
+            | Mnemonic::Mulpd
+            | Mnemonic::Divpd
+            | Mnemonic::Addps
+            | Mnemonic::Subps
+            | Mnemonic::Mulps
+            | Mnemonic::Divps => Some(Deed::Lanes),
             _ => uses_stack(instruction).then_some(Deed::Stack),
         },
     }
@@ -208,6 +218,14 @@ fn pushes_and_pops() {
     // push on the other way only: je +2; jmp rax; push rbx; pop rbx; jmp rax
     let code = [0x74, 0x02, 0xff, 0xe0, 0x53, 0x5b, 0xff, 0xe0];
     assert_deeds(&code, &[(4, Deed::Push), (5, Deed::Pop)]);
+}
+
+#[test]
+fn floats_of_all_lanes() {
+    // mulpd xmm0, xmm1; jmp rax
+    assert_deeds(&[0x66, 0x0f, 0x59, 0xc1, 0xff, 0xe0], &[(0, Deed::Lanes)]);
+    // mulsd xmm0, xmm1; jmp rax
+    assert_deeds(&[0xf2, 0x0f, 0x59, 0xc1, 0xff, 0xe0], &[]);
 }
 
 #[test]

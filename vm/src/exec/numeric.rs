@@ -28,7 +28,8 @@ pub(crate) struct BinaryInfo {
     pub(crate) handlers: BinaryHandlers,
     /// The result for two constants, unless it is a trap.
     pub(crate) constant: fn(u64, u64) -> Option<u64>,
-    /// Handlers with a pinned operand.
+    /// Handlers with a pinned operand; where the operands may change places, with that of
+    /// the greater kind on the left.
     pub(crate) pinned: Option<Pinned<Destinations>>,
     /// Whether the operands may change places.
     pub(crate) commutes: bool,
@@ -99,9 +100,27 @@ const fn pinned_binary<O: Binary>() -> Pinned<Destinations> {
         (row $left:ty) => { of!(@row $left; S, A, K, P<0>, P<1>, P<2>, P<3>) };
     }
     match O::In::FLOAT {
-        false => Pinned::Int(const { &by_kinds!(of; S, A, K, P<0>) }),
-        true => Pinned::Float(const { &by_kinds!(of_floats; S, A, K, P<0>, P<1>, P<2>, P<3>) }),
+        false => Pinned::Int(const { &of_one_order(by_kinds!(of; S, A, K, P<0>), O::COMMUTES) }),
+        true => {
+            Pinned::Float(const { &of_one_order(by_kinds!(of_floats; S, A, K, P<0>, P<1>, P<2>, P<3>), O::COMMUTES) })
+        }
     }
+}
+
+/// Leaves out the instructions whose operands have the lesser kind on the left, of
+/// operators that commute: their handlers would do the same as others, and have no copies
+/// ([`super::replica`]).
+const fn of_one_order<T: Copy, const N: usize>(mut table: [[Option<T>; N]; N], commutes: bool) -> [[Option<T>; N]; N] {
+    let mut left = 0;
+    while commutes && left < N {
+        let mut right = left + 1;
+        while right < N {
+            table[left][right] = None;
+            right += 1;
+        }
+        left += 1;
+    }
+    table
 }
 
 /// [`Pinned`] forms of a comparison and branch.
@@ -162,6 +181,8 @@ pub(crate) trait Binary {
     type In: Prim;
     /// Type of its result.
     type Out: Prim;
+    /// Whether its operands may change places.
+    const COMMUTES: bool = false;
     /// Its meaning.
     fn eval(a: Self::In, b: Self::In) -> Result<Self::Out, Trap>;
     /// What the translator knows of it.
@@ -205,7 +226,7 @@ handler! {
         let b = R::get::<O::In>(&s, At { slot: SRC + 2 * L::SLOTS, imm, word });
         match O::eval(a, b) {
             Ok(value) => {
-                D::put(&mut s, value);
+                D::put(&mut s, value.alone());
                 s.ip = s.ip.add(const { plain_len(O::In::WIDE, L::CONST || R::CONST) + 8 * (L::WORDS + R::WORDS) });
                 next(s)
             }
@@ -221,7 +242,7 @@ handler! {
         let a = I::get::<O::In>(&s, At::slot(SRC));
         match O::eval(a) {
             Ok(value) => {
-                D::put(&mut s, value);
+                D::put(&mut s, value.alone());
                 s.ip = s.ip.add(SHORT);
                 next(s)
             }
@@ -468,6 +489,7 @@ macro_rules! define_numeric_ops {
             impl Binary for $bin {
                 type In = $bin_in;
                 type Out = $bin_out;
+                const COMMUTES: bool = define_numeric_ops!(@flag $($commutes)?);
                 #[inline(always)]
                 fn eval($ba: $bin_in, $bb: $bin_in2) -> Result<$bin_out, Trap> {
                     Ok($bin_body)
@@ -479,7 +501,7 @@ macro_rules! define_numeric_ops {
                         handlers: binary_handlers::<$bin>(),
                         constant: constant::<$bin>,
                         pinned: define_numeric_ops!(@pinned $bin),
-                        commutes: define_numeric_ops!(@flag $($commutes)?),
+                        commutes: $bin::COMMUTES,
                         wide: <$bin_in as Prim>::WIDE,
                         out: <$bin_out as Prim>::TY,
                         compare: None,

@@ -78,6 +78,13 @@ pub(crate) trait Prim: Copy {
         // SAFETY: the caller's promise.
         unsafe { slot.write(self.to_slot()) }
     }
+    /// The value, which an operator has made. In a register that may hold vectors LLVM
+    /// would make a float by an operator on vectors, which computes with whatever is in the
+    /// other lanes, too: divisions are slower so, and there may be denormal numbers.
+    #[inline(always)]
+    fn alone(self) -> Self {
+        self
+    }
     /// The value in the accumulator of its class.
     fn from_acc(s: &Regs) -> Self;
     /// Puts the value into the accumulator of its class.
@@ -146,6 +153,19 @@ int_prim! {
     i64 true I64 |slot| slot as i64, |value| value as u64;
 }
 
+/// [`Prim::alone`] of a float.
+macro_rules! alone {
+    () => {
+        #[cfg(target_arch = "x86_64")]
+        #[inline(always)]
+        fn alone(mut self) -> Self {
+            // SAFETY: no instruction at all.
+            unsafe { std::arch::asm!("/* {0} */", inout(xmm_reg) self, options(pure, nomem, nostack, preserves_flags)) };
+            self
+        }
+    };
+}
+
 impl Prim for f64 {
     const WIDE: bool = true;
     const TY: Ty = Ty::F64;
@@ -157,6 +177,7 @@ impl Prim for f64 {
     fn to_slot(self) -> u64 {
         self.to_bits()
     }
+    alone!();
     #[inline(always)]
     fn from_acc(s: &Regs) -> Self {
         s.f0.get()
@@ -188,6 +209,7 @@ impl Prim for f32 {
     fn to_slot(self) -> u64 {
         u64::from(self.to_bits())
     }
+    alone!();
     #[inline(always)]
     fn from_acc(s: &Regs) -> Self {
         Self::from_slot(s.f0.get().to_bits())

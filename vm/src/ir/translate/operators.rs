@@ -197,7 +197,10 @@ impl Translator<'_> {
             (true, true) => (24, 16),
             _ => (16, 12),
         };
-        let pinned = (self.emit.pinned(left), self.emit.pinned(right));
+        let mut pinned = (self.emit.pinned(left), self.emit.pinned(right));
+        if info.commutes && pinned.0.kind() < pinned.1.kind() {
+            pinned = (pinned.1, pinned.0);
+        }
         let (to, operands) = match info
             .pinned
             .and_then(|table| table.get(pinned.0.kind(), pinned.1.kind()))
