@@ -18,6 +18,7 @@ mod ours;
 mod peer;
 mod random;
 mod reference;
+mod values;
 
 pub use harness::fuzz;
 pub use machine::Setup;
