@@ -109,12 +109,16 @@ pub(crate) fn locate(inner: &StoreInner, recording: &Recording) -> Places {
             None => outside += 1,
         }
     }
-    let mut ops = Ops::new(&map, found.iter().filter_map(|found| Some(found.at?.0)));
+    let ops = Ops::new(&map, found.iter().filter_map(|found| Some(found.at?.0)));
     let mut places = Places::default();
     for Found { stack, at, pc } in found {
         *places.stacks.entry(stack).or_default() += 1;
-        if let Some((span, offset)) = at {
-            *places.ops.entry(ops.name(span, offset, pc).to_owned()).or_default() += 1;
+        let name = match at {
+            Some((span, offset)) => Some(ops.name(span, offset, pc)),
+            None => pc.and_then(|pc| ops.name_by_handler(pc)),
+        };
+        if let Some(name) = name {
+            *places.ops.entry(name.to_owned()).or_default() += 1;
         }
     }
     places.modules = map.modules;
@@ -589,16 +593,12 @@ impl Ops {
     /// The name of the instruction that was running when `ip` was at a byte of
     /// a function. With the program counter given it is known which handler
     /// ran: `ip` may have been the next instruction's already.
-    fn name(&mut self, span: usize, offset: usize, pc: Option<usize>) -> &str {
+    fn name(&self, span: usize, offset: usize, pc: Option<usize>) -> &str {
         let rows = self.of_spans.get(&span).map_or(&[][..], |rows| rows);
         let after = rows.partition_point(|(at, ..)| *at <= offset);
         let here = after.checked_sub(1).and_then(|i| rows.get(i));
         let before = after.checked_sub(2).and_then(|i| rows.get(i));
-        let running = pc.and_then(|pc| {
-            let after = self.handlers.partition_point(|(handler, _)| *handler <= pc);
-            let handler = self.handlers.get(after.checked_sub(1)?)?;
-            (pc - handler.0 < LONGEST_HANDLER).then_some(handler)
-        });
+        let running = pc.and_then(|pc| self.running(pc));
         let row_name = |row: &(usize, usize, usize)| row.2;
         let name = match running {
             Some((handler, _)) if here.is_some_and(|row| row.1 == *handler) => here.map(row_name),
@@ -607,5 +607,19 @@ impl Ops {
             _ => here.map(row_name),
         };
         &self.names[name.unwrap_or(0)]
+    }
+
+    /// The name of the instruction whose handler was running, if all with that handler
+    /// have one name: a return may not have `ip` any more, and not yet the caller's.
+    fn name_by_handler(&self, pc: usize) -> Option<&str> {
+        let (_, name) = self.running(pc)?;
+        self.names.get((*name)?).map(String::as_str)
+    }
+
+    /// The handler that the program counter was in.
+    fn running(&self, pc: usize) -> Option<&(usize, Option<usize>)> {
+        let after = self.handlers.partition_point(|(handler, _)| *handler <= pc);
+        let handler = self.handlers.get(after.checked_sub(1)?)?;
+        (pc - handler.0 < LONGEST_HANDLER).then_some(handler)
     }
 }

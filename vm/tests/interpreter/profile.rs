@@ -314,6 +314,26 @@ fn functions_of_several_modules() {
 }
 
 #[test]
+fn instructions_of_recursive_calls_have_names() {
+    if !SUPPORTED {
+        return;
+    }
+    // A return that computes its value has no `ip` for a while.
+    let (mut store, app) = instance(
+        r#"(module (func $fib (param i32) (result i32)
+                (if (i32.lt_u (local.get 0) (i32.const 2)) (then (return (local.get 0))))
+                (i32.add
+                    (call $fib (i32.sub (local.get 0) (i32.const 1)))
+                    (call $fib (i32.sub (local.get 0) (i32.const 2)))))
+            (func (export "run") (drop (call $fib (i32.const 20)))))"#,
+    );
+    let profile = profile(&mut store, app, LONG);
+    let unknown = profile.ops().iter().find(|op| op.name() == "(unknown)");
+    let named = profile.samples() - unknown.map_or(0, |op| op.samples());
+    assert!(nearly_all(named, profile.samples()), "{:?}", profile.ops());
+}
+
+#[test]
 fn operators_on_whole_memories() {
     if !SUPPORTED {
         return;
