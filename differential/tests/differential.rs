@@ -70,6 +70,23 @@ fn each_seed(kind: &'static str, count: u64, mut check: impl FnMut(u64, &mut Cas
     tally
 }
 
+/// Without so many results a module, or where more than one of so many modules cannot be
+/// compared, a test says little.
+fn assert_much_compared(tally: &Tally, results: u64, one_of: u64) {
+    assert!(
+        tally.modules < 100 || tally.results > results * tally.modules,
+        "too few results: {tally:?}"
+    );
+    assert!(
+        tally.refused_by_peer * 10 <= tally.modules,
+        "the peer refuses too much: {tally:?}"
+    );
+    assert!(
+        (tally.inconclusive + tally.unanswerable) * one_of <= tally.modules,
+        "too little is compared: {tally:?}"
+    );
+}
+
 /// The module being tested; tells about it when the test panics or crashes.
 struct Case {
     kind: &'static str,
@@ -120,19 +137,7 @@ fn random_modules_agree() {
             Peer::Wasmi,
         )
     });
-    // Otherwise this test says little.
-    assert!(
-        tally.modules < 100 || tally.results > tally.modules,
-        "too few results: {tally:?}"
-    );
-    assert!(
-        tally.refused_by_peer * 10 <= tally.modules,
-        "the peer refuses too much: {tally:?}"
-    );
-    assert!(
-        tally.inconclusive * 2 <= tally.modules,
-        "too little is compared: {tally:?}"
-    );
+    assert_much_compared(&tally, 1, 2);
 }
 
 #[test]
@@ -150,18 +155,7 @@ fn modules_with_all_proposals_agree() {
             Peer::Wasmtime,
         )
     });
-    assert!(
-        tally.modules < 100 || tally.results > tally.modules,
-        "too few results: {tally:?}"
-    );
-    assert!(
-        tally.refused_by_peer * 10 <= tally.modules,
-        "the peer refuses too much: {tally:?}"
-    );
-    assert!(
-        (tally.inconclusive + tally.unanswerable) * 2 <= tally.modules,
-        "too little is compared: {tally:?}"
-    );
+    assert_much_compared(&tally, 1, 2);
 }
 
 #[test]
@@ -186,14 +180,7 @@ fn dense_modules_agree() {
             peer,
         )
     });
-    assert!(
-        tally.modules < 100 || tally.results > 10 * tally.modules,
-        "too few results: {tally:?}"
-    );
-    assert!(
-        tally.inconclusive * 10 <= tally.modules,
-        "too little is compared: {tally:?}"
-    );
+    assert_much_compared(&tally, 10, 10);
 }
 
 #[test]
