@@ -475,25 +475,6 @@ fn memories_that_cannot_be_had_are_refused() {
     assert!(matches!(invalid, Err(Error::Load(_))));
 }
 
-/// Each takes a large part of the address space; those for which there is no room
-/// do with less, and 32-bit memories still have theirs.
-#[test]
-fn many_memories_of_64_bits_leave_room_for_others() {
-    let [engine, _] = engines();
-    let mut store = Store::new(&engine, ());
-    let large = MemoryType::builder().memory64(true).min(1).build().expect("valid");
-    let memories: Vec<Memory> = (0..300)
-        .map(|i| Memory::new(&mut store, large).unwrap_or_else(|error| panic!("{i}: {error}")))
-        .collect();
-    for memory in &memories {
-        memory.write(&mut store, 65535, &[1]).expect("inside");
-    }
-    assert_eq!(memories[299].grow(&mut store, 16).expect("there is room"), 1);
-    for _ in 0..100 {
-        Memory::new(&mut store, MemoryType::new(1, None)).expect("there is room");
-    }
-}
-
 #[test]
 fn limiters_are_asked_with_sizes_of_64_bits() {
     let engine = Engine::default();

@@ -9,6 +9,7 @@ mod exceptions;
 mod guests;
 mod heaps;
 mod images;
+mod memory64;
 mod regions;
 mod snapshots;
 mod translation;
