@@ -48,28 +48,20 @@ impl Machine for Ours {
     }
 
     fn functions(&mut self) -> Vec<(String, Vec<Type>)> {
-        let functions = self.exports.iter().filter_map(|(name, export)| {
-            let ty = (*export).into_func()?.ty(&self.store);
-            Some((name.clone(), ty.params().map(|ty| type_of(&ty)).collect()))
-        });
-        functions.collect()
+        functions(&self.store, &self.exports)
     }
 
     fn call(&mut self, name: &str, arguments: &[Value]) -> Ending {
         if let Some(fuel) = self.fuel {
             self.store.set_fuel(fuel).expect("metered");
         }
-        let find = |name: &str| {
-            self.exports
-                .iter()
-                .find(|(export, _)| export == name)
-                .map(|(_, export)| *export)
-        };
-        if let Some(steps) = find(STEPS_GLOBAL).and_then(Extern::into_global) {
+        if let Some(steps) = exported(&self.exports, STEPS_GLOBAL).and_then(Extern::into_global) {
             // A damaged module may export something else under this name.
             let _ = steps.set(&mut self.store, Val::I32(STEPS));
         }
-        let func = find(name).and_then(Extern::into_func).expect("is a function");
+        let func = exported(&self.exports, name)
+            .and_then(Extern::into_func)
+            .expect("is a function");
         let ty = func.ty(&self.store);
         let mut scope = RootScope::new(&mut self.store);
         let arguments = arguments
@@ -114,12 +106,8 @@ impl Machine for Ours {
                     memories.push((name, bytes, hash));
                 }
                 Extern::Table(table) => {
-                    let size = table.size(&scope);
-                    let values = (0..size).map(|index| {
-                        let element = table.get(&mut scope, index).expect("is below the size");
-                        to_value(&mut scope, &element.into(), 1)
-                    });
-                    tables.push((name, size, hash_of_values(values)));
+                    let (size, hash) = contents(&mut scope, table);
+                    tables.push((name, size, hash));
                 }
                 _ => {}
             }
@@ -136,20 +124,7 @@ impl Machine for Ours {
 fn provide(store: &mut Store<StoreLimits>, name: &str, ty: &ExternType) -> Result<Extern, Ending> {
     let ending = |error: Error| ending(&error);
     Ok(match ty {
-        ExternType::Func(ty) => {
-            let (name, func) = (name.to_owned(), ty.clone());
-            let types: Vec<Type> = func.results().map(|ty| type_of(&ty)).collect();
-            answer(&name, &[], &types).ok_or(Ending::Unanswerable)?;
-            let answer = move |mut caller: Caller<'_, StoreLimits>, arguments: &[Val], results: &mut [Val]| {
-                let arguments: Vec<Value> = arguments.iter().map(|value| to_value(&mut caller, value, 1)).collect();
-                let values = answer(&name, &arguments, &types).expect("the same types have values again");
-                for ((result, value), ty) in results.iter_mut().zip(&values).zip(func.results()) {
-                    *result = from_value(&mut caller, value, &ty)?;
-                }
-                Ok(())
-            };
-            Extern::Func(Func::new(store, ty.clone(), answer))
-        }
+        ExternType::Func(ty) => Extern::Func(answering(store, name, ty)?),
         ExternType::Global(ty) => {
             let value = global_value(name, type_of(ty.content())).ok_or(Ending::Unanswerable)?;
             let value = from_value(store, &value, ty.content()).map_err(ending)?;

@@ -1,12 +1,54 @@
-//! Values of engines whose interface has the same names.
+//! What is the same for engines whose interface has the same names.
 
 /// Defines how the types and values of an engine's crate become those of the comparison,
-/// and values its own again; `$unused` are values that it has only for a proposal that is
-/// switched off.
+/// and values its own again, and what needs no more than that; `$unused` are values that
+/// it has only for a proposal that is switched off.
 macro_rules! values {
     ($engine:ident $(, $unused:pat)?) => {
-        use $engine::{AnyRef, ExternRef, HeapType, I31, Rooted, V128, ValType};
+        use $engine::{AnyRef, ExternRef, FuncType, HeapType, I31, Rooted, V128, ValType};
         use $crate::machine::{ELEMENTS, Kind};
+
+        /// The exported functions, and the types of their parameters.
+        fn functions(store: &Store<StoreLimits>, exports: &[(String, Extern)]) -> Vec<(String, Vec<Type>)> {
+            let functions = exports.iter().filter_map(|(name, export)| {
+                let ty = Clone::clone(export).into_func()?.ty(store);
+                Some((name.clone(), ty.params().map(|ty| type_of(&ty)).collect()))
+            });
+            functions.collect()
+        }
+
+        fn exported(exports: &[(String, Extern)], name: &str) -> Option<Extern> {
+            exports
+                .iter()
+                .find(|(export, _)| export == name)
+                .map(|(_, export)| Clone::clone(export))
+        }
+
+        /// A host function that gives what the comparison answers.
+        fn answering(store: &mut Store<StoreLimits>, name: &str, ty: &FuncType) -> Result<Func, Ending> {
+            let (name, func) = (name.to_owned(), ty.clone());
+            let types: Vec<Type> = func.results().map(|ty| type_of(&ty)).collect();
+            answer(&name, &[], &types).ok_or(Ending::Unanswerable)?;
+            let answer = move |mut caller: Caller<'_, StoreLimits>, arguments: &[Val], results: &mut [Val]| {
+                let arguments: Vec<Value> = arguments.iter().map(|value| to_value(&mut caller, value, 1)).collect();
+                let values = answer(&name, &arguments, &types).expect("the same types have values again");
+                for ((result, value), ty) in results.iter_mut().zip(&values).zip(func.results()) {
+                    *result = from_value(&mut caller, value, &ty)?;
+                }
+                Ok(())
+            };
+            Ok(Func::new(store, ty.clone(), answer))
+        }
+
+        /// The size of a table, and a hash of what is in it.
+        fn contents(store: &mut impl $engine::AsContextMut, table: &Table) -> (u64, u64) {
+            let size = table.size(&*store);
+            let values = (0..size).map(|index| {
+                let element = table.get(&mut *store, index).expect("is below the size");
+                to_value(store, &element.into(), 1)
+            });
+            (size, hash_of_values(values))
+        }
 
         fn type_of(ty: &ValType) -> Type {
             match ty {
